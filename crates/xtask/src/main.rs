@@ -1,2 +1,50 @@
-//! placeholder
-fn main() {}
+//! Repeatable jobs of the workspace: `cargo xtask check | test | golden`.
+//!
+//! One place says how the project is checked, and people, `.ci/run` and the hosted workflow all call it. A job
+//! is a [`job::Job`]: a name, what must be installed, and what to run. [`summary`] runs a list of them and
+//! reports.
+
+mod check;
+mod golden;
+mod job;
+mod need;
+mod process;
+mod summary;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Repeatable jobs of the wkv7 workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, clippy, docs, tests and deny, the cheap ones first
+    Check(check::Options),
+    /// Every test of the project, in every language it has
+    Test(test::Options),
+    /// Make the golden data anew, or compare it with what is checked in
+    Golden(golden::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Check(options) => check::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Golden(options) => golden::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a job needs on the machine, and how to get it.
+
+use std::process::Command;
+
+use crate::process;
+
+/// Something that may or may not be installed.
+#[derive(Debug)]
+pub enum Need {
+    /// A program that answers to `--version`.
+    Program {
+        /// As typed in a shell.
+        name: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
+    /// A module of the `python3` on the path.
+    PythonModule {
+        /// As imported.
+        name: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
+    /// A cargo subcommand that is not part of the toolchain's minimal profile.
+    CargoCommand {
+        /// As typed after `cargo`.
+        name: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
+}
+
+impl Need {
+    /// Says what is missing and how to install it, or `None` where it is there.
+    pub fn missing(&self) -> Option<String> {
+        let (mut probe, what, install) = match self {
+            Need::Program { name, install } => {
+                let mut command = Command::new(name);
+                command.arg("--version");
+                (command, (*name).to_owned(), install)
+            }
+            Need::PythonModule { name, install } => {
+                let mut command = Command::new("python3");
+                command.arg("-c").arg(format!("import {name}"));
+                (command, format!("the python module {name}"), install)
+            }
+            Need::CargoCommand { name, install } => {
+                (process::cargo(&[*name, "--version"]), format!("cargo {name}"), install)
+            }
+        };
+        (!process::succeeds(&mut probe)).then(|| format!("{what} is not installed ({install})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_missing() {
+        assert_eq!(Need::Program { name: "cargo", install: "" }.missing(), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_way_to_get_it() {
+        let need = Need::Program { name: "no-such-program-7f3a", install: "apt-get install it" };
+        assert_eq!(
+            need.missing().as_deref(),
+            Some("no-such-program-7f3a is not installed (apt-get install it)")
+        );
+        let need = Need::CargoCommand { name: "no-such-command-7f3a", install: "cargo install it" };
+        assert_eq!(
+            need.missing().as_deref(),
+            Some("cargo no-such-command-7f3a is not installed (cargo install it)")
+        );
+    }
+
+    #[test]
+    fn a_python_module_needs_python_and_the_module() {
+        let need = Need::PythonModule { name: "no_such_module_7f3a", install: "pip install it" };
+        assert_eq!(
+            need.missing().as_deref(),
+            Some("the python module no_such_module_7f3a is not installed (pip install it)")
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Running other programs from the root of the checkout.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    // The manifest lies two folders below the root, by the layout of the workspace.
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The cargo that runs us, so that a `+toolchain` given to it also holds for what we start.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// Shows the command line, runs it in the root with nothing on its standard input, and waits.
+///
+/// # Errors
+/// Where it cannot be started, or ends with another status than success.
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    println!("$ {line}");
+    let status = command
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Whether the command can be started and succeeds; its output is dropped.
+pub fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.current_dir(root()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// The command as a person would type it: variables set for it, the program's short name, arguments.
+fn line(command: &Command) -> String {
+    let set = command.get_envs().filter_map(|(name, value)| {
+        Some(format!("{}={}", name.to_string_lossy(), quoted(&value?.to_string_lossy())))
+    });
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
+    let arguments = command.get_args().map(|argument| quoted(&argument.to_string_lossy()));
+    set.chain([program.into_owned()]).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// Quoted where a shell would split it.
+fn quoted(word: &str) -> String {
+    if word.contains(char::is_whitespace) { format!("\"{word}\"") } else { word.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_holds_the_workspace() {
+        assert!(root().join("Cargo.lock").is_file());
+    }
+
+    #[test]
+    fn a_line_reads_as_typed() {
+        let mut command = Command::new("/somewhere/bin/cargo");
+        command.args(["doc", "--config", "a b"]).env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(line(&command), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --config \"a b\"");
+    }
+
+    #[test]
+    fn failures_name_the_command() {
+        let error = run(&mut cargo(&["no-such-command-7f3a"])).unwrap_err().to_string();
+        assert!(error.starts_with("`cargo no-such-command-7f3a` ended with exit status"), "{error}");
+        let error = run(&mut Command::new("no-such-program-7f3a")).unwrap_err().to_string();
+        assert_eq!(error, "cannot start `no-such-program-7f3a`");
+    }
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: every test of the project, in every language it has.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::golden;
+use crate::job::Job;
+use crate::process::{cargo, run as run_command};
+use crate::summary::{self, Policy};
+
+#[derive(Args)]
+pub struct Options {
+    /// Only these suites, by name
+    suites: Vec<String>,
+}
+
+/// The suites, one entry each: a language that joins the project adds its own here.
+pub const SUITES: &[Job] = &[
+    // Unit, integration, property, corpus and documentation tests of every crate.
+    Job {
+        name: "rust",
+        needs: &[],
+        run: || run_command(&mut cargo(&["test", "--workspace", "--no-fail-fast"])),
+    },
+    // The golden data is what its script makes.
+    Job { name: "golden", needs: golden::NEEDS, run: golden::check },
+];
+
+/// Runs the suites asked for, all of them where none is named. A failure does not keep the others from running.
+///
+/// # Errors
+/// Where any failed, or a name is not one of a suite.
+pub fn run(options: &Options) -> Result<()> {
+    let jobs = chosen(&options.suites)?;
+    summary::run("test", &jobs, Policy::from_environment(true))
+}
+
+fn chosen(names: &[String]) -> Result<Vec<Job>> {
+    if let Some(unknown) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != **name)) {
+        let known: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
+        bail!("no test suite `{unknown}`, expected one of: {}", known.join(", "));
+    }
+    let wanted = |suite: &&Job| names.is_empty() || names.iter().any(|name| name == suite.name);
+    Ok(SUITES.iter().filter(wanted).copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(asked: &[&str]) -> Result<Vec<&'static str>> {
+        let asked: Vec<_> = asked.iter().map(|&name| name.to_owned()).collect();
+        Ok(chosen(&asked)?.iter().map(|suite| suite.name).collect())
+    }
+
+    #[test]
+    fn all_suites_run_where_none_is_named() {
+        assert_eq!(names(&[]).unwrap().len(), SUITES.len());
+        assert_eq!(names(&["golden"]).unwrap(), ["golden"]);
+    }
+
+    #[test]
+    fn an_unknown_suite_is_refused_with_the_known_ones() {
+        let error = names(&["rust", "cobol"]).unwrap_err().to_string();
+        assert!(error.starts_with("no test suite `cobol`, expected one of: rust, "), "{error}");
+    }
+
+    #[test]
+    fn suite_names_differ() {
+        for (index, suite) in SUITES.iter().enumerate() {
+            assert!(SUITES[..index].iter().all(|other| other.name != suite.name), "{} twice", suite.name);
+        }
+    }
+}
