@@ -1,0 +1,115 @@
+//! Slots: places for sequences' states on a device.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Error;
+
+/// Tells one loaded model from another, also two loads of the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ModelId(u64);
+
+impl ModelId {
+    /// An id that no other model of this process has.
+    #[must_use]
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A place for one sequence's state on the device, minted by a backend.
+///
+/// Not `Clone`: owning it is the right to advance the sequence.
+#[derive(Debug)]
+pub struct Slot {
+    index: u32,
+    model: ModelId,
+}
+
+impl Slot {
+    /// Which place, for backends: below [`crate::ModelInfo::max_slots`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// The model that minted it.
+    #[must_use]
+    pub fn model(&self) -> ModelId {
+        self.model
+    }
+}
+
+/// The slots of one model with what the backend keeps for each: `T` is its state on the device.
+#[derive(Debug)]
+pub struct Slots<T> {
+    model: ModelId,
+    places: Vec<Option<T>>, // [max_slots]
+}
+
+impl<T> Slots<T> {
+    /// `count` free slots of model `model`.
+    #[must_use]
+    pub fn new(model: ModelId, count: usize) -> Self {
+        Self { model, places: std::iter::repeat_with(|| None).take(count).collect() }
+    }
+
+    /// Takes a free slot and keeps `make()` in it.
+    ///
+    /// # Errors
+    /// [`Error::NoFreeSlot`].
+    pub fn open(&mut self, make: impl FnOnce() -> T) -> Result<Slot, Error> {
+        let slots = self.places.len();
+        let free = self.places.iter().position(Option::is_none).ok_or(Error::NoFreeSlot { slots })?;
+        let index = u32::try_from(free).map_err(|_| Error::NoFreeSlot { slots })?;
+        self.places[free] = Some(make());
+        Ok(Slot { index, model: self.model })
+    }
+
+    /// Frees a slot; one of another model is dropped without effect.
+    pub fn close(&mut self, slot: Slot) {
+        if slot.model == self.model {
+            self.places[slot.index()] = None;
+        }
+    }
+
+    /// What the slot holds.
+    ///
+    /// # Errors
+    /// [`Error::ForeignSlot`].
+    pub fn get(&self, slot: &Slot) -> Result<&T, Error> {
+        self.own(slot)?;
+        self.places[slot.index()].as_ref().ok_or(Error::ForeignSlot)
+    }
+
+    /// What the slot holds, to change it.
+    ///
+    /// # Errors
+    /// [`Error::ForeignSlot`].
+    pub fn get_mut(&mut self, slot: &Slot) -> Result<&mut T, Error> {
+        self.own(slot)?;
+        self.places[slot.index()].as_mut().ok_or(Error::ForeignSlot)
+    }
+
+    fn own(&self, slot: &Slot) -> Result<(), Error> {
+        if slot.model == self.model { Ok(()) } else { Err(Error::ForeignSlot) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_finite_reused_and_own() {
+        let mut slots = Slots::new(ModelId::unique(), 2);
+        let first = slots.open(|| 1).expect("free");
+        let second = slots.open(|| 2).expect("free");
+        assert!(matches!(slots.open(|| 3), Err(Error::NoFreeSlot { slots: 2 })));
+        slots.close(first);
+        let third = slots.open(|| 3).expect("freed");
+        assert_eq!((slots.get(&second).ok(), slots.get(&third).ok()), (Some(&2), Some(&3)));
+        let other: Slots<i32> = Slots::new(ModelId::unique(), 2);
+        assert!(matches!(other.get(&second), Err(Error::ForeignSlot)));
+    }
+}
