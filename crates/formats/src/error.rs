@@ -1,0 +1,69 @@
+//! Errors of reading and writing files: every one names the file.
+
+use std::path::{Path, PathBuf};
+
+/// What went wrong with which file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct Error {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub problem: Problem,
+}
+
+impl Error {
+    /// `problem` of the file at `path`.
+    pub fn new(path: impl Into<PathBuf>, problem: impl Into<Problem>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+/// What can be wrong with a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The tensors are not those of an RWKV-7 model, or do not fit each other.
+    #[error(transparent)]
+    Model(#[from] wkv7_core::Error),
+    /// Not a checkpoint at all, or one of a kind that is refused; says the way out.
+    #[error("{0}")]
+    NotACheckpoint(String),
+    /// The file breaks the rules of its own format.
+    #[error("broken {format} file: {what}")]
+    Broken {
+        /// Name of the format.
+        format: &'static str,
+        /// Which part, what was expected, what was found.
+        what: String,
+    },
+    /// A sound file with something that is not supported; says what and the way out.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The caller's progress callback asked to stop; nothing was left behind.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Problem {
+    /// A rule of `format` that the file breaks.
+    pub fn broken(format: &'static str, what: impl Into<String>) -> Self {
+        Self::Broken { format, what: what.into() }
+    }
+}
+
+/// Puts the file's name on what went wrong inside it.
+pub(crate) trait InFile<T> {
+    /// Names the file.
+    fn in_file(self, path: &Path) -> Result<T, Error>;
+}
+
+impl<T, P: Into<Problem>> InFile<T> for Result<T, P> {
+    fn in_file(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|problem| Error::new(path, problem))
+    }
+}

@@ -1,0 +1,30 @@
+//! Files as memory maps.
+
+use std::fs::File;
+use std::path::Path;
+
+use memmap2::Mmap;
+use wkv7_core::Bytes;
+
+use crate::error::{Error, InFile as _, Problem};
+
+/// Maps the whole of a file. Reading the bytes reads the file, page by page, when they are touched.
+///
+/// # Errors
+/// Where `path` is a folder, is empty or cannot be opened.
+pub fn map(path: &Path) -> Result<Bytes, Error> {
+    let file = File::open(path).in_file(path)?;
+    let metadata = file.metadata().in_file(path)?;
+    if !metadata.is_file() {
+        let what = "expected a file, found a folder or a device".to_owned();
+        return Err(Error::new(path, Problem::NotACheckpoint(what)));
+    }
+    if metadata.len() == 0 {
+        return Err(Error::new(path, Problem::NotACheckpoint("the file is empty".to_owned())));
+    }
+    // SAFETY: the map is private and read-only. As with every mapped file, truncating it while it is in
+    // use is an error of whoever truncates it; the bytes are only ever read as plain integers.
+    #[allow(unsafe_code)]
+    let map = unsafe { Mmap::map(&file) }.in_file(path)?;
+    Ok(Bytes::new(map))
+}

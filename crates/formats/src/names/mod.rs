@@ -1,0 +1,1 @@
+//! From the names of other formats to the official ones.
