@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use wkv7_core::{Recipe, Tensors, Weights};
+use wkv7_core::{Bytes, Recipe, Tensors, Weights};
 
 use crate::error::{Error, InFile as _};
 
@@ -90,4 +90,13 @@ impl Checkpoint {
 /// Names the file, what was expected in it and what was found.
 pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint, Error> {
     crate::detect::open(path.as_ref())
+}
+
+/// Reads a checkpoint of one file that lies in memory; `name` stands for its path in messages.
+///
+/// # Errors
+/// As [`open`].
+pub fn from_bytes(name: impl AsRef<Path>, bytes: Bytes) -> Result<Checkpoint, Error> {
+    let name = name.as_ref();
+    crate::detect::read(name, bytes).in_file(name)
 }

@@ -16,7 +16,8 @@ pub(crate) fn open(path: &Path) -> Result<Checkpoint, Error> {
     read(path, file).in_file(path)
 }
 
-fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
+/// The reader that the first bytes of `file` ask for.
+pub(crate) fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
     let head = |n: usize| file.as_slice().get(..n).unwrap_or(&[]);
     match head(4) {
         b"GGUF" => gguf::read(path, file),

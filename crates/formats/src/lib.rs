@@ -20,6 +20,6 @@ mod safetensors;
 pub mod convert;
 pub mod state_file;
 
-pub use checkpoint::{Checkpoint, Format, Vocabulary, open};
+pub use checkpoint::{Checkpoint, Format, Vocabulary, from_bytes, open};
 pub use error::{Error, Problem};
 pub use map::map;
