@@ -6,11 +6,13 @@ use super::f16_at;
 const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /// `f16 d, u8 qs[16]`: d * level.
+#[inline(always)]
 pub(super) fn read_nl(block: &[u8; 18], out: &mut [f32; 32]) {
     read_group(f16_at(block, 0), &block[2..], out);
 }
 
 /// `f16 d, u16 sh, u8 sl[4], u8 qs[128]`: as above in 8 groups, each with a 6-bit scale around 32.
+#[inline(always)]
 pub(super) fn read_xs(block: &[u8; 136], out: &mut [f32; 256]) {
     let d = f16_at(block, 0);
     let high = u16::from_le_bytes([block[2], block[3]]);
@@ -23,7 +25,7 @@ pub(super) fn read_xs(block: &[u8; 136], out: &mut [f32; 256]) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_group(scale: f32, qs: &[u8], out: &mut [f32; 32]) {
     let (low, high) = out.split_at_mut(16);
     for ((low, high), &q) in low.iter_mut().zip(high).zip(qs) {

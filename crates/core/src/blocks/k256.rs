@@ -3,6 +3,7 @@
 use super::f16_at;
 
 /// `u8 scales[16], u8 qs[64], f16 d, f16 dmin`: two bits; per 16 numbers a 4-bit scale and a 4-bit minimum.
+#[inline(always)]
 pub(super) fn read_q2_k(block: &[u8; 84], out: &mut [f32; 256]) {
     let (scales, qs) = (&block[..16], &block[16..80]);
     let (d, dmin) = (f16_at(block, 80), f16_at(block, 82));
@@ -15,6 +16,7 @@ pub(super) fn read_q2_k(block: &[u8; 84], out: &mut [f32; 256]) {
 }
 
 /// `u8 hmask[32], u8 qs[64], u8 s[12], f16 d`: three bits around 4; per 16 numbers a 6-bit scale around 32.
+#[inline(always)]
 pub(super) fn read_q3_k(block: &[u8; 110], out: &mut [f32; 256]) {
     let (hmask, qs, packed) = (&block[..32], &block[32..96], &block[96..108]);
     let d = f16_at(block, 108);
@@ -36,6 +38,7 @@ pub(super) fn read_q3_k(block: &[u8; 110], out: &mut [f32; 256]) {
 }
 
 /// `f16 d, f16 dmin, u8 s[12], u8 qs[128]`: four bits; per 32 numbers a 6-bit scale and a 6-bit minimum.
+#[inline(always)]
 pub(super) fn read_q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
     let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
     let (packed, qs) = (&block[4..16], &block[16..]);
@@ -50,6 +53,7 @@ pub(super) fn read_q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
 }
 
 /// `f16 d, f16 dmin, u8 s[12], u8 qh[32], u8 qs[128]`: as Q4_K with a fifth bit.
+#[inline(always)]
 pub(super) fn read_q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
     let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
     let (packed, high, qs) = (&block[4..16], &block[16..48], &block[48..]);
@@ -65,6 +69,7 @@ pub(super) fn read_q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
 }
 
 /// `u8 ql[128], u8 qh[64], i8 sc[16], f16 d`: six bits around 32; per 16 numbers an 8-bit scale.
+#[inline(always)]
 pub(super) fn read_q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
     let (low, high, scales) = (&block[..128], &block[128..192], &block[192..208]);
     let d = f16_at(block, 208);
@@ -78,7 +83,7 @@ pub(super) fn read_q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
 }
 
 /// Scale and minimum of group `group` (0..8) in the 12 bytes of Q4_K and Q5_K: 6 bits each.
-#[inline]
+#[inline(always)]
 fn scale_min(packed: &[u8], group: usize) -> (f32, f32) {
     let (scale, min) = if group < 4 {
         (packed[group] & 63, packed[group + 4] & 63)

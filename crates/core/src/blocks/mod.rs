@@ -9,6 +9,8 @@
 //! | `q32` | Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 | 32 numbers, one scale, perhaps a minimum |
 //! | `k256` | Q2_K Q3_K Q4_K Q5_K Q6_K | 256 numbers, scales of scales |
 //! | `iq4` | IQ4_NL IQ4_XS | indices into a table of 16 levels |
+//!
+//! Everything here is always inlined, so that a caller compiled for a larger instruction set takes the loops with it.
 
 mod iq4;
 mod k256;
@@ -24,6 +26,7 @@ pub const MAX_LEN: usize = 256;
 ///
 /// # Panics
 /// Where `bytes` and `out` are not the same number of whole blocks: a mistake of the caller.
+#[inline(always)]
 pub fn dequantize(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
     assert_eq!(dtype.row_bytes(out.len()), Some(bytes.len()), "bytes of {} numbers of {dtype}", out.len());
     match dtype {
@@ -47,7 +50,7 @@ pub fn dequantize(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
 }
 
 /// Runs `read` on every block of `BYTES` bytes and `LEN` numbers.
-#[inline]
+#[inline(always)]
 fn each<const BYTES: usize, const LEN: usize>(
     bytes: &[u8],
     out: &mut [f32],
@@ -61,7 +64,7 @@ fn each<const BYTES: usize, const LEN: usize>(
 }
 
 /// The f16 number at byte `at` of a block.
-#[inline]
+#[inline(always)]
 fn f16_at(block: &[u8], at: usize) -> f32 {
     half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }

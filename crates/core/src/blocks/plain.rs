@@ -6,18 +6,21 @@ use half::{bf16, f16};
 /// Numbers converted at once; small enough for the stack, large enough for SIMD conversion.
 const CHUNK: usize = 64;
 
+#[inline(always)]
 pub(super) fn read_f64(bytes: &[u8], out: &mut [f32]) {
     for (bytes, out) in bytes.as_chunks::<8>().0.iter().zip(out) {
         *out = f64::from_le_bytes(*bytes) as f32;
     }
 }
 
+#[inline(always)]
 pub(super) fn read_f32(bytes: &[u8], out: &mut [f32]) {
     for (bytes, out) in bytes.as_chunks::<4>().0.iter().zip(out) {
         *out = f32::from_le_bytes(*bytes);
     }
 }
 
+#[inline(always)]
 pub(super) fn read_f16(bytes: &[u8], out: &mut [f32]) {
     let mut halves = [f16::ZERO; CHUNK];
     for (bytes, out) in bytes.chunks(2 * CHUNK).zip(out.chunks_mut(CHUNK)) {
@@ -29,6 +32,7 @@ pub(super) fn read_f16(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 pub(super) fn read_bf16(bytes: &[u8], out: &mut [f32]) {
     for (bytes, out) in bytes.as_chunks::<2>().0.iter().zip(out) {
         *out = bf16::from_le_bytes(*bytes).to_f32();
