@@ -19,16 +19,24 @@ pub struct Options {
     without_tests: bool,
 }
 
+/// The fuzz targets are a workspace of their own.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
+const CLIPPY: Need = Need::CargoCommand { name: "clippy", install: "rustup component add clippy" };
+
 /// The steps before the tests. Clippy and rustdoc compile without making machine code, so they come first.
 const BEFORE: &[Job] = &[
     Job {
         name: "format",
         needs: &[Need::CargoCommand { name: "fmt", install: "rustup component add rustfmt" }],
-        run: || run_command(&mut cargo(&["fmt", "--all", "--check"])),
+        run: || {
+            run_command(&mut cargo(&["fmt", "--all", "--check"]))?;
+            run_command(&mut cargo(&["fmt", "--manifest-path", FUZZ, "--check"]))
+        },
     },
     Job {
         name: "clippy",
-        needs: &[Need::CargoCommand { name: "clippy", install: "rustup component add clippy" }],
+        needs: &[CLIPPY],
         run: || run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     },
     Job {
@@ -37,6 +45,22 @@ const BEFORE: &[Job] = &[
         run: || {
             let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
             run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
+        },
+    },
+    // Running a target needs a nightly toolchain; that all of them still compile does not.
+    Job {
+        name: "fuzz",
+        needs: &[CLIPPY, Need::Program { name: "c++", install: "apt-get install g++" }],
+        run: || {
+            run_command(&mut cargo(&[
+                "clippy",
+                "--manifest-path",
+                FUZZ,
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]))
         },
     },
 ];
@@ -61,5 +85,5 @@ pub fn run(options: &Options) -> Result<()> {
         jobs.extend_from_slice(test::SUITES);
     }
     jobs.push(DENY);
-    summary::run("check", &jobs, Policy::from_environment(options.keep_going))
+    summary::run("steps", &jobs, Policy::from_environment(options.keep_going))
 }

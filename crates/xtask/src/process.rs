@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn failures_name_the_command() {
-        let error = run(&mut cargo(&["no-such-command-7f3a"])).unwrap_err().to_string();
+        let error = run(cargo(&["no-such-command-7f3a"]).stderr(Stdio::null())).unwrap_err().to_string();
         assert!(error.starts_with("`cargo no-such-command-7f3a` ended with exit status"), "{error}");
         let error = run(&mut Command::new("no-such-program-7f3a")).unwrap_err().to_string();
         assert_eq!(error, "cannot start `no-such-program-7f3a`");

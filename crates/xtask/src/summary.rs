@@ -43,22 +43,31 @@ struct Entry {
     time: Duration,
 }
 
-/// Runs the jobs in order and prints a summary.
+/// Runs the jobs in order and prints a summary; `noun` says what they are, in the plural.
 ///
 /// # Errors
 /// Where any failed; the message names them.
-pub fn run(title: &str, jobs: &[Job], policy: Policy) -> Result<()> {
+pub fn run(noun: &str, jobs: &[Job], policy: Policy) -> Result<()> {
     let entries = run_all(jobs, policy);
-    println!("\n{title}");
+    println!();
     for entry in &entries {
         println!("{entry}");
     }
-    let failed: Vec<_> =
-        entries.iter().filter(|e| matches!(e.outcome, Outcome::Failed(_))).map(|e| e.name).collect();
+    println!("{}", counts(noun, &entries));
+    let failed: Vec<_> = entries.iter().filter(|entry| entry.failed()).map(|entry| entry.name).collect();
     if !failed.is_empty() {
-        bail!("{title}: {} failed", failed.join(", "));
+        bail!("failed: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// The closing line, in the form that test reports are commonly read by.
+fn counts(noun: &str, entries: &[Entry]) -> String {
+    let passed = entries.iter().filter(|entry| entry.outcome == Outcome::Passed).count();
+    let failed = entries.iter().filter(|entry| entry.failed()).count();
+    let skipped = entries.len() - passed - failed;
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    format!("{noun}: {passed} passed, {failed} failed{skipped}")
 }
 
 fn run_all(jobs: &[Job], policy: Policy) -> Vec<Entry> {
@@ -84,6 +93,12 @@ fn run_one(job: &Job, strict: bool) -> Outcome {
     match (job.run)() {
         Ok(()) => Outcome::Passed,
         Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
+
+impl Entry {
+    fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_))
     }
 }
 
@@ -146,7 +161,15 @@ mod tests {
     fn the_error_names_what_failed_and_only_that() {
         let jobs = [bad("a"), good("b"), bad("c"), needy("d")];
         let policy = Policy { keep_going: true, strict: false };
-        assert_eq!(run("test", &jobs, policy).unwrap_err().to_string(), "test: a, c failed");
-        assert!(run("test", &[good("a"), needy("b")], policy).is_ok());
+        assert_eq!(run("suites", &jobs, policy).unwrap_err().to_string(), "failed: a, c");
+        assert!(run("suites", &[good("a"), needy("b")], policy).is_ok());
+    }
+
+    #[test]
+    fn the_closing_line_counts_every_job_once() {
+        let entries = |jobs: &[Job]| run_all(jobs, Policy { keep_going: false, strict: false });
+        assert_eq!(counts("steps", &entries(&[good("a"), good("b")])), "steps: 2 passed, 0 failed");
+        let stopped = entries(&[good("a"), needy("b"), bad("c"), good("d")]);
+        assert_eq!(counts("steps", &stopped), "steps: 1 passed, 1 failed, 2 skipped");
     }
 }

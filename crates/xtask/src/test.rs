@@ -32,7 +32,7 @@ pub const SUITES: &[Job] = &[
 /// Where any failed, or a name is not one of a suite.
 pub fn run(options: &Options) -> Result<()> {
     let jobs = chosen(&options.suites)?;
-    summary::run("test", &jobs, Policy::from_environment(true))
+    summary::run("suites", &jobs, Policy::from_environment(true))
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Job>> {
