@@ -1,1 +1,22 @@
-//! placeholder
+//! What wkv7's tests share: random tiny models, golden data, comparison, and the suite of every backend.
+//!
+//! * [`TinyModel`]: random weights of any shape and element type, made in memory in milliseconds.
+//! * [`close`], [`compare_states`], [`compare_logits`]: distances by a norm, judged by a [`Tolerance`] that is
+//!   named after its cause, with failures that say where.
+//! * [`Golden`], [`fixtures`]: recorded inputs and outputs.
+//! * [`conformance`](conformance()): one suite for every [`Backend`](wkv7_core::Backend).
+
+pub mod blocks;
+pub mod compare;
+pub mod conformance;
+pub mod golden;
+pub mod model;
+pub mod play;
+pub mod random;
+
+pub use compare::{Comparison, Comparisons, Mismatch, Tolerance, close, compare_logits, compare_states};
+pub use conformance::conformance;
+pub use golden::{Golden, fixtures};
+pub use model::TinyModel;
+pub use play::{Played, play};
+pub use random::Random;
