@@ -61,8 +61,8 @@ pub struct Distance {
 }
 
 impl Golden {
-    /// Reads `tokens` [T] i32, `logits` [T, V] f32 and, where present, `state.att_shift`, `state.wkv` and
-    /// `state.ffn_shift`, f32.
+    /// Reads `tokens` (i32, tokens), `logits` (f32, tokens by vocab) and, where present, `state.att_shift`,
+    /// `state.wkv` and `state.ffn_shift` (f32).
     ///
     /// # Errors
     /// [`BadGolden`] names the file and what is wrong.
@@ -105,18 +105,6 @@ impl Golden {
             logits: compare_logits(self.vocab, &played.logits, &self.logits),
             state: state.unwrap_or_default(),
         })
-    }
-
-    /// Mean negative log-likelihood of each token after the first under the recorded logits.
-    #[must_use]
-    pub fn mean_nll(&self) -> f64 {
-        let rows = self.logits.chunks_exact(self.vocab).zip(self.tokens.iter().skip(1));
-        let losses = rows.map(|(row, &next)| {
-            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f64 = row.iter().map(|&x| f64::from(x - top).exp()).sum();
-            sum.ln() + f64::from(top) - f64::from(row[next as usize])
-        });
-        losses.sum::<f64>() / (self.tokens.len().max(2) - 1) as f64
     }
 }
 

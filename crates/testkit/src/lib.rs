@@ -3,12 +3,13 @@
 //! * [`TinyModel`]: random weights of any shape and element type, made in memory in milliseconds.
 //! * [`close`], [`compare_states`], [`compare_logits`]: distances by a norm, judged by a [`Tolerance`] that is
 //!   named after its cause, with failures that say where.
-//! * [`Golden`], [`fixtures`]: recorded inputs and outputs.
+//! * [`Golden`], [`fixtures`], [`formula`]: recorded inputs and outputs, and a model whose weights are a rule.
 //! * [`conformance`](conformance()): one suite for every [`Backend`](wkv7_core::Backend).
 
 pub mod blocks;
 pub mod compare;
 pub mod conformance;
+pub mod formula;
 pub mod golden;
 pub mod model;
 pub mod play;
