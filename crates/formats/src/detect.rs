@@ -5,7 +5,7 @@ use std::path::Path;
 use wkv7_core::Bytes;
 
 use crate::error::{Error, InFile as _, Problem};
-use crate::{Checkpoint, gguf, hugging_face, map, pth, rwkv_cpp, safetensors};
+use crate::{Checkpoint, Format, gguf, hugging_face, map, pth, rwkv_cpp, safetensors};
 
 /// Opens a file or a folder with the reader that its first bytes ask for.
 pub(crate) fn open(path: &Path) -> Result<Checkpoint, Error> {
@@ -13,7 +13,11 @@ pub(crate) fn open(path: &Path) -> Result<Checkpoint, Error> {
         return hugging_face::read(path);
     }
     let file = map(path)?;
-    read(path, file).in_file(path)
+    let mut checkpoint = read(path, file).in_file(path)?;
+    if checkpoint.format == Format::HuggingFace {
+        checkpoint.recipe = hugging_face::recipe_beside(path)?;
+    }
+    Ok(checkpoint)
 }
 
 /// The reader that the first bytes of `file` ask for.
@@ -22,7 +26,7 @@ pub(crate) fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
     match head(4) {
         b"GGUF" => gguf::read(path, file),
         b"fmgg" => rwkv_cpp::read(path, file),
-        b"PK\x03\x04" | b"PK\x05\x06" => pth::read(path, file),
+        _ if pth::looks_like(&file) => pth::read(path, file),
         _ if safetensors::looks_like(&file) => safetensors::read(path, file),
         _ => Err(Problem::NotACheckpoint(refusal(&file))),
     }
@@ -42,6 +46,9 @@ fn refusal(file: &Bytes) -> String {
     }
     if bytes.get(257..262) == Some(b"ustar") {
         return "a tar archive, which is not read; unpack it first".to_owned();
+    }
+    if bytes.starts_with(b"{") {
+        return format!("JSON text; where it belongs to a Hugging Face folder, open the folder; {known}");
     }
     if bytes.starts_with(b"<") {
         return format!("a web page or XML, perhaps a failed download; {known}");

@@ -67,3 +67,17 @@ impl<T, P: Into<Problem>> InFile<T> for Result<T, P> {
         self.map_err(|problem| Error::new(path, problem))
     }
 }
+
+/// `text` from a file, quoted for a message: on one line, and cut where it is long.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 160; // characters; several quotes fit one message
+    let mut quoted: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        quoted.push_str("...");
+    }
+    format!("`{quoted}`")
+}

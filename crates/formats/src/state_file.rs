@@ -1,1 +1,223 @@
-//! State files.
+//! State files: what a sequence remembers, with the identity of the model that it belongs to.
+//!
+//! A state file is safetensors. Tensors, all f32: `att_shift [layers, channels]`,
+//! `wkv [layers, heads, head_size (value), head_size (key)]`, `ffn_shift [layers, channels]`, and, where
+//! the next token's logits were kept, `logits [vocab]`. Its metadata names the format, its version, the
+//! model's fingerprint and the number of tokens seen.
+//!
+//! A *tuned* initial state is something else: a checkpoint with nothing but `blocks.N.att.time_state`,
+//! read by [`load_tuned`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
+use wkv7_core::{Config, Dtype, Fingerprint, State};
+
+use crate::error::{Error, InFile as _, Problem, shown};
+use crate::names::{self, Orientation};
+use crate::safetensors::{Entry, Header};
+use crate::{map, pth};
+
+/// What the metadata key `format` says in a state file.
+const FORMAT: &str = "wkv7-state";
+/// The version that is written, and the newest that is read.
+const VERSION: u64 = 1;
+
+/// A state with all that is needed to go on from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateFile {
+    /// The state.
+    pub state: State,
+    /// The model that made it.
+    pub fingerprint: Fingerprint,
+    /// Tokens that led to it.
+    pub tokens_seen: u64,
+    /// Logits after the last of them, `[vocab]`, where they were kept.
+    pub logits: Option<Vec<f32>>,
+}
+
+impl StateFile {
+    /// Writes the file beside its place and then moves it there: `path` never holds half a state.
+    ///
+    /// # Errors
+    /// [`Problem::Model`] where the state does not have the sizes of `config`, [`Problem::Io`].
+    pub fn save(&self, config: &Config, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let bytes = self.to_bytes(config).in_file(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).in_file(path)?;
+        file.write_all(&bytes).in_file(path)?;
+        file.persist(path).map_err(|refused| refused.error).in_file(path)?;
+        Ok(())
+    }
+
+    /// Reads a state file.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it; a version newer than this program is refused as such.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Self::from_bytes(map(path)?.as_slice()).in_file(path)
+    }
+
+    /// Checks that the state belongs to the model with this `config` and `fingerprint`.
+    ///
+    /// # Errors
+    /// [`wkv7_core::Error::ForeignState`] with both fingerprints, [`wkv7_core::Error::WrongStateSize`].
+    pub fn check(&self, config: &Config, fingerprint: Fingerprint) -> Result<(), wkv7_core::Error> {
+        if self.fingerprint != fingerprint {
+            return Err(wkv7_core::Error::ForeignState { want: fingerprint, found: self.fingerprint });
+        }
+        self.state.check(config)?;
+        match &self.logits {
+            Some(logits) if logits.len() != config.vocab => Err(wkv7_core::Error::WrongStateSize {
+                part: "logits",
+                want: config.vocab,
+                found: logits.len(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// [`Problem::Model`] where the state does not have the sizes of `config`.
+    pub fn to_bytes(&self, config: &Config) -> Result<Vec<u8>, Problem> {
+        self.check(config, self.fingerprint)?;
+        let Config { layers, channels, heads, head_size, .. } = *config;
+        let le = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let mut parts = vec![
+            ("att_shift", vec![layers, channels], le(&self.state.att_shift)),
+            ("wkv", vec![layers, heads, head_size, head_size], le(&self.state.wkv)),
+            ("ffn_shift", vec![layers, channels], le(&self.state.ffn_shift)),
+        ];
+        if let Some(logits) = &self.logits {
+            parts.push(("logits", vec![logits.len()], le(logits)));
+        }
+        let unwritable = |error: safetensors::SafeTensorError| Problem::Unsupported(error.to_string());
+        let views = parts
+            .iter()
+            .map(|(name, shape, bytes)| Ok((*name, TensorView::new(FileDtype::F32, shape.clone(), bytes)?)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unwritable)?;
+        let metadata = HashMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("version".to_owned(), VERSION.to_string()),
+            ("fingerprint".to_owned(), self.fingerprint.to_string()),
+            ("tokens_seen".to_owned(), self.tokens_seen.to_string()),
+        ]);
+        serialize(views, Some(metadata)).map_err(unwritable)
+    }
+
+    /// Reads the bytes of a state file.
+    ///
+    /// # Errors
+    /// As [`StateFile::load`], without the file's name.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+        let header = Header::parse(bytes)?;
+        let facts = Facts::read(&header.metadata)?;
+        let mut parts = Parts { bytes, entries: header.entries };
+        let (att_shift, layers_channels) = parts.take("att_shift", 2)?;
+        let (wkv, memory) = parts.take("wkv", 4)?;
+        let (ffn_shift, other) = parts.take("ffn_shift", 2)?;
+        let logits = if parts.has("logits") { Some(parts.take("logits", 1)?.0) } else { None };
+        if let Some(entry) = parts.entries.first() {
+            return Err(broken(format!("tensor {} does not belong to a state", shown(&entry.name))));
+        }
+        let square = memory[2] == memory[3] && memory[0] == layers_channels[0];
+        if other != layers_channels || !square || memory[1].checked_mul(memory[2]) != Some(layers_channels[1])
+        {
+            let what = format!(
+                "shapes do not fit each other: att_shift {layers_channels:?}, wkv {memory:?}, ffn_shift {other:?}"
+            );
+            return Err(broken(what));
+        }
+        let state = State { att_shift, wkv, ffn_shift };
+        Ok(Self { state, fingerprint: facts.fingerprint, tokens_seen: facts.tokens_seen, logits })
+    }
+}
+
+fn broken(what: impl Into<String>) -> Problem {
+    Problem::broken("state", what)
+}
+
+/// What the metadata states.
+struct Facts {
+    fingerprint: Fingerprint,
+    tokens_seen: u64,
+}
+
+impl Facts {
+    fn read(metadata: &BTreeMap<String, String>) -> Result<Self, Problem> {
+        let get = |key: &str| metadata.get(key).map_or("", String::as_str);
+        if get("format") != FORMAT {
+            let found = shown(get("format"));
+            let what = format!("not a state file: metadata `format` is {found}, expected `{FORMAT}`");
+            return Err(Problem::NotACheckpoint(what));
+        }
+        let number = |key: &str| {
+            get(key)
+                .parse::<u64>()
+                .map_err(|_| broken(format!("metadata `{key}` is {}, expected a number", shown(get(key)))))
+        };
+        let version = number("version")?;
+        if version > VERSION {
+            let what =
+                format!("state file of version {version}, this program reads up to {VERSION}; update it");
+            return Err(Problem::Unsupported(what));
+        }
+        let fingerprint = get("fingerprint")
+            .parse()
+            .map_err(|_| broken(format!("metadata `fingerprint` is {}", shown(get("fingerprint")))))?;
+        Ok(Self { fingerprint, tokens_seen: number("tokens_seen")? })
+    }
+}
+
+/// The tensors that have not been taken yet.
+struct Parts<'a> {
+    bytes: &'a [u8],
+    entries: Vec<Entry>,
+}
+
+impl Parts<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name == name)
+    }
+
+    fn take(&mut self, name: &str, dimensions: usize) -> Result<(Vec<f32>, Vec<usize>), Problem> {
+        let place = self.entries.iter().position(|entry| entry.name == name);
+        let place = place.ok_or_else(|| broken(format!("tensor `{name}` is missing")))?;
+        let Entry { dtype, shape, range, .. } = self.entries.swap_remove(place);
+        if dtype != Dtype::F32 || shape.len() != dimensions {
+            let what =
+                format!("tensor `{name}` is {dtype} {shape:?}, expected F32 of {dimensions} dimensions");
+            return Err(broken(what));
+        }
+        // The header's check made the range lie inside the file.
+        let bytes = self.bytes.get(range).unwrap_or(&[]);
+        let values = bytes.as_chunks::<4>().0.iter().map(|&x| f32::from_le_bytes(x)).collect();
+        Ok((values, shape))
+    }
+}
+
+/// Reads a tuned initial state: a `.pth` or safetensors file with `blocks.N.att.time_state`
+/// `[heads, head_size (value), head_size (key)]` for every layer. Both shifts start at zero.
+///
+/// Such a file does not say which model it was tuned for, so only the sizes are checked. The order is the
+/// trainers' (value, key); web-rwkv's converter exchanges the two, which the content alone does not tell.
+///
+/// # Errors
+/// Names the file and the first layer whose state is missing or of another size.
+pub fn load_tuned(path: &Path, config: &Config) -> Result<State, Error> {
+    let file = map(path)?;
+    let named = if pth::looks_like(&file) {
+        pth::tensors(&file).in_file(path)?
+    } else {
+        crate::safetensors::tensors(&file).in_file(path)?.0
+    };
+    let arranged = names::arrange(named, Orientation::Official).in_file(path)?;
+    State::from_time_state(config, &arranged.tensors).in_file(path)
+}

@@ -1,0 +1,4 @@
+//! The readers of torch archives, safetensors, Hugging Face folders, rwkv.cpp files and state files.
+
+mod fixtures;
+mod support;
