@@ -91,6 +91,21 @@ impl<T> Slots<T> {
         self.places[slot.index()].as_mut().ok_or(Error::ForeignSlot)
     }
 
+    /// What each of `slots` holds, to change all of them at once; the slots of a batch are distinct.
+    ///
+    /// # Errors
+    /// [`Error::ForeignSlot`], also for a slot that comes twice.
+    pub fn get_each_mut<'a>(&mut self, slots: impl Iterator<Item = &'a Slot>) -> Result<Vec<&mut T>, Error> {
+        let model = self.model;
+        let mut places: Vec<Option<&mut T>> = self.places.iter_mut().map(Option::as_mut).collect();
+        slots
+            .map(|slot| {
+                let place = if slot.model == model { places[slot.index()].take() } else { None };
+                place.ok_or(Error::ForeignSlot)
+            })
+            .collect()
+    }
+
     fn own(&self, slot: &Slot) -> Result<(), Error> {
         if slot.model == self.model { Ok(()) } else { Err(Error::ForeignSlot) }
     }
@@ -109,6 +124,9 @@ mod tests {
         slots.close(first);
         let third = slots.open(|| 3).expect("freed");
         assert_eq!((slots.get(&second).ok(), slots.get(&third).ok()), (Some(&2), Some(&3)));
+        let each = slots.get_each_mut([&third, &second].into_iter()).expect("distinct");
+        assert_eq!(each, [&3, &2]);
+        assert!(slots.get_each_mut([&third, &third].into_iter()).is_err());
         let other: Slots<i32> = Slots::new(ModelId::unique(), 2);
         assert!(matches!(other.get(&second), Err(Error::ForeignSlot)));
     }
