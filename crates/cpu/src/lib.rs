@@ -1,1 +1,96 @@
-//! placeholder
+//! The CPU backend of wkv7: multi-threaded, one path for one token, many tokens and many sequences.
+//!
+//! A forward lays the tokens of all its steps one after the other. Every matrix is then read once and meets
+//! all of them; only the token shift and the recurrent memory look at which sequence a token belongs to.
+//! Matrices stay in the mapped file, in any element type, and are dequantised row by row as they are used;
+//! vectors are converted to f32 at load. Everything is accumulated in f32.
+//!
+//! A token's results are the same to the bit whatever else is in the batch, however a prompt is cut into
+//! chunks, and on any number of threads.
+//!
+//! The instruction set is chosen once, at load: the best this machine has, or the one that the environment
+//! variable `WKV7_CPU` names (`portable`, `avx2`); see [`Path`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `model` | the layer loop and the slots |
+//! | `pass` | what every block knows of the forward it is part of |
+//! | `time_mix`, `channel_mix`, `token_shift`, `wkv`, `head`, `norm` | the blocks of the model |
+//! | `matmul` | matrix times the vectors of all tokens |
+//! | `weights`, `scratch` | what a model keeps |
+//! | `arch`, `threads` | instruction sets and cores |
+
+mod arch;
+mod channel_mix;
+mod head;
+mod matmul;
+mod model;
+mod norm;
+mod pass;
+mod scratch;
+mod threads;
+mod time_mix;
+mod token_shift;
+mod weights;
+mod wkv;
+
+pub use arch::Path;
+
+use arch::Portable;
+use model::CpuModel;
+use wkv7_core::{Backend, Error, LoadOptions, Model, Weights};
+
+/// The backend's name.
+const BACKEND: &str = "cpu";
+
+/// The CPU backend.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu {
+    path: Option<Path>,
+}
+
+impl Cpu {
+    /// Takes the fastest instructions that this machine has, unless `WKV7_CPU` names others.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { path: None }
+    }
+
+    /// Takes the instructions of `path`, whatever the environment says.
+    #[must_use]
+    pub const fn with_path(path: Path) -> Self {
+        Self { path: Some(path) }
+    }
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        BACKEND
+    }
+
+    /// # Errors
+    /// [`Error::Unavailable`] where this machine lacks the instructions asked for or gives no threads,
+    /// [`Error::Cancelled`].
+    fn load(&self, weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
+        match self.path.map_or_else(Path::choose, Ok)? {
+            Path::Portable => Ok(Box::new(CpuModel::new(Portable, weights, options)?)),
+            Path::Avx2 => load_avx2(weights, options),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn load_avx2(weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
+    let isa = arch::Avx2::new().ok_or_else(|| lacks(Path::Avx2))?;
+    Ok(Box::new(CpuModel::new(isa, weights, options)?))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn load_avx2(_: &Weights, _: &LoadOptions) -> Result<Box<dyn Model>, Error> {
+    Err(lacks(Path::Avx2))
+}
+
+fn lacks(path: Path) -> Error {
+    let why = format!("this machine cannot take path `{path}`; unset WKV7_CPU or set it to `portable`");
+    Error::Unavailable { backend: BACKEND.to_owned(), why }
+}

@@ -1,0 +1,75 @@
+//! Stored rows that belong to inputs: dequantised, then added up, each times its input of every token.
+
+use std::ops::Range;
+
+use wkv7_core::blocks::dequantize;
+
+use super::Product;
+use crate::arch::Isa;
+use crate::threads::desk;
+use crate::weights::Matrix;
+
+/// Columns summed side by side: four 256-bit registers.
+const LANES: usize = 32;
+/// Stored rows whose products are summed apart before they join the total: keeps the rounding error of a
+/// sum over thousands of rows near that of a short one, and the dequantised rows in the first-level cache.
+const ROWS: usize = 64;
+
+/// Outputs of one task: whole blocks of the element type, a cache line or more of any stored row.
+pub(super) fn block(matrix: &Matrix) -> usize {
+    matrix.tensor.dtype().block_len().max(2 * LANES)
+}
+
+/// Fills the outputs `columns` of `product` for every token.
+#[inline(always)]
+pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, columns: Range<usize>, scratch: &mut Vec<f32>) {
+    let tensor = &product.matrix.tensor;
+    let (dtype, row_bytes) = (tensor.dtype(), tensor.stored_row_bytes());
+    let (inputs, outputs) = (product.matrix.inputs(), product.matrix.outputs());
+    let stride = columns.len().next_multiple_of(LANES); // lanes beyond the last column are summed and dropped
+    // `columns` are whole blocks, because tasks start at multiples of them and rows end at one.
+    let at = |column: usize| column / dtype.block_len() * dtype.block_bytes();
+    let bytes = tensor.bytes().as_slice();
+
+    let (rows, totals) = desk(scratch, (ROWS + product.tokens) * stride).split_at_mut(ROWS * stride);
+    totals.fill(0.0);
+    for first in (0..inputs).step_by(ROWS) {
+        let count = ROWS.min(inputs - first);
+        let rows = &mut rows[..count * stride];
+        for (row, out) in rows.chunks_exact_mut(stride).enumerate() {
+            let start = (first + row) * row_bytes;
+            let stored = &bytes[start + at(columns.start)..start + at(columns.end)];
+            dequantize(dtype, stored, &mut out[..columns.len()]);
+        }
+        for (x, totals) in product.x.chunks_exact(inputs).zip(totals.chunks_exact_mut(stride)) {
+            add(isa, &x[first..first + count], rows, totals);
+        }
+    }
+    for (token, totals) in totals.chunks_exact(stride).enumerate() {
+        let start = token * outputs;
+        // SAFETY: these outputs are this task's alone, and the previous part is no longer used.
+        let out = unsafe { product.out.part(start + columns.start..start + columns.end) };
+        for (out, total) in out.iter_mut().zip(totals) {
+            product.then.apply(out, *total);
+        }
+    }
+}
+
+/// Adds `x @ rows` to `totals`: `x` `[count]`, `rows` `[count, stride]`, `totals` `[stride]`.
+#[inline(always)]
+fn add<I: Isa>(isa: I, x: &[f32], rows: &[f32], totals: &mut [f32]) {
+    let stride = totals.len();
+    let (totals, _) = totals.as_chunks_mut::<LANES>();
+    for (chunk, total) in totals.iter_mut().enumerate() {
+        let mut sums = [0.0f32; LANES];
+        for (x, row) in x.iter().zip(rows.chunks_exact(stride)) {
+            let row = &row.as_chunks::<LANES>().0[chunk];
+            for lane in 0..LANES {
+                sums[lane] = isa.mul_add(*x, row[lane], sums[lane]);
+            }
+        }
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total += sum;
+        }
+    }
+}

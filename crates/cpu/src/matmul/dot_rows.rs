@@ -1,0 +1,123 @@
+//! Stored rows that belong to outputs: dequantised, then dotted with every token.
+
+use std::ops::Range;
+
+use wkv7_core::blocks::dequantize;
+
+use super::Product;
+use crate::arch::Isa;
+use crate::threads::desk;
+
+/// Rows of one task: enough to be worth handing out, few enough to spread over threads.
+pub(super) const BLOCK: usize = 32;
+/// Partial sums of one dot product: two 256-bit registers.
+const LANES: usize = 16;
+/// Tokens that share one pass over a pair of rows: with [`LANES`] they fill 12 of 16 registers with sums.
+const TOKENS: usize = 3;
+/// From this many tokens on, more rows are dequantised at once, so that a token is fetched less often.
+const MANY: usize = 4;
+
+/// Fills the outputs `rows` of `product` for every token.
+#[inline(always)]
+pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, scratch: &mut Vec<f32>) {
+    let tensor = &product.matrix.tensor;
+    let (columns, row_bytes) = (tensor.stored_columns(), tensor.stored_row_bytes());
+    // One token: two rows stay in the first-level cache. Many: 16 rows pay for fetching a token's numbers.
+    let tile = if product.tokens < MANY { 2 } else { 16 };
+    let buffer = desk(scratch, tile * columns);
+    for first in rows.clone().step_by(tile) {
+        let count = tile.min(rows.end - first);
+        let bytes = &tensor.bytes().as_slice()[first * row_bytes..(first + count) * row_bytes];
+        let buffer = &mut buffer[..count * columns];
+        dequantize(tensor.dtype(), bytes, buffer);
+        tile_times_tokens(isa, product, first, columns, buffer);
+    }
+}
+
+/// The outputs from `first` on, one per row of `rows` `[count, columns]`, for every token.
+#[inline(always)]
+fn tile_times_tokens<I: Isa>(isa: I, product: &Product<'_>, first: usize, columns: usize, rows: &[f32]) {
+    for token in (0..product.tokens).step_by(TOKENS) {
+        for (pair, rows) in rows.chunks(2 * columns).enumerate() {
+            let output = first + 2 * pair;
+            match (rows.len() / columns, (product.tokens - token).min(TOKENS)) {
+                (2, 3) => cell::<I, 2, 3>(isa, product, output, token, rows),
+                (2, 2) => cell::<I, 2, 2>(isa, product, output, token, rows),
+                (2, _) => cell::<I, 2, 1>(isa, product, output, token, rows),
+                (_, 3) => cell::<I, 1, 3>(isa, product, output, token, rows),
+                (_, 2) => cell::<I, 1, 2>(isa, product, output, token, rows),
+                (_, _) => cell::<I, 1, 1>(isa, product, output, token, rows),
+            }
+        }
+    }
+}
+
+/// `R` outputs of `T` tokens.
+#[inline(always)]
+fn cell<I: Isa, const R: usize, const T: usize>(
+    isa: I,
+    product: &Product<'_>,
+    output: usize,
+    token: usize,
+    rows: &[f32],
+) {
+    let (inputs, outputs) = (product.matrix.inputs(), product.matrix.outputs());
+    let rows: [&[f32]; R] = std::array::from_fn(|r| &rows[r * inputs..(r + 1) * inputs]);
+    let xs: [&[f32]; T] = std::array::from_fn(|t| &product.x[(token + t) * inputs..(token + t + 1) * inputs]);
+    let sums = dots(isa, rows, xs);
+    for (t, sums) in sums.iter().enumerate() {
+        let start = (token + t) * outputs + output;
+        // SAFETY: these outputs are this task's alone, and the previous part is no longer used.
+        let out = unsafe { product.out.part(start..start + R) };
+        for (out, y) in out.iter_mut().zip(sums) {
+            product.then.apply(out, *y);
+        }
+    }
+}
+
+/// The dot product of every row with every token, `[tokens][rows]`, each in the order of [`dot`].
+#[inline(always)]
+fn dots<I: Isa, const R: usize, const T: usize>(isa: I, rows: [&[f32]; R], xs: [&[f32]; T]) -> [[f32; R]; T] {
+    let n = rows[0].len();
+    let (row_chunks, x_chunks) =
+        (rows.map(|row| row.as_chunks::<LANES>().0), xs.map(|x| x.as_chunks::<LANES>().0));
+    let mut sums = [[[0.0f32; LANES]; R]; T];
+    for chunk in 0..n / LANES {
+        for t in 0..T {
+            for r in 0..R {
+                let (x, row) = (&x_chunks[t][chunk], &row_chunks[r][chunk]);
+                for lane in 0..LANES {
+                    sums[t][r][lane] = isa.mul_add(row[lane], x[lane], sums[t][r][lane]);
+                }
+            }
+        }
+    }
+    for at in n / LANES * LANES..n {
+        for t in 0..T {
+            for r in 0..R {
+                let sum = &mut sums[t][r][at % LANES];
+                *sum = isa.mul_add(rows[r][at], xs[t][at], *sum);
+            }
+        }
+    }
+    sums.map(|sums| sums.map(fold))
+}
+
+/// `a . b` in the fixed order of this backend: [`LANES`] partial sums, folded in halves.
+#[inline(always)]
+pub(crate) fn dot<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f32 {
+    dots(isa, [a], [b])[0][0]
+}
+
+/// The sum of the partial sums: halves are added until one is left.
+#[inline(always)]
+pub(crate) fn fold(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
