@@ -1,0 +1,201 @@
+//! Holding back text that may still become a stop string, or half a character.
+
+use std::collections::VecDeque;
+
+use wkv7_tokenizer::{Error, StreamDecoder};
+
+use crate::Piece;
+
+/// Sampled tokens whose text is not certain yet.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    stop: Vec<String>,
+    decoder: Option<StreamDecoder>,
+    held: VecDeque<Held>,
+    text: String, // of all held pieces
+}
+
+/// A piece that is held back.
+#[derive(Debug)]
+struct Held {
+    piece: Piece,
+    bytes: usize, // of the token; its text has fewer or more where a character began before or ends after
+}
+
+/// What a token brought about.
+#[derive(Debug, Default)]
+pub(crate) struct Release {
+    /// Pieces that are certain now, oldest first.
+    pub pieces: Vec<Piece>,
+    /// Which stop string has appeared, if one has.
+    pub stop: Option<usize>,
+    /// Whether the last of `pieces` had text of the stop string cut from its end.
+    pub cut: bool,
+}
+
+impl Hold {
+    /// Nothing held; empty stop strings, which would stop at once, are left out.
+    ///
+    /// Without a decoder every text is empty.
+    pub fn new(stop: Vec<String>, decoder: Option<StreamDecoder>) -> Self {
+        Self { stop, decoder, held: VecDeque::new(), text: String::new() }
+    }
+
+    /// Number of tokens held back.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Takes the next token; its text is filled in here.
+    pub fn push(&mut self, mut piece: Piece, bytes: usize) -> Result<Release, Error> {
+        if let Some(decoder) = &mut self.decoder {
+            piece.text = decoder.push(piece.token)?;
+        }
+        self.text.push_str(&piece.text);
+        self.held.push_back(Held { piece, bytes });
+        if let Some((at, index)) = self.find_stop() {
+            return Ok(self.stop_at(at, index));
+        }
+        let certain = self.text.len() - self.possible_stop();
+        let whole = self.held.len() - self.unfinished();
+        let mut pieces = Vec::new();
+        let mut end = 0;
+        for _ in 0..whole {
+            end += self.held.front().map_or(0, |held| held.piece.text.len());
+            if end > certain {
+                break;
+            }
+            pieces.extend(self.held.pop_front().map(|held| held.piece));
+        }
+        let released: usize = pieces.iter().map(|piece| piece.text.len()).sum();
+        self.text.drain(..released);
+        Ok(Release { pieces, stop: None, cut: false })
+    }
+
+    /// The end: all that is held is certain now. Half a character becomes U+FFFD.
+    pub fn finish(&mut self) -> Vec<Piece> {
+        let tail = self.decoder.as_mut().map(StreamDecoder::finish).unwrap_or_default();
+        let mut pieces: Vec<Piece> = self.held.drain(..).map(|held| held.piece).collect();
+        if let Some(last) = pieces.last_mut() {
+            last.text.push_str(&tail);
+        }
+        self.text.clear();
+        pieces
+    }
+
+    /// Where the first stop string begins, and which; the longest where two begin together.
+    fn find_stop(&self) -> Option<(usize, usize)> {
+        let found = |(index, stop): (usize, &String)| {
+            if stop.is_empty() { None } else { self.text.find(stop.as_str()).map(|at| (at, index)) }
+        };
+        let longest_first = |&(at, index): &(usize, usize)| (at, usize::MAX - self.stop[index].len());
+        self.stop.iter().enumerate().filter_map(found).min_by_key(longest_first)
+    }
+
+    /// Releases the pieces before byte `at` of the text, where stop string `index` begins.
+    fn stop_at(&mut self, at: usize, index: usize) -> Release {
+        let mut release = Release { stop: Some(index), ..Release::default() };
+        let mut left = at;
+        for Held { mut piece, .. } in self.held.drain(..) {
+            if left == 0 {
+                break;
+            }
+            release.cut = left < piece.text.len();
+            piece.text.truncate(left); // `at` is the start of a match, so this is a character's start
+            left -= piece.text.len();
+            release.pieces.push(piece);
+        }
+        self.text.clear();
+        release
+    }
+
+    /// Bytes at the end of the text that are the beginning of a stop string.
+    fn possible_stop(&self) -> usize {
+        let overlap = |stop: &String| {
+            let longest = stop.len().saturating_sub(1).min(self.text.len());
+            (1..=longest).rev().find(|&n| self.text.as_bytes().ends_with(&stop.as_bytes()[..n])).unwrap_or(0)
+        };
+        self.stop.iter().map(overlap).max().unwrap_or(0)
+    }
+
+    /// Tokens at the end to which an unfinished character belongs.
+    fn unfinished(&self) -> usize {
+        let mut pending = self.decoder.as_ref().map_or(0, |decoder| decoder.pending().len());
+        let mut count = 0;
+        for held in self.held.iter().rev() {
+            if pending == 0 {
+                break;
+            }
+            pending = pending.saturating_sub(held.bytes);
+            count += 1;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use wkv7_tokenizer::Bytes;
+
+    use super::*;
+
+    /// Feeds bytes; returns the released texts joined, the stop string, and the number of tokens released.
+    fn run(stop: &[&str], bytes: &[u8]) -> (String, Option<usize>, usize) {
+        let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
+        let mut hold = Hold::new(stop, Some(StreamDecoder::new(Arc::new(Bytes))));
+        let (mut text, mut count) = (String::new(), 0);
+        for &byte in bytes {
+            let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
+            let release = hold.push(piece, 1).expect("a byte");
+            count += release.pieces.len();
+            text.extend(release.pieces.into_iter().map(|piece| piece.text));
+            if release.stop.is_some() {
+                return (text, release.stop, count);
+            }
+        }
+        let last = hold.finish();
+        count += last.len();
+        text.extend(last.into_iter().map(|piece| piece.text));
+        (text, None, count)
+    }
+
+    #[test]
+    fn stop_strings_are_never_emitted() {
+        let table: [(&[&str], &str, &str, Option<usize>); 8] = [
+            (&["\n\n"], "one\ntwo\n\nthree", "one\ntwo", Some(0)),
+            (&["\n\nUser:"], "a\n\nUse it\n\n\nUser: b", "a\n\nUse it\n", Some(0)),
+            (&["abc", "b"], "xab", "xa", Some(1)),
+            (&["ab", "abab"], "xabab", "x", Some(0)),
+            (&["aab"], "aaab", "a", Some(0)),
+            (&["é!"], "café?é!", "café?", Some(0)),
+            (&["never", ""], "nevenevr", "nevenevr", None),
+            (&[], "text", "text", None),
+        ];
+        for (stop, text, want, index) in table {
+            let (got, stopped, _) = run(stop, text.as_bytes());
+            assert_eq!((got.as_str(), stopped), (want, index), "{stop:?} in {text:?}");
+        }
+    }
+
+    #[test]
+    fn characters_come_whole_and_nothing_is_lost() {
+        let (text, _, count) = run(&[], "é€🙂".as_bytes());
+        assert_eq!((text.as_str(), count), ("é€🙂", 9));
+        let (text, _, count) = run(&["x"], b"a\xf0\x9f");
+        assert_eq!((text.as_str(), count), ("a\u{fffd}", 3));
+        let (text, ..) = run(&[], b"\xffa\xc3b");
+        assert_eq!(text, "\u{fffd}a\u{fffd}b");
+    }
+
+    #[test]
+    fn pieces_wait_for_their_character() {
+        let mut hold = Hold::new(Vec::new(), Some(StreamDecoder::new(Arc::new(Bytes))));
+        let mut push = |byte: u8| {
+            let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
+            hold.push(piece, 1).expect("a byte").pieces.len()
+        };
+        assert_eq!([push(b'a'), push(0xc3), push(0xa9), push(0xc3), push(b'b')], [1, 0, 2, 0, 2]);
+    }
+}

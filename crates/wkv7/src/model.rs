@@ -1,0 +1,288 @@
+//! A model: opened once, shared by its sessions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use wkv7_core::{Batch, Config, ModelInfo, Outputs, State, Step, Want, Weights};
+use wkv7_formats::{Checkpoint, Format, state_file};
+use wkv7_tokenizer::Tokenizer;
+
+use crate::session::Snapshot;
+use crate::vocabulary::{self, Whereabouts};
+use crate::{Error, Options, Session, backends};
+
+/// A loaded model. Cloning shares it; sessions keep it alive; it may be used from any thread.
+#[derive(Clone)]
+pub struct Model {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Mutex<Box<dyn wkv7_core::Model>>,
+    info: ModelInfo,
+    weights: Weights,
+    source: Option<Source>,
+    whereabouts: Whereabouts,
+    tokenizer: OnceLock<Result<Arc<dyn Tokenizer>, Arc<wkv7_tokenizer::Error>>>,
+    textless: OnceLock<Vec<u32>>,
+    start: Option<Snapshot>, // what sessions start from; `None` is all zeros
+}
+
+/// Where a model came from and what its file says beside the weights.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Source {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// How it is stored.
+    pub format: Format,
+    /// Bytes of all its files.
+    pub file_bytes: u64,
+    /// Facts that the file states about itself.
+    pub metadata: BTreeMap<String, String>,
+    /// The chat template inside: text, never run here.
+    pub chat_template: Option<String>,
+}
+
+/// Tokens for one session of a batch.
+#[derive(Debug)]
+pub struct SessionStep<'a> {
+    /// The session. `&mut`: one batch cannot name it twice.
+    pub session: &'a mut Session,
+    /// Tokens to feed, each below the vocabulary size.
+    pub tokens: &'a [u32],
+    /// Which logits to return.
+    pub want: Want,
+}
+
+impl Model {
+    /// Opens the checkpoint at `path`, a file or a folder, whatever its format.
+    ///
+    /// # Errors
+    /// A file that is no RWKV-7 checkpoint, a backend that is not there, an explicitly chosen vocabulary or
+    /// initial state that does not fit. A vocabulary that is merely not found is reported by
+    /// [`Model::tokenizer`]: the model still runs on tokens.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
+        let mut checkpoint = wkv7_formats::open(path)?;
+        let folder = folder_of(&checkpoint.path);
+        let whereabouts = Whereabouts { inside: checkpoint.vocabulary.take(), folder };
+        let source = Source::take(&mut checkpoint);
+        let weights = checkpoint.weights()?;
+        Self::load(weights, None, options, Some(source), whereabouts)
+    }
+
+    /// A model from weights that are already there. Without `tokenizer`, the options decide.
+    ///
+    /// # Errors
+    /// Those of [`Model::open`] after reading the file.
+    pub fn from_weights(
+        weights: Weights,
+        tokenizer: Option<Arc<dyn Tokenizer>>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        Self::load(weights, tokenizer, options, None, Whereabouts::default())
+    }
+
+    fn load(
+        weights: Weights,
+        tokenizer: Option<Arc<dyn Tokenizer>>,
+        options: &Options,
+        source: Option<Source>,
+        whereabouts: Whereabouts,
+    ) -> Result<Self, Error> {
+        let found = match tokenizer {
+            Some(given) => Some(given),
+            None => vocabulary::chosen(&options.tokenizer, weights.config().vocab)?,
+        };
+        let start = start(&weights, options)?;
+        let inner = backends::load(&options.backend, &weights, &options.load)?;
+        let tokenizer = OnceLock::new();
+        if let Some(found) = found {
+            // The cell is new, so it takes the value.
+            let _ = tokenizer.set(Ok(found));
+        }
+        let info = inner.info().clone();
+        let (inner, textless) = (Mutex::new(inner), OnceLock::new());
+        let shared = Shared { inner, info, weights, source, whereabouts, tokenizer, textless, start };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A new sequence, from the initial state of the options, else the tuned state inside the checkpoint,
+    /// else zeros.
+    ///
+    /// # Errors
+    /// No free slot: [`wkv7_core::LoadOptions::slots`] sessions are open already.
+    pub fn session(&self) -> Result<Session, Error> {
+        Session::open(self.clone())
+    }
+
+    /// Identity, sizes, limits, backend.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        &self.shared.info
+    }
+
+    /// The sizes.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.shared.info.config
+    }
+
+    /// The weights as read.
+    #[must_use]
+    pub fn weights(&self) -> &Weights {
+        &self.shared.weights
+    }
+
+    /// Where the model came from; `None` for [`Model::from_weights`].
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        self.shared.source.as_ref()
+    }
+
+    /// The vocabulary, found at the first call.
+    ///
+    /// # Errors
+    /// Why there is none, and the way out.
+    pub fn tokenizer(&self) -> Result<&Arc<dyn Tokenizer>, Error> {
+        let find = || vocabulary::find(&self.shared.whereabouts, self.config().vocab).map_err(Arc::new);
+        let found = self.shared.tokenizer.get_or_init(find);
+        found.as_ref().map_err(|error| Error::NoTokenizer(Arc::clone(error)))
+    }
+
+    /// The tokens of `text`.
+    ///
+    /// # Errors
+    /// No vocabulary, or text that it cannot express.
+    pub fn encode(&self, text: impl AsRef<[u8]>) -> Result<Vec<u32>, Error> {
+        let mut tokens = Vec::new();
+        self.tokenizer()?.encode(text.as_ref(), &mut tokens)?;
+        Ok(tokens)
+    }
+
+    /// Ids that stand for no text, except the end of text: the model has logits for them, but nobody can
+    /// read them, so they are never sampled. Empty where there is no vocabulary.
+    pub(crate) fn textless(&self) -> &[u32] {
+        self.shared.textless.get_or_init(|| {
+            let Ok(tokenizer) = self.tokenizer() else { return Vec::new() };
+            let ids = 0..u32::try_from(self.config().vocab).unwrap_or(u32::MAX);
+            let silent = |id: &u32| tokenizer.token_bytes(*id).is_none_or(<[u8]>::is_empty);
+            ids.filter(silent).filter(|id| Some(*id) != tokenizer.end_of_text()).collect()
+        })
+    }
+
+    /// What sessions start from; `None` is all zeros.
+    pub(crate) fn start(&self) -> Option<&Snapshot> {
+        self.shared.start.as_ref()
+    }
+
+    /// The backend's model, for one caller at a time.
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Box<dyn wkv7_core::Model>>, Error> {
+        self.shared.inner.lock().map_err(|_| Error::Poisoned)
+    }
+
+    /// Advances many sessions in one forward; returns the logits asked for, `[rows, vocab]`, in the order of
+    /// steps and of tokens within a step.
+    ///
+    /// Every session keeps the logits of its last token, as after [`Session::feed`], unless its step wants
+    /// nothing.
+    ///
+    /// # Errors
+    /// A session of another model, a token outside the vocabulary, more tokens than
+    /// [`ModelInfo::max_tokens`]: nothing has changed then. An error of the backend leaves the sessions
+    /// without a valid state.
+    pub fn forward(&self, mut steps: Vec<SessionStep<'_>>) -> Result<Vec<f32>, Error> {
+        let mut outputs = Outputs::new();
+        let mut inner = self.lock()?;
+        let mut parts = Vec::with_capacity(steps.len());
+        for step in &mut steps {
+            parts.push(Step { slot: step.session.slot_mut()?, tokens: step.tokens, want: step.want });
+        }
+        let batch = Batch::new(&self.shared.info, parts)?;
+        let done = inner.forward(&batch, &mut outputs);
+        drop(batch);
+        drop(inner);
+        if let Err(error) = done {
+            for step in steps {
+                step.session.fail();
+            }
+            return Err(error.into());
+        }
+        let vocab = self.config().vocab;
+        let mut rest = outputs.logits.as_slice();
+        for step in steps {
+            let rows = rows(step.want, step.tokens.len());
+            let (own, after) = rest.split_at_checked(rows * vocab).unwrap_or((rest, &[]));
+            rest = after;
+            step.session.advanced(step.tokens.len(), own.rchunks_exact(vocab).next());
+        }
+        Ok(outputs.logits)
+    }
+}
+
+/// Rows of logits that a step of `tokens` tokens returns.
+fn rows(want: Want, tokens: usize) -> usize {
+    match want {
+        Want::Last => tokens.min(1),
+        Want::All => tokens,
+        _ => 0,
+    }
+}
+
+impl Source {
+    fn take(checkpoint: &mut Checkpoint) -> Self {
+        Self {
+            path: checkpoint.path.clone(),
+            format: checkpoint.format,
+            file_bytes: checkpoint.file_bytes,
+            metadata: std::mem::take(&mut checkpoint.metadata),
+            chat_template: checkpoint.chat_template.take(),
+        }
+    }
+}
+
+/// The folder in which a vocabulary may lie: the checkpoint itself, or the one that holds it.
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() {
+        return Some(path.to_owned());
+    }
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// What sessions start from.
+fn start(weights: &Weights, options: &Options) -> Result<Option<Snapshot>, Error> {
+    match &options.initial_state {
+        Some(path) => read_start(path, weights).map(Some),
+        None => Ok(weights.initial_state()?.map(fresh)),
+    }
+}
+
+/// A state file of this very model, or a tuned state of its sizes.
+fn read_start(path: &Path, weights: &Weights) -> Result<Snapshot, Error> {
+    let as_state = match Snapshot::load(path, weights.config(), weights.fingerprint()) {
+        Ok(snapshot) => return Ok(snapshot),
+        Err(foreign @ Error::Core(_)) => return Err(foreign), // it is a state file, but not for this model
+        Err(error) => Box::new(error),
+    };
+    match state_file::load_tuned(path, weights.config()) {
+        Ok(state) => Ok(fresh(state)),
+        Err(error) => Err(Error::InitialState { as_state, as_tuned: Box::new(error.into()) }),
+    }
+}
+
+/// A sequence that has seen nothing yet.
+fn fresh(state: State) -> Snapshot {
+    Snapshot { state, logits: None, tokens_seen: 0 }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("info", &self.shared.info)
+            .field("source", &self.shared.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! Probabilities of logits, summed in f64.
+
+/// ln of the sum of exp of `logits`; minus infinity for none.
+pub(crate) fn log_sum(logits: &[f32]) -> f64 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if largest == f32::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    // exp in f32 is exact to 1e-7 of each term, and the terms are summed in f64.
+    let sum: f64 = logits.iter().map(|logit| f64::from((logit - largest).exp())).sum();
+    f64::from(largest) + sum.ln()
+}
+
+/// Natural logarithm of the probability of `token`; `None` where `logits` has no such token.
+pub(crate) fn log_probability(logits: &[f32], token: usize) -> Option<f64> {
+    logits.get(token).map(|logit| f64::from(*logit) - log_sum(logits))
+}
+
+/// Index of the largest logit, the lowest among equals.
+pub(crate) fn argmax(logits: &[f32]) -> Option<usize> {
+    let larger = |best: Option<(usize, f32)>, (index, logit): (usize, f32)| match best {
+        Some((_, largest)) if logit <= largest || logit.is_nan() => best,
+        _ => Some((index, logit)),
+    };
+    logits.iter().copied().enumerate().fold(None, larger).map(|(index, _)| index)
+}
+
+/// Kullback-Leibler divergence of the distribution of `approximate` from that of `exact`, in nats.
+pub(crate) fn divergence(exact: &[f32], approximate: &[f32]) -> f64 {
+    let (sum_p, sum_q) = (log_sum(exact), log_sum(approximate));
+    let term = |(p, q): (&f32, &f32)| {
+        let (ln_p, ln_q) = (f64::from(*p) - sum_p, f64::from(*q) - sum_q);
+        if ln_p == f64::NEG_INFINITY { 0.0 } else { ln_p.exp() * (ln_p - ln_q) }
+    };
+    exact.iter().zip(approximate).map(term).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_sums_to_one_and_does_not_differ_from_itself() {
+        let logits = [2.0, 1.0, 0.5, 0.0, -1.0, f32::NEG_INFINITY];
+        let sum: f64 = (0..6).map(|token| log_probability(&logits, token).expect("inside").exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-7, "{sum}");
+        assert_eq!(divergence(&logits, &logits), 0.0);
+        assert!(log_probability(&logits, 6).is_none());
+    }
+
+    #[test]
+    fn divergence_of_two_coins() {
+        // ln of (0.5, 0.5) and (0.9, 0.1): 0.5 ln(0.5/0.9) + 0.5 ln(0.5/0.1).
+        let want = 0.5 * (0.5_f64 / 0.9).ln() + 0.5 * (5.0_f64).ln();
+        let got = divergence(&[0.0, 0.0], &[0.9_f32.ln(), 0.1_f32.ln()]);
+        assert!((got - want).abs() < 1e-7, "{got}");
+    }
+
+    #[test]
+    fn the_lowest_of_equals_is_largest() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), Some(1));
+        assert_eq!(argmax(&[]), None);
+        assert_eq!(argmax(&[f32::NEG_INFINITY, f32::NAN]), Some(0));
+    }
+}

@@ -1,0 +1,139 @@
+//! Which vocabulary a model's text has: inside the checkpoint, beside it, or told by size.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wkv7_formats::Vocabulary;
+use wkv7_tokenizer::{self as tokenizer, Tokenizer};
+
+use crate::{Error, TokenizerChoice};
+
+/// Where to look for the vocabulary of a model.
+#[derive(Debug, Default)]
+pub(crate) struct Whereabouts {
+    /// The one inside the checkpoint.
+    pub inside: Option<Vocabulary>,
+    /// The folder in which one may lie.
+    pub folder: Option<PathBuf>,
+}
+
+/// The vocabulary that was asked for; `None` where it is to be found out.
+pub(crate) fn chosen(choice: &TokenizerChoice, vocab: usize) -> Result<Option<Arc<dyn Tokenizer>>, Error> {
+    let chosen = match choice {
+        TokenizerChoice::Auto => return Ok(None),
+        TokenizerChoice::World => tokenizer::guess(WORLD)?,
+        TokenizerChoice::Bytes => Arc::new(tokenizer::Bytes),
+        TokenizerChoice::File(path) => tokenizer::open(path)?,
+    };
+    if chosen.vocab() > vocab {
+        let (tokenizer, found) = (chosen.name().to_owned(), chosen.vocab());
+        return Err(Error::TokenizerTooLarge { tokenizer, found, vocab });
+    }
+    Ok(Some(chosen))
+}
+
+/// Vocabulary size of World models.
+const WORLD: usize = 65_536;
+
+/// Finds the vocabulary of a model with `vocab` tokens.
+pub(crate) fn find(whereabouts: &Whereabouts, vocab: usize) -> Result<Arc<dyn Tokenizer>, tokenizer::Error> {
+    if let Some(inside) = &whereabouts.inside
+        && let Ok(found) = from_gguf(inside)
+        && found.vocab() <= vocab
+    {
+        return Ok(found);
+    }
+    if let Some(folder) = &whereabouts.folder
+        && let Some(found) = beside(folder, vocab)?
+    {
+        return Ok(found);
+    }
+    tokenizer::guess(vocab)
+}
+
+/// Only the World kind has the token bytes in the file; other kinds need their `tokenizer.json`.
+fn from_gguf(vocabulary: &Vocabulary) -> Result<Arc<dyn Tokenizer>, tokenizer::Error> {
+    const NORMAL: i32 = 1;
+    if vocabulary.model != "rwkv" {
+        return Err(tokenizer::Error::Empty);
+    }
+    let types = vocabulary.types.iter().copied().chain(std::iter::repeat(NORMAL));
+    let world = tokenizer::from_gguf_tokens(vocabulary.tokens.iter().zip(types))?;
+    Ok(Arc::new(world))
+}
+
+/// A vocabulary file in `folder` that fits a model of `vocab` tokens.
+///
+/// One that has more tokens than the model belongs to another model in the same folder and is passed over.
+/// A file of an official name that cannot be read is an error: guessing on would give wrong text in silence.
+fn beside(folder: &Path, vocab: usize) -> Result<Option<Arc<dyn Tokenizer>>, tokenizer::Error> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(None) };
+    let mut candidates: Vec<(u8, PathBuf)> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((rank(path.file_name()?.to_str()?)?, path))
+        })
+        .collect();
+    candidates.sort();
+    for (rank, path) in candidates {
+        match tokenizer::open(&path) {
+            Ok(found) if found.vocab() <= vocab => return Ok(Some(found)),
+            Err(error) if rank < LOOSE => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Rank of names that only suggest a vocabulary.
+const LOOSE: u8 = 2;
+
+/// How much a file's name promises a vocabulary, lower first; `None` for not at all.
+fn rank(name: &str) -> Option<u8> {
+    let text = name.ends_with(".txt");
+    match name {
+        _ if text && name.starts_with("rwkv_vocab") => Some(0),
+        "tokenizer.json" => Some(1),
+        _ if text && name.contains("vocab") => Some(LOOSE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ranked() {
+        assert_eq!(rank("rwkv_vocab_v20230424.txt"), Some(0));
+        assert_eq!(rank("tokenizer.json"), Some(1));
+        assert_eq!(rank("my-vocab.txt"), Some(2));
+        assert_eq!(rank("vocab.json"), None);
+    }
+
+    #[test]
+    fn the_size_decides_where_nothing_else_does() {
+        let nowhere = Whereabouts::default();
+        assert_eq!(find(&nowhere, 256).expect("bytes").name(), "bytes");
+        assert!(matches!(find(&nowhere, 131), Err(tokenizer::Error::NoVocabulary { vocab: 131 })));
+    }
+
+    #[test]
+    fn a_vocabulary_that_is_asked_for_must_fit() {
+        let error = chosen(&TokenizerChoice::Bytes, 131).expect_err("too large").to_string();
+        assert_eq!(error, "vocabulary `bytes` has 256 tokens, the model has only 131");
+        assert!(chosen(&TokenizerChoice::Auto, 131).expect("nothing asked").is_none());
+    }
+
+    #[test]
+    fn the_vocabulary_inside_comes_first() {
+        let vocabulary = Vocabulary {
+            model: "rwkv".to_owned(),
+            tokens: vec![b"<s>".to_vec(), b"a".to_vec(), b"b".to_vec()],
+            types: vec![3, 1, 1],
+        };
+        let inside = Whereabouts { inside: Some(vocabulary), folder: None };
+        let found = find(&inside, 256).expect("inside");
+        assert_eq!(found.token_bytes(2), Some(&b"b"[..]));
+    }
+}
