@@ -1,7 +1,7 @@
 //! Places for the children of trie nodes: which cells of the double array are taken.
 
 /// Blocks looked at for a node of several children before a new block is begun.
-const TRIES: usize = 8;
+const TRIES: usize = 2;
 
 /// 256 bits, one for each cell or base of a block.
 type Bits = [u64; 4];

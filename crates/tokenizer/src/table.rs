@@ -7,7 +7,7 @@ pub(crate) const MAX_VOCAB: usize = 1 << 20;
 /// Bytes in one token; the longest World token has 128.
 pub(crate) const MAX_TOKEN: usize = 4096;
 /// Bytes in all tokens together; World has 373 358.
-pub(crate) const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 /// Tokens are copied this many bytes at a time, whatever their length: 99.5 % of World's tokens take one such copy.
 const STRIDE: usize = 16;

@@ -1,62 +1,68 @@
 //! Longest match over bytes: a double-array trie behind a table of the first two bytes.
 //!
-//! A node's children lie at `base ^ byte` in one array of 64-bit cells, each of which repeats the byte it is reached
+//! A node's children lie at `base ^ byte` in one array of 32-bit cells, each of which repeats the byte it is reached
 //! by, so a step is one load and one comparison. All nodes of one or two bytes are replaced by a table indexed with
-//! both bytes at once: two thirds of a World token's average length cost one load.
+//! both bytes at once: half the bytes of an average World token cost one load. Ids are kept apart from the cells: only
+//! one is read for each token, and nothing waits for it.
+
+use std::ops::Range;
 
 use crate::Error;
 use crate::space::Space;
 use crate::table::Table;
 
-/// One node, from the low bits up: tag (9), base (27), id (28).
+/// One node, from the low bits up: tag (9), whether a token ends here (1), base (22).
 ///
 /// In `cells` the tag is `USED | byte`, so that a free cell (0) matches no byte. In `pairs` it is the length, 0 to 2,
 /// of the longest token that starts with the two bytes and has no more than two.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Cell(u64);
+struct Cell(u32);
 
-const TAG_BITS: u32 = 9;
-const BASE_BITS: u32 = 27;
-const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
-const BASE_MASK: u64 = (1 << BASE_BITS) - 1;
+const TAG_MASK: u32 = 0x1ff;
 /// Tag bit of a cell in use.
-const USED: u64 = 0x100;
-/// In place of an id: no token ends at this node. Ids are below `MAX_VOCAB`, far less.
-const NO_ID: u32 = (1 << (64 - TAG_BITS - BASE_BITS)) - 1;
+const USED: u32 = 0x100;
+const END: u32 = 0x200;
+const BASE_SHIFT: u32 = 10;
+/// Bases end here: 4 Mi cells, where World takes 120 thousand.
+const MAX_CELLS: usize = 1 << (32 - BASE_SHIFT);
 
 impl Cell {
     const FREE: Self = Self(0);
 
     /// A node without children: base 0 is the block that stays empty.
-    fn leaf(tag: u64, id: u32) -> Self {
-        Self(tag | u64::from(id) << (TAG_BITS + BASE_BITS))
+    fn leaf(tag: u32, ends: bool) -> Self {
+        Self(tag | if ends { END } else { 0 })
     }
 
     fn with_base(self, base: u32) -> Self {
-        Self(self.0 | u64::from(base) << TAG_BITS)
+        Self(self.0 | base << BASE_SHIFT)
     }
 
-    fn tag(self) -> u64 {
+    fn tag(self) -> u32 {
         self.0 & TAG_MASK
     }
 
-    fn base(self) -> usize {
-        (self.0 >> TAG_BITS & BASE_MASK) as usize
+    fn ends(self) -> bool {
+        self.0 & END != 0
     }
 
-    fn id(self) -> u32 {
-        (self.0 >> (TAG_BITS + BASE_BITS)) as u32
+    fn base(self) -> usize {
+        (self.0 >> BASE_SHIFT) as usize
     }
 }
 
 /// Finds the longest token at the start of a text.
 pub(crate) struct Trie {
-    /// [256] tokens of one byte, for the last byte of a text; `NO_ID` where there is none.
-    singles: Vec<u32>,
+    /// [256] tokens of one byte, for the last byte of a text; `None` where there is none.
+    singles: Vec<Option<u32>>,
     /// [65536] nodes of two bytes, by first byte × 256 + second byte.
     pairs: Vec<Cell>,
+    /// [65536] the token of one or two bytes that the tag of the pair speaks of.
+    pair_ids: Vec<u32>,
     /// [blocks × 256] nodes of three bytes and more; the first block stays free.
     cells: Vec<Cell>,
+    /// [blocks × 256] the token that ends at a cell.
+    ids: Vec<u32>,
 }
 
 impl Trie {
@@ -74,30 +80,35 @@ impl Trie {
     #[inline]
     fn longest(&self, text: &[u8]) -> Option<(u32, usize)> {
         let [first, second, rest @ ..] = text else {
-            let id = self.singles[usize::from(*text.first()?)];
-            return (id != NO_ID).then_some((id, 1));
+            return self.singles[usize::from(*text.first()?)].map(|id| (id, 1));
         };
-        let pair = self.pairs[usize::from(*first) << 8 | usize::from(*second)];
-        let (mut id, mut len) = (pair.id(), pair.tag() as usize);
-        let mut base = pair.base();
+        let pair_at = usize::from(*first) << 8 | usize::from(*second);
+        let mut cell = self.pairs[pair_at];
+        let short = cell.tag() as usize;
+        let (mut end_at, mut len) = (0, 0); // the last cell at which a token ended, and that token's length
         for (depth, &byte) in rest.iter().enumerate() {
-            let cell = self.cells[base ^ usize::from(byte)];
-            if cell.tag() != USED | u64::from(byte) {
+            let at = cell.base() ^ usize::from(byte);
+            cell = self.cells[at];
+            if cell.tag() != USED | u32::from(byte) {
                 break;
             }
-            base = cell.base();
-            if cell.id() != NO_ID {
-                (id, len) = (cell.id(), depth + 3);
+            if cell.ends() {
+                (end_at, len) = (at, depth + 3);
             }
         }
-        (len != 0).then_some((id, len))
+        if len != 0 {
+            Some((self.ids[end_at], len))
+        } else if short != 0 {
+            Some((self.pair_ids[pair_at], short))
+        } else {
+            None
+        }
     }
 }
 
-/// Nodes that still lack their children: the tokens `from..to` of the sorted list share their first `depth` bytes.
+/// A node that still lacks its children: the tokens of `family` in the sorted list share their first `depth` bytes.
 struct Pending {
-    from: usize,
-    to: usize,
+    family: Range<usize>,
     depth: usize,
     node: Node,
 }
@@ -112,92 +123,101 @@ impl Trie {
     /// Builds the trie of `sorted`: ids of `table` in the order of their bytes, no bytes twice, none empty.
     pub(crate) fn new(table: &Table, sorted: &[u32]) -> Result<Self, Error> {
         let tokens: Vec<&[u8]> = sorted.iter().map(|&id| table.get(id).unwrap_or_default()).collect();
+        let shared = shared_prefixes(&tokens);
         let mut trie = Self {
-            singles: vec![NO_ID; 256],
-            pairs: vec![Cell::leaf(0, NO_ID); 65536],
-            cells: vec![Cell::FREE; 256],
+            singles: vec![None; 256],
+            pairs: vec![Cell::FREE; 65536],
+            pair_ids: vec![0; 65536],
+            cells: Vec::new(),
+            ids: Vec::new(),
         };
-        let mut pending = trie.first_two_bytes(&tokens, sorted);
         let mut space = Space::new();
-        let mut children = Vec::new();
-        let mut labels = Vec::new();
-        while let Some(Pending { from, to, depth, node }) = pending.pop() {
+        trie.grow(space.cells())?;
+        let mut pending = trie.first_two_bytes(&tokens, &shared, sorted);
+        let (mut children, mut labels) = (Vec::new(), Vec::new());
+        while let Some(Pending { family, depth, node }) = pending.pop() {
             children.clear();
-            children.extend(groups(&tokens, from, to, depth));
+            children.extend(split(&tokens, &shared, family, depth));
             if children.is_empty() {
                 continue;
             }
             labels.clear();
-            labels.extend(children.iter().map(|&(byte, ..)| byte));
+            labels.extend(children.iter().map(|(byte, _)| *byte));
             let base = space.place(&labels);
-            if base as u64 > BASE_MASK {
-                // Cannot happen below MAX_BYTES unless blocks are left almost empty; refuse rather than wrap.
-                return Err(Error::TooLarge {
-                    what: "trie cells",
-                    limit: BASE_MASK as usize,
-                    found: base as usize,
-                });
-            }
-            trie.cells.resize(space.cells(), Cell::FREE);
+            trie.grow(space.cells())?;
             let parent = match node {
                 Node::Pair(at) => &mut trie.pairs[at],
                 Node::Cell(at) => &mut trie.cells[at],
             };
             *parent = parent.with_base(base);
-            for &(byte, from, to) in &children {
+            for (byte, family) in children.drain(..) {
                 let at = base as usize ^ usize::from(byte);
-                let ends_here = tokens[from].len() == depth + 1;
-                let id = if ends_here { sorted[from] } else { NO_ID };
-                trie.cells[at] = Cell::leaf(USED | u64::from(byte), id);
-                pending.push(Pending { from, to, depth: depth + 1, node: Node::Cell(at) });
+                let ends = tokens[family.start].len() == depth + 1;
+                trie.cells[at] = Cell::leaf(USED | u32::from(byte), ends);
+                trie.ids[at] = sorted[family.start]; // read only where a token ends
+                pending.push(Pending { family, depth: depth + 1, node: Node::Cell(at) });
             }
         }
         Ok(trie)
     }
 
-    /// Fills `singles` and `pairs`; returns the pairs that may have children.
-    fn first_two_bytes(&mut self, tokens: &[&[u8]], sorted: &[u32]) -> Vec<Pending> {
+    /// Adds free cells up to `cells` in all, so that every base fits its bits.
+    fn grow(&mut self, cells: usize) -> Result<(), Error> {
+        if cells > MAX_CELLS {
+            return Err(Error::TooLarge { what: "trie cells", limit: MAX_CELLS, found: cells });
+        }
+        self.cells.resize(cells, Cell::FREE);
+        self.ids.resize(cells, 0);
+        Ok(())
+    }
+
+    /// Fills `singles`, `pairs` and `pair_ids`; returns the pairs that may have children.
+    fn first_two_bytes(&mut self, tokens: &[&[u8]], shared: &[u16], sorted: &[u32]) -> Vec<Pending> {
         let mut pending = Vec::new();
-        for (first, from, to) in groups(tokens, 0, tokens.len(), 0) {
+        for (first, family) in split(tokens, shared, 0..tokens.len(), 0) {
             let row = usize::from(first) << 8;
-            if tokens[from].len() == 1 {
-                self.singles[usize::from(first)] = sorted[from];
-                self.pairs[row..row + 256].fill(Cell::leaf(1, sorted[from]));
+            if tokens[family.start].len() == 1 {
+                let id = sorted[family.start];
+                self.singles[usize::from(first)] = Some(id);
+                self.pairs[row..row + 256].fill(Cell::leaf(1, false));
+                self.pair_ids[row..row + 256].fill(id);
             }
-            for (second, from, to) in groups(tokens, from, to, 1) {
+            for (second, family) in split(tokens, shared, family, 1) {
                 let at = row | usize::from(second);
-                if tokens[from].len() == 2 {
-                    self.pairs[at] = Cell::leaf(2, sorted[from]);
+                if tokens[family.start].len() == 2 {
+                    self.pairs[at] = Cell::leaf(2, false);
+                    self.pair_ids[at] = sorted[family.start];
                 }
-                pending.push(Pending { from, to, depth: 2, node: Node::Pair(at) });
+                pending.push(Pending { family, depth: 2, node: Node::Pair(at) });
             }
         }
         pending
     }
 }
 
-/// Splits the tokens `from..to`, equal up to `depth`, by their next byte: (byte, from, to), ascending. A token that
-/// ends at `depth` stands first and belongs to no group.
-fn groups(
-    tokens: &[&[u8]],
-    from: usize,
-    to: usize,
+/// For each token of the sorted list, how many bytes it shares with the one before.
+fn shared_prefixes(tokens: &[&[u8]]) -> Vec<u16> {
+    // In range: MAX_TOKEN bounds the length.
+    let shared = |pair: &[&[u8]]| pair[0].iter().zip(pair[1]).take_while(|(a, b)| a == b).count() as u16;
+    std::iter::once(0).chain(tokens.windows(2).map(shared)).collect()
+}
+
+/// Splits the tokens of `family`, equal up to `depth`, by their next byte, ascending. The token that ends at `depth`, if
+/// any, stands first and belongs to no part.
+fn split<'a>(
+    tokens: &'a [&'a [u8]],
+    shared: &'a [u16],
+    family: Range<usize>,
     depth: usize,
-) -> impl Iterator<Item = (u8, usize, usize)> {
-    let byte_at = move |index: usize| tokens[index].get(depth).copied();
-    let mut at = from;
+) -> impl Iterator<Item = (u8, Range<usize>)> + 'a {
+    let Range { start, end } = family;
+    let mut at = start + usize::from(tokens[start].len() == depth);
     std::iter::from_fn(move || {
-        while at < to {
-            let start = at;
-            let byte = byte_at(start);
-            at += 1;
-            while at < to && byte_at(at) == byte {
-                at += 1;
-            }
-            if let Some(byte) = byte {
-                return Some((byte, start, at));
-            }
-        }
-        None
+        let byte = *tokens[..end].get(at)?.get(depth)?;
+        let start = at;
+        // The next part begins where a token shares no more than `depth` bytes with the one before.
+        let next = shared[start + 1..end].iter().position(|&count| usize::from(count) <= depth);
+        at = next.map_or(end, |more| start + 1 + more);
+        Some((byte, start..at))
     })
 }
