@@ -10,14 +10,22 @@
 //! | `k256` | Q2_K Q3_K Q4_K Q5_K Q6_K | 256 numbers, scales of scales |
 //! | `iq4` | IQ4_NL IQ4_XS | indices into a table of 16 levels |
 //!
+//! [`dequantize`] reads them all; [`quantize`] writes those that a converter makes (`*_write`).
+//!
 //! Everything here is always inlined, so that a caller compiled for a larger instruction set takes the loops with it.
 
 mod iq4;
 mod k256;
 mod plain;
 mod q32;
+mod q32_write;
+mod q4_k_write;
+mod q6_k_write;
+mod quantize;
 
 use crate::Dtype;
+
+pub use quantize::{QuantizeError, is_written, quantize};
 
 /// Numbers in the largest block.
 pub const MAX_LEN: usize = 256;
@@ -69,5 +77,7 @@ fn f16_at(block: &[u8], at: usize) -> f32 {
     half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
+#[cfg(test)]
+mod quantize_tests;
 #[cfg(test)]
 mod tests;
