@@ -44,6 +44,11 @@ fn refusal(file: &Bytes) -> String {
                 load it in torch and save it again with `torch.save(torch.load(path), path)`"
             .to_owned();
     }
+    if bytes.first() == Some(&0x80) && matches!(bytes.get(1), Some(2..=5)) {
+        return "a bare Python pickle, which is not read; save the weights with torch 1.6 or later: \
+                `torch.save(model.state_dict(), path)`"
+            .to_owned();
+    }
     if bytes.get(257..262) == Some(b"ustar") {
         return "a tar archive, which is not read; unpack it first".to_owned();
     }

@@ -7,6 +7,7 @@
 //! unchecked count, and a pickle is read by a machine that can build tensors and nothing else.
 
 mod checkpoint;
+mod cursor;
 mod detect;
 mod error;
 mod gguf;

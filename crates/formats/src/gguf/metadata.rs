@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::cursor::Cursor;
 use super::{FORMAT, shown};
 use crate::Problem;
+use crate::cursor::Cursor;
 
 /// Keys in one file; published ones have some thirty.
 const MAX_ENTRIES: u64 = 1 << 16;

@@ -9,7 +9,6 @@
 //! | `vocabulary` | the tokens inside |
 //! | `model` | all of it as a [`Checkpoint`](crate::Checkpoint) |
 
-mod cursor;
 mod metadata;
 mod model;
 pub(crate) mod names;

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use wkv7_core::{Bytes, Recipe, Tensor, Tensors};
 
-use super::cursor::Cursor;
 use super::metadata::Metadata;
 use super::names::{FUSED_ROWS, Form, Place, place};
 use super::tensors::{Info, places};
 use super::{ARCHITECTURE, DEFAULT_ALIGNMENT, FORMAT, shown, vocabulary};
+use crate::cursor::Cursor;
 use crate::{Checkpoint, Format, Problem};
 
 /// The largest alignment that is believed; ggml's own files have 32.
@@ -21,7 +21,7 @@ const MAX_TEMPLATE: usize = 1 << 20;
 
 /// Reads the head of a file; the data stay where they are.
 pub(crate) fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
-    let mut cursor = Cursor::new(file.as_slice());
+    let mut cursor = Cursor::new(FORMAT, file.as_slice());
     cursor.take(4, format_args!("magic"))?;
     check_version(cursor.u32(format_args!("version"))?)?;
     let tensor_count = cursor.u64(format_args!("number of tensors"))?;

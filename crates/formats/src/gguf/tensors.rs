@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use wkv7_core::Dtype;
 
-use super::cursor::Cursor;
 use super::{FORMAT, TYPES, shown};
 use crate::Problem;
+use crate::cursor::Cursor;
 
 /// Tensors in one file: more than the deepest model that [`wkv7_core::Config`] accepts would have.
 const MAX_TENSORS: u64 = 1 << 18;

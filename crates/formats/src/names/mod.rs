@@ -75,8 +75,8 @@ pub(crate) fn arrange(named: Vec<Named>, usual: Orientation) -> Result<Arranged,
     let orientation = orientation::decide(&tensors, usual)?;
     let tensors = match orientation {
         Orientation::Official => tensors,
-        // Only web-rwkv's converter turns tuned states along with the thin matrices.
-        Orientation::Transposed => orientation::turn(tensors, naming == Naming::Official)?,
+        // web-rwkv's converter, which is told by the thin matrices alone, turns tuned states along with them.
+        Orientation::Transposed => orientation::turn(tensors, usual == Orientation::Official)?,
     };
     Ok(Arranged { tensors, naming, orientation })
 }
