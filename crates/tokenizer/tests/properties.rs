@@ -149,7 +149,8 @@ proptest! {
             out += &stream.push(id).expect("a known id");
         }
         out += &stream.finish();
-        prop_assert_eq!(out, String::from_utf8_lossy(&world.decode(&ids).expect("known ids")));
+        let whole = world.decode(&ids).expect("known ids");
+        prop_assert_eq!(out, String::from_utf8_lossy(&whole));
     }
 }
 
