@@ -8,12 +8,14 @@
 //! | `names` | ggml's names against the official ones |
 //! | `vocabulary` | the tokens inside |
 //! | `model` | all of it as a [`Checkpoint`](crate::Checkpoint) |
+//! | `writer` | the head of a file being written |
 
 mod metadata;
 mod model;
 pub(crate) mod names;
 mod tensors;
 pub(crate) mod vocabulary;
+pub(crate) mod writer;
 
 pub(crate) use model::read;
 

@@ -1,0 +1,131 @@
+//! One tensor on its way into a file.
+
+use rayon::prelude::*;
+use wkv7_core::blocks::{QuantizeError, quantize};
+use wkv7_core::{Dtype, Error, Layout, Tensor};
+
+use crate::Problem;
+
+/// Bytes made or copied at once: enough work for all cores, little memory.
+const CHUNK: usize = 4 << 20;
+
+/// A tensor as it will stand in the target.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Its name there.
+    name: String,
+    /// Its shape there, slowest dimension first.
+    shape: Vec<usize>,
+    /// Its type there.
+    dtype: Dtype,
+    /// What it is made of, one after another, each in its logical order.
+    parts: Vec<Tensor>,
+    /// Size there.
+    bytes: u64,
+}
+
+impl Item {
+    /// `parts` of equal row length in sequence, as `dtype`.
+    pub(super) fn new(
+        name: String,
+        shape: Vec<usize>,
+        dtype: Dtype,
+        parts: Vec<Tensor>,
+    ) -> Result<Self, Problem> {
+        let mut bytes = 0u64;
+        for part in &parts {
+            let row = dtype.row_bytes(part.columns()).ok_or(Error::RowNotWholeBlocks {
+                dtype,
+                block: dtype.block_len(),
+                columns: part.columns(),
+            })?;
+            // No overflow: a tensor's numbers are countable and no type takes more than eight bytes for one.
+            bytes = bytes.saturating_add((row as u64).saturating_mul(part.rows() as u64));
+        }
+        Ok(Self { name, shape, dtype, parts, bytes })
+    }
+
+    /// Its name in the target.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its shape in the target.
+    pub(super) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Its type in the target.
+    pub(super) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// Its size in the target.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Hands all bytes to `sink`, a chunk at a time.
+    pub(super) fn write(&self, sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>) -> Result<(), Problem> {
+        for part in &self.parts {
+            let same = part.dtype() == self.dtype;
+            match part.layout() {
+                Layout::Rows if same => part.bytes().as_slice().chunks(CHUNK).try_for_each(&mut *sink)?,
+                Layout::Rows => self.write_rows(part, sink)?,
+                Layout::Transposed if same && !self.dtype.is_block() => sink(&turned(part))?,
+                Layout::Transposed => {
+                    // Thin matrices only: small enough to be held.
+                    let held = Tensor::from_f32(&self.name, part.shape(), &part.to_f32())?;
+                    self.write_rows(&held, sink)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Converts `part`, many rows at once.
+    fn write_rows(
+        &self,
+        part: &Tensor,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let (rows, columns) = (part.rows(), part.columns());
+        // Checked by `new`.
+        let row_bytes = self.dtype.row_bytes(columns).unwrap_or(0).max(1);
+        let at_once = (CHUNK / row_bytes).clamp(1, rows);
+        let mut buffer = vec![0; at_once * row_bytes];
+        for start in (0..rows).step_by(at_once) {
+            let buffer = &mut buffer[..at_once.min(rows - start) * row_bytes];
+            buffer
+                .par_chunks_exact_mut(row_bytes)
+                .with_min_len(CHUNK / 64 / row_bytes + 1)
+                .enumerate()
+                .try_for_each_init(
+                    || vec![0.0; columns],
+                    |values, (row, out)| {
+                        part.read_stored_row(start + row, values);
+                        quantize(self.dtype, values, out).map_err(|error| self.refused(start + row, &error))
+                    },
+                )?;
+            sink(buffer)?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, row: usize, error: &QuantizeError) -> Error {
+        Error::BadTensor { name: self.name.clone(), problem: format!("row {row}: {error}") }
+    }
+}
+
+/// The bytes of a transposed tensor of plain numbers in its logical order.
+fn turned(tensor: &Tensor) -> Vec<u8> {
+    let size = tensor.dtype().block_bytes();
+    let (rows, columns) = (tensor.rows(), tensor.columns());
+    let stored = tensor.bytes().as_slice();
+    let mut out = Vec::with_capacity(stored.len());
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        let at = (column * rows + row) * size;
+        out.extend_from_slice(&stored[at..at + size]);
+    }
+    out
+}
