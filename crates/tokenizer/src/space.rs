@@ -1,8 +1,5 @@
 //! Places for the children of trie nodes: which cells of the double array are taken.
 
-/// Blocks looked at for a node of several children before a new block is begun.
-const TRIES: usize = 2;
-
 /// 256 bits, one for each cell or base of a block.
 type Bits = [u64; 4];
 
@@ -57,7 +54,7 @@ impl Block {
 /// The blocks of one double array.
 pub(crate) struct Space {
     blocks: Vec<Block>,
-    /// Only children fill the blocks from here on; those before are full.
+    /// Only children are placed from this block on; those before it have no room.
     oldest: usize,
 }
 
@@ -88,13 +85,11 @@ impl Space {
                 }
                 self.oldest += 1;
             }
-        } else {
-            let newest = self.blocks.len();
-            for block in (newest.saturating_sub(TRIES).max(self.oldest)..newest).rev() {
-                if let Some(base) = self.blocks[block].fit(labels) {
-                    return (block, base);
-                }
-            }
+        } else if let Some((newest, block)) = self.blocks.iter().enumerate().skip(1).next_back()
+            && let Some(base) = block.fit(labels)
+        {
+            // Only the newest block is tried: World fills every cell all the same, and loads faster.
+            return (newest, base);
         }
         self.blocks.push(Block::default());
         (self.blocks.len() - 1, 0) // an empty block takes any family at any base

@@ -23,7 +23,7 @@ const TAG_MASK: u32 = 0x1ff;
 const USED: u32 = 0x100;
 const END: u32 = 0x200;
 const BASE_SHIFT: u32 = 10;
-/// Bases end here: 4 Mi cells, where World takes 120 thousand.
+/// Bases end here: 4 Mi cells, where World takes 114 688.
 const MAX_CELLS: usize = 1 << (32 - BASE_SHIFT);
 
 impl Cell {
