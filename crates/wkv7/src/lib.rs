@@ -1,6 +1,33 @@
 //! An embeddable RWKV-7 engine: open a model, feed text, generate.
 //!
-//! placeholder doc
+//! ```
+//! use wkv7::{Generate, Model, Options};
+//!
+//! # fn tiny() -> Result<Model, wkv7::Error> {
+//! #     let weights = wkv7_testkit::TinyModel { vocab: 256, ..Default::default() }.weights();
+//! #     Model::from_weights(weights, None, &Options::default())
+//! # }
+//! # fn main() -> Result<(), wkv7::Error> {
+//! # let _ = |_: ()| -> Result<Model, wkv7::Error> {
+//! let model = Model::open("model.safetensors", &Options::default())?;
+//! # Ok(model) };
+//! # let model = tiny()?; // the same from here on, without a file
+//! let mut session = model.session()?;
+//! session.feed_text("User: hello\n\nAssistant:")?;
+//! for piece in session.generate(Generate { max_tokens: 20, ..Generate::default() }) {
+//!     print!("{}", piece?.text);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * [`Model`]: opened once from any supported file, shared by many [`Session`]s.
+//! * [`Session`]: one sequence; feed it, generate from it, fork, save and restore it.
+//! * [`Sampler`]: the official sampling pipeline and a few cuts more, repeatable by its seed.
+//! * [`chat`]: the exact prompt strings of World and G1 models.
+//! * [`eval`], [`verify()`]: what a model is worth, and whether two agree.
+//!
+//! Below lie [`core`] (weights, states, backends), [`formats`] (files) and [`tokenizer`].
 
 pub use wkv7_core as core;
 pub use wkv7_formats as formats;
@@ -18,6 +45,8 @@ mod softmax;
 mod vocabulary;
 
 pub mod chat;
+pub mod eval;
+pub mod verify;
 
 pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Want, Weights};
 
@@ -28,3 +57,5 @@ pub use model::{Model, SessionStep, Source};
 pub use options::{BackendChoice, Options, TokenizerChoice};
 pub use sampler::{Sampler, SamplerOptions};
 pub use session::Session;
+pub use vocabulary::open_tokenizer;
+pub use verify::verify;

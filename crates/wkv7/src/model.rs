@@ -244,7 +244,7 @@ impl Source {
 }
 
 /// The folder in which a vocabulary may lie: the checkpoint itself, or the one that holds it.
-fn folder_of(path: &Path) -> Option<PathBuf> {
+pub(crate) fn folder_of(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path.to_owned());
     }

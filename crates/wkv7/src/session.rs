@@ -33,8 +33,7 @@ impl Snapshot {
     pub fn load(path: &Path, config: &Config, fingerprint: Fingerprint) -> Result<Self, Error> {
         let file = StateFile::load(path)?;
         file.check(config, fingerprint)?;
-        let logits = file.logits.filter(|logits| logits.len() == config.vocab);
-        Ok(Self { state: file.state, logits, tokens_seen: file.tokens_seen })
+        Ok(Self { state: file.state, logits: file.logits, tokens_seen: file.tokens_seen })
     }
 }
 

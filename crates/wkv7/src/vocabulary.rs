@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wkv7_formats::Vocabulary;
+use wkv7_formats::{Checkpoint, Vocabulary};
 use wkv7_tokenizer::{self as tokenizer, Tokenizer};
 
-use crate::{Error, TokenizerChoice};
+use crate::model::folder_of;
+use crate::{Config, Error, TokenizerChoice};
 
 /// Where to look for the vocabulary of a model.
 #[derive(Debug, Default)]
@@ -30,6 +31,23 @@ pub(crate) fn chosen(choice: &TokenizerChoice, vocab: usize) -> Result<Option<Ar
         return Err(Error::TokenizerTooLarge { tokenizer, found, vocab });
     }
     Ok(Some(chosen))
+}
+
+/// The vocabulary that [`crate::Model::open`] would use for `checkpoint`, without loading the model.
+///
+/// # Errors
+/// One that was asked for and cannot be used; nothing that tells which it is, and the way out.
+pub fn open_tokenizer(
+    choice: &TokenizerChoice,
+    checkpoint: &Checkpoint,
+) -> Result<Arc<dyn Tokenizer>, Error> {
+    let vocab = Config::deduce(&checkpoint.tensors, checkpoint.recipe)?.vocab;
+    if let Some(chosen) = chosen(choice, vocab)? {
+        return Ok(chosen);
+    }
+    let folder = folder_of(&checkpoint.path);
+    let whereabouts = Whereabouts { inside: checkpoint.vocabulary.clone(), folder };
+    find(&whereabouts, vocab).map_err(|error| Error::NoTokenizer(Arc::new(error)))
 }
 
 /// Vocabulary size of World models.
