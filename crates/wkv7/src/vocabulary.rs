@@ -50,6 +50,24 @@ pub fn open_tokenizer(
     find(&whereabouts, vocab).map_err(|error| Error::NoTokenizer(Arc::new(error)))
 }
 
+/// `tokenizer`'s vocabulary as a GGUF stores it, for a model of `vocab` tokens: what llama.cpp's own converter
+/// writes for World models, ids without text included.
+#[must_use]
+pub fn gguf_vocabulary(tokenizer: &dyn Tokenizer, vocab: usize) -> Vocabulary {
+    const CONTROL: i32 = 3;
+    const UNUSED: i32 = 5;
+    let ids = 0..u32::try_from(vocab).unwrap_or(u32::MAX);
+    let entry = |id: u32| match tokenizer.token_bytes(id) {
+        Some(bytes) if !bytes.is_empty() => (tokenizer::escape_token(bytes).into_bytes(), NORMAL),
+        _ if Some(id) == tokenizer.end_of_text() => (b"<s>".to_vec(), CONTROL),
+        _ => (format!("[PAD{id}]").into_bytes(), UNUSED),
+    };
+    let (tokens, types) = ids.map(entry).unzip();
+    Vocabulary { model: "rwkv".to_owned(), tokens, types }
+}
+
+/// Type of a token that stands for text.
+const NORMAL: i32 = 1;
 /// Vocabulary size of World models.
 const WORLD: usize = 65_536;
 
@@ -71,7 +89,6 @@ pub(crate) fn find(whereabouts: &Whereabouts, vocab: usize) -> Result<Arc<dyn To
 
 /// Only the World kind has the token bytes in the file; other kinds need their `tokenizer.json`.
 fn from_gguf(vocabulary: &Vocabulary) -> Result<Arc<dyn Tokenizer>, tokenizer::Error> {
-    const NORMAL: i32 = 1;
     if vocabulary.model != "rwkv" {
         return Err(tokenizer::Error::Empty);
     }
@@ -141,6 +158,17 @@ mod tests {
         let error = chosen(&TokenizerChoice::Bytes, 131).expect_err("too large").to_string();
         assert_eq!(error, "vocabulary `bytes` has 256 tokens, the model has only 131");
         assert!(chosen(&TokenizerChoice::Auto, 131).expect("nothing asked").is_none());
+    }
+
+    #[test]
+    fn a_vocabulary_survives_a_gguf() {
+        let bytes = tokenizer::Bytes;
+        let stored = gguf_vocabulary(&bytes, 258);
+        assert_eq!((stored.tokens.len(), stored.tokens[257].as_slice()), (258, &b"[PAD257]"[..]));
+        let read = from_gguf(&stored).expect("sound");
+        for id in 0..258 {
+            assert_eq!(read.token_bytes(id).unwrap_or(b""), bytes.token_bytes(id).unwrap_or(b""), "{id}");
+        }
     }
 
     #[test]
