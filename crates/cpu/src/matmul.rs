@@ -82,9 +82,15 @@ impl<'a> Product<'a> {
         let first = task * self.block();
         let outputs = first..(first + self.block()).min(self.matrix.outputs());
         if self.matrix.rows_are_outputs() {
-            isa.run(|| dot_rows::task(isa, self, outputs, scratch));
+            isa.run(
+                #[inline(always)]
+                || dot_rows::task(isa, self, outputs, scratch),
+            );
         } else {
-            isa.run(|| add_rows::task(isa, self, outputs, scratch));
+            isa.run(
+                #[inline(always)]
+                || add_rows::task(isa, self, outputs, scratch),
+            );
         }
     }
 }

@@ -32,11 +32,14 @@ pub(crate) fn layer_norms<I: Isa>(isa: I, pool: &Pool, x: &[f32], norm: &Norm, o
         let of = task * block..((task + 1) * block).min(x.len());
         // SAFETY: each task takes its own tokens.
         let out = unsafe { out.part(of.clone()) };
-        isa.run(|| {
-            for (x, out) in x[of].chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-                self::norm(isa, x, &norm.weight, &norm.bias, norm.eps, out);
-            }
-        });
+        isa.run(
+            #[inline(always)]
+            || {
+                for (x, out) in x[of].chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
+                    self::norm(isa, x, &norm.weight, &norm.bias, norm.eps, out);
+                }
+            },
+        );
     });
 }
 
@@ -78,7 +81,10 @@ mod tests {
                 let weight: Vec<f32> = (0..n).map(|i| 1.0 + 0.01 * i as f32).collect();
                 let bias: Vec<f32> = (0..n).map(|i| 0.1 * (i as f32).cos()).collect();
                 let mut got = vec![0.0; n];
-                isa.run(|| norm(isa, &x, &weight, &bias, 1e-5, &mut got));
+                isa.run(
+                    #[inline(always)]
+                    || norm(isa, &x, &weight, &bias, 1e-5, &mut got),
+                );
                 let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
                 let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n as f64;
                 for i in 0..n {
@@ -96,10 +102,13 @@ mod tests {
     fn a_zero_key_stays_zero_and_others_get_length_one() {
         fn check(isa: impl Isa) {
             let (mut zero, mut some) = ([0.0; 5], [3.0, 0.0, 4.0]);
-            isa.run(|| {
-                l2_normalize(isa, &mut zero);
-                l2_normalize(isa, &mut some);
-            });
+            isa.run(
+                #[inline(always)]
+                || {
+                    l2_normalize(isa, &mut zero);
+                    l2_normalize(isa, &mut some);
+                },
+            );
             assert_eq!((zero, some), ([0.0; 5], [0.6, 0.0, 0.8]));
         }
         on_every_path!(check);

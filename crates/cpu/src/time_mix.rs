@@ -92,7 +92,10 @@ fn heads<I: Isa>(
         // SAFETY: each task takes one head of one sequence, and a batch holds each sequence once.
         let s = unsafe { memories[step].wkv.part(start..start + n * n) };
         let one = Head { weights, inputs, channels: head * n..(head + 1) * n, width: pass.config.channels };
-        pass.isa.run(|| one.advance(pass.isa, pass.steps[step].clone(), s, y, room));
+        pass.isa.run(
+            #[inline(always)]
+            || one.advance(pass.isa, pass.steps[step].clone(), s, y, room),
+        );
     });
 }
 

@@ -29,11 +29,14 @@ pub(crate) fn token_shift<'a, I: Isa, const N: usize>(
             for (mix, out) in mixes.iter().zip(&outs) {
                 // SAFETY: each task takes its own tokens.
                 let out = unsafe { out.part(row(token)) };
-                pass.isa.run(|| {
-                    for (((out, h), previous), mix) in out.iter_mut().zip(h).zip(previous).zip(*mix) {
-                        *out = pass.isa.mul_add(previous - h, *mix, *h);
-                    }
-                });
+                pass.isa.run(
+                    #[inline(always)]
+                    || {
+                        for (((out, h), previous), mix) in out.iter_mut().zip(h).zip(previous).zip(*mix) {
+                            *out = pass.isa.mul_add(previous - h, *mix, *h);
+                        }
+                    },
+                );
             }
         }
     });

@@ -76,7 +76,10 @@ mod tests {
                     let b: Vec<f32> = kk.iter().map(|x| 0.5 * x).collect();
                     let inputs = Inputs { r: &r, w: &w, k: &k, v: &v, kk: &kk, b: &b };
                     let mut y = vec![0.0; n];
-                    isa.run(|| step(isa, &mut s, inputs, &mut y));
+                    isa.run(
+                        #[inline(always)]
+                        || step(isa, &mut s, inputs, &mut y),
+                    );
                     for (y, want) in y.iter().zip(twin(&mut wide, inputs)) {
                         off += (f64::from(*y) - want).powi(2);
                         norm += want.powi(2);

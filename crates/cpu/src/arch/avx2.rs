@@ -1,6 +1,8 @@
 //! x86-64 with 256-bit vectors, fused multiply-add and f16 conversion: Haswell, Zen and all that followed.
 
-use super::Isa;
+use std::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
+
+use super::{Isa, LANES};
 
 /// Proof that this machine has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +19,10 @@ impl Avx2 {
 }
 
 impl Isa for Avx2 {
+    type Lanes = [__m256; LANES / 8];
+
+    const TOKENS: usize = 3; // 12 of 16 registers hold sums
+
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
         // SAFETY: only `new` makes a `Avx2`, after finding all three features.
@@ -28,6 +34,44 @@ impl Isa for Avx2 {
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> Self::Lanes {
+        let [low, high] = halves(x);
+        // SAFETY: eight floats, read without regard to alignment; `self` proves the instruction.
+        let low = unsafe { _mm256_loadu_ps(low.as_ptr()) };
+        // SAFETY: as above.
+        [low, unsafe { _mm256_loadu_ps(high.as_ptr()) }]
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::Lanes {
+        // SAFETY: `self` proves the instruction.
+        [unsafe { _mm256_set1_ps(x) }; LANES / 8]
+    }
+
+    #[inline(always)]
+    fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
+        // SAFETY: `self` proves the instruction.
+        let low = unsafe { _mm256_fmadd_ps(a[0], b[0], c[0]) };
+        // SAFETY: as above.
+        [low, unsafe { _mm256_fmadd_ps(a[1], b[1], c[1]) }]
+    }
+
+    #[inline(always)]
+    fn store(self, [low, high]: Self::Lanes) -> [f32; LANES] {
+        let mut out = [0.0; LANES];
+        // SAFETY: room for eight floats, written without regard to alignment; `self` proves the instruction.
+        unsafe { _mm256_storeu_ps(out[..8].as_mut_ptr(), low) };
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_ps(out[8..].as_mut_ptr(), high) };
+        out
+    }
+}
+
+#[inline(always)]
+fn halves(x: &[f32; LANES]) -> [&[f32]; 2] {
+    [&x[..8], &x[8..]]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

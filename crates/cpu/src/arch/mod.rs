@@ -2,7 +2,8 @@
 //!
 //! A value of an [`Isa`] type is the proof that this machine has those instructions: it is made by detection when
 //! a model is loaded, and [`Isa::run`] compiles whatever is inlined into its closure for them. Kernels are
-//! therefore generic functions marked `#[inline(always)]`, called from within `isa.run(|| ...)`.
+//! therefore generic functions marked `#[inline(always)]`, called from `isa.run(#[inline(always)] || ...)`: what is
+//! left out of line is compiled for the target at large, where `mul_add` is a library call a hundred times slower.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -14,13 +15,35 @@ pub(crate) use avx2::Avx2;
 pub use path::Path;
 pub(crate) use portable::Portable;
 
+/// Numbers that a kernel works on side by side, and so the partial sums of one dot product, on every path.
+pub(crate) const LANES: usize = 16;
+
 /// An instruction set that this machine is known to have.
 pub(crate) trait Isa: Copy + Send + Sync + 'static {
+    /// [`LANES`] numbers in registers. Spelled out, because the compiler does not reliably keep a whole tile of
+    /// sums in registers by itself.
+    type Lanes: Copy;
+
+    /// Tokens that share a pass over two rows, at most 3: as many as leave all sums in registers.
+    const TOKENS: usize;
+
     /// Runs `kernel`, compiled for this instruction set together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
 
     /// `a * b + c`, rounded once where the machine can. Only fast inside [`Isa::run`].
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32;
+
+    /// The numbers of `x`.
+    fn load(self, x: &[f32; LANES]) -> Self::Lanes;
+
+    /// The same number [`LANES`] times.
+    fn splat(self, x: f32) -> Self::Lanes;
+
+    /// [`Isa::mul_add`] on every lane.
+    fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+
+    /// The numbers of all lanes.
+    fn store(self, lanes: Self::Lanes) -> [f32; LANES];
 }
 
 #[cfg(test)]

@@ -5,19 +5,19 @@ use std::ops::Range;
 use wkv7_core::blocks::dequantize;
 
 use super::Product;
-use crate::arch::Isa;
+use crate::arch::{Isa, LANES};
 use crate::threads::desk;
 use crate::weights::Matrix;
 
-/// Columns summed side by side: four 256-bit registers.
-const LANES: usize = 32;
+/// Columns summed side by side: enough sums to hide the latency of adding to one.
+const COLUMNS: usize = 2 * LANES;
 /// Stored rows whose products are summed apart before they join the total: keeps the rounding error of a
 /// sum over thousands of rows near that of a short one, and the dequantised rows in the first-level cache.
 const ROWS: usize = 64;
 
 /// Outputs of one task: whole blocks of the element type, a cache line or more of any stored row.
 pub(super) fn block(matrix: &Matrix) -> usize {
-    matrix.tensor.dtype().block_len().max(2 * LANES)
+    matrix.tensor.dtype().block_len().max(2 * COLUMNS)
 }
 
 /// Fills the outputs `columns` of `product` for every token.
@@ -26,7 +26,7 @@ pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, columns: Range<usize>,
     let tensor = &product.matrix.tensor;
     let (dtype, row_bytes) = (tensor.dtype(), tensor.stored_row_bytes());
     let (inputs, outputs) = (product.matrix.inputs(), product.matrix.outputs());
-    let stride = columns.len().next_multiple_of(LANES); // lanes beyond the last column are summed and dropped
+    let stride = columns.len().next_multiple_of(COLUMNS); // those beyond the last column are summed and dropped
     // `columns` are whole blocks, because tasks start at multiples of them and rows end at one.
     let at = |column: usize| column / dtype.block_len() * dtype.block_bytes();
     let bytes = tensor.bytes().as_slice();
@@ -59,16 +59,15 @@ pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, columns: Range<usize>,
 #[inline(always)]
 fn add<I: Isa>(isa: I, x: &[f32], rows: &[f32], totals: &mut [f32]) {
     let stride = totals.len();
-    let (totals, _) = totals.as_chunks_mut::<LANES>();
+    let (totals, _) = totals.as_chunks_mut::<COLUMNS>();
     for (chunk, total) in totals.iter_mut().enumerate() {
-        let mut sums = [0.0f32; LANES];
+        let mut sums = [isa.splat(0.0); 2];
         for (x, row) in x.iter().zip(rows.chunks_exact(stride)) {
-            let row = &row.as_chunks::<LANES>().0[chunk];
-            for lane in 0..LANES {
-                sums[lane] = isa.mul_add(*x, row[lane], sums[lane]);
-            }
+            let (x, row) = (isa.splat(*x), row.as_chunks::<LANES>().0);
+            sums[0] = isa.lanes_mul_add(x, isa.load(&row[2 * chunk]), sums[0]);
+            sums[1] = isa.lanes_mul_add(x, isa.load(&row[2 * chunk + 1]), sums[1]);
         }
-        for (total, sum) in total.iter_mut().zip(sums) {
+        for (total, sum) in total.iter_mut().zip(sums.into_iter().flat_map(|sums| isa.store(sums))) {
             *total += sum;
         }
     }

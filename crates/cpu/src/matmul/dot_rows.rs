@@ -5,15 +5,11 @@ use std::ops::Range;
 use wkv7_core::blocks::dequantize;
 
 use super::Product;
-use crate::arch::Isa;
+use crate::arch::{Isa, LANES};
 use crate::threads::desk;
 
 /// Rows of one task: enough to be worth handing out, few enough to spread over threads.
 pub(super) const BLOCK: usize = 32;
-/// Partial sums of one dot product: two 256-bit registers.
-const LANES: usize = 16;
-/// Tokens that share one pass over a pair of rows: with [`LANES`] they fill 12 of 16 registers with sums.
-const TOKENS: usize = 3;
 /// From this many tokens on, more rows are dequantised at once, so that a token is fetched less often.
 const MANY: usize = 4;
 
@@ -37,10 +33,10 @@ pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, sc
 /// The outputs from `first` on, one per row of `rows` `[count, columns]`, for every token.
 #[inline(always)]
 fn tile_times_tokens<I: Isa>(isa: I, product: &Product<'_>, first: usize, columns: usize, rows: &[f32]) {
-    for token in (0..product.tokens).step_by(TOKENS) {
+    for token in (0..product.tokens).step_by(I::TOKENS) {
         for (pair, rows) in rows.chunks(2 * columns).enumerate() {
             let output = first + 2 * pair;
-            match (rows.len() / columns, (product.tokens - token).min(TOKENS)) {
+            match (rows.len() / columns, (product.tokens - token).min(I::TOKENS)) {
                 (2, 3) => cell::<I, 2, 3>(isa, product, output, token, rows),
                 (2, 2) => cell::<I, 2, 2>(isa, product, output, token, rows),
                 (2, _) => cell::<I, 2, 1>(isa, product, output, token, rows),
@@ -79,28 +75,47 @@ fn cell<I: Isa, const R: usize, const T: usize>(
 #[inline(always)]
 fn dots<I: Isa, const R: usize, const T: usize>(isa: I, rows: [&[f32]; R], xs: [&[f32]; T]) -> [[f32; R]; T] {
     let n = rows[0].len();
-    let (row_chunks, x_chunks) =
-        (rows.map(|row| row.as_chunks::<LANES>().0), xs.map(|x| x.as_chunks::<LANES>().0));
-    let mut sums = [[[0.0f32; LANES]; R]; T];
+    let row_chunks: [&[[f32; LANES]]; R] = std::array::from_fn(
+        #[inline(always)]
+        |r| rows[r].as_chunks().0,
+    );
+    let x_chunks: [&[[f32; LANES]]; T] = std::array::from_fn(
+        #[inline(always)]
+        |t| xs[t].as_chunks().0,
+    );
+    // Said once, so that the loop need not ask.
+    let row_chunks = row_chunks.map(
+        #[inline(always)]
+        |row| &row[..n / LANES],
+    );
+    let x_chunks = x_chunks.map(
+        #[inline(always)]
+        |x| &x[..n / LANES],
+    );
+    let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..n / LANES {
+        let rows: [I::Lanes; R] = std::array::from_fn(
+            #[inline(always)]
+            |r| isa.load(&row_chunks[r][chunk]),
+        );
         for t in 0..T {
+            let x = isa.load(&x_chunks[t][chunk]);
             for r in 0..R {
-                let (x, row) = (&x_chunks[t][chunk], &row_chunks[r][chunk]);
-                for lane in 0..LANES {
-                    sums[t][r][lane] = isa.mul_add(row[lane], x[lane], sums[t][r][lane]);
-                }
+                sums[t][r] = isa.lanes_mul_add(rows[r], x, sums[t][r]);
             }
         }
     }
-    for at in n / LANES * LANES..n {
-        for t in 0..T {
-            for r in 0..R {
-                let sum = &mut sums[t][r][at % LANES];
-                *sum = isa.mul_add(rows[r][at], xs[t][at], *sum);
+    let mut totals = [[0.0; R]; T];
+    for t in 0..T {
+        for r in 0..R {
+            let mut lanes = isa.store(sums[t][r]);
+            for at in n / LANES * LANES..n {
+                lanes[at % LANES] = isa.mul_add(rows[r][at], xs[t][at], lanes[at % LANES]);
             }
+            totals[t][r] = fold(lanes);
         }
     }
-    sums.map(|sums| sums.map(fold))
+    totals
 }
 
 /// `a . b` in the fixed order of this backend: [`LANES`] partial sums, folded in halves.

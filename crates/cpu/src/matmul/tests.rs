@@ -149,7 +149,10 @@ fn extreme_numbers_go_through() {
     fn check(isa: impl Isa) {
         for x in [0.0, f32::MIN_POSITIVE / 8.0, f32::MAX / 64.0] {
             let a = [x; 37];
-            let got = isa.run(|| dot(isa, &a, &[1.0; 37]));
+            let got = isa.run(
+                #[inline(always)]
+                || dot(isa, &a, &[1.0; 37]),
+            );
             assert!((f64::from(got) - 37.0 * f64::from(x)).abs() <= 1e-6 * 37.0 * f64::from(x), "{x}: {got}");
         }
     }

@@ -1,0 +1,92 @@
+//! Results do not depend, to the bit, on chunks, neighbours or threads.
+
+use wkv7_core::{Backend, Batch, Dtype, LoadOptions, Model, Outputs, Ranks, State, Step, Want, Weights};
+use wkv7_cpu::{Cpu, Path};
+use wkv7_testkit::{TinyModel, play};
+
+/// Odd sizes, so that no loop comes out even.
+fn odd() -> TinyModel {
+    TinyModel {
+        channels: 60,
+        head_size: 20,
+        ffn: 151,
+        vocab: 47,
+        ranks: vec![Ranks { decay: 5, rate: 7, value: 3, gate: 11 }],
+        ..TinyModel::default()
+    }
+}
+
+fn models() -> Vec<Weights> {
+    let turned = TinyModel { thin_transposed: true, ..odd() };
+    [odd(), odd().in_dtype(Dtype::BF16), turned, TinyModel::of(Dtype::Q4K)]
+        .map(|model| model.weights())
+        .into()
+}
+
+fn load(weights: &Weights, path: Path, threads: usize) -> Box<dyn Model> {
+    let mut options = LoadOptions::default();
+    options.threads = Some(threads);
+    Cpu::with_path(path).load(weights, &options).expect("loads")
+}
+
+fn tokens(count: u32) -> Vec<u32> {
+    (0..count).map(|n| (n * n * 7 + 3) % 47).collect()
+}
+
+fn available() -> impl Iterator<Item = Path> {
+    Path::ALL.into_iter().filter(|path| path.is_available())
+}
+
+#[test]
+fn chunks_and_threads_change_no_bit() {
+    for weights in models() {
+        for path in available() {
+            let want = play(&mut *load(&weights, path, 1), &tokens(41), 1).expect("plays");
+            for threads in [1, 2, 3] {
+                let mut model = load(&weights, path, threads);
+                for chunk in [1, 2, 3, 5, 16, 41] {
+                    let got = play(&mut *model, &tokens(41), chunk).expect("plays");
+                    assert!(
+                        got.logits == want.logits,
+                        "logits: {path}, {threads} threads, chunks of {chunk}"
+                    );
+                    assert!(got.state == want.state, "state: {path}, {threads} threads, chunks of {chunk}");
+                }
+            }
+        }
+    }
+}
+
+/// One batch of sequences of the given lengths; the logits and states of each.
+fn together(model: &mut dyn Model, sequences: &[Vec<u32>]) -> Vec<(Vec<f32>, State)> {
+    let vocab = model.info().config.vocab;
+    let mut slots: Vec<_> = sequences.iter().map(|_| model.open_slot().expect("free")).collect();
+    let steps = slots.iter_mut().zip(sequences);
+    let steps = steps.map(|(slot, tokens)| Step { slot, tokens, want: Want::All }).collect();
+    let batch = Batch::new(model.info(), steps).expect("valid");
+    let mut outputs = Outputs::new();
+    model.forward(&batch, &mut outputs).expect("runs");
+    let mut logits = outputs.logits.as_slice();
+    let each = slots.into_iter().zip(sequences).map(|(slot, tokens)| {
+        let own = logits.split_off(..tokens.len() * vocab).expect("rows of every token").to_vec();
+        let state = model.read_state(&slot).expect("own slot");
+        model.close_slot(slot);
+        (own, state)
+    });
+    each.collect()
+}
+
+#[test]
+fn neighbours_change_no_bit() {
+    let sequences: Vec<Vec<u32>> = [1, 0, 9, 2, 1, 30].into_iter().map(tokens).collect();
+    for weights in models() {
+        for path in available() {
+            let mut model = load(&weights, path, 2);
+            let got = together(&mut *model, &sequences);
+            for (tokens, (logits, state)) in sequences.iter().zip(&got) {
+                let alone = play(&mut *model, tokens, tokens.len()).expect("plays");
+                assert!(*logits == alone.logits && *state == alone.state, "{path}, {} tokens", tokens.len());
+            }
+        }
+    }
+}
