@@ -236,3 +236,34 @@ fn config(weights: &Weights, items: &[Item]) -> Value {
         "torch_dtype": torch,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use wkv7_testkit::TinyModel;
+
+    use super::super::Target;
+    use super::*;
+
+    #[test]
+    fn large_models_are_split_and_found_again() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let out = folder.path().join("model");
+        let weights = TinyModel { head_size: 64, ..TinyModel::default() }.weights();
+        let options = Convert::to(Target::HuggingFace);
+        let summary = write_shards(&weights, &out, &options, &mut |_, _| true, 60_000).expect("written");
+        let names = |folder: &Path| std::fs::read_dir(folder).expect("folder").count();
+        assert!(names(&out) > 4, "{} files", names(&out));
+        let index = std::fs::read_to_string(out.join("model.safetensors.index.json")).expect("index");
+        assert!(index.contains("model-00001-of-"), "{index}");
+        let found = crate::open(&out).expect("read");
+        assert_eq!(summary.bytes, on_disk(&out));
+        assert_eq!(found.weights().expect("a model").fingerprint(), weights.fingerprint());
+    }
+
+    fn on_disk(folder: &Path) -> u64 {
+        std::fs::read_dir(folder)
+            .expect("folder")
+            .map(|entry| entry.expect("entry").metadata().expect("there").len())
+            .sum()
+    }
+}
