@@ -89,7 +89,8 @@ fn rwkv_cpp_rounds_only_matrices() {
     let (official, found) = (open(official).tensors, open(path).tensors);
     for (name, tensor) in found.iter() {
         let round = if tensor.dtype() == Dtype::F16 { through_f16 } else { exact };
-        let want: Vec<f32> = official.get(name).expect("same names").to_f32().into_iter().map(round).collect();
+        let want: Vec<f32> =
+            official.get(name).expect("same names").to_f32().into_iter().map(round).collect();
         assert_eq!(tensor.to_f32(), want, "{name}");
     }
     assert_eq!(found.len(), official.len());
