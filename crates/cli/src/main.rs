@@ -1,2 +1,29 @@
-//! placeholder
-fn main() {}
+//! The `wkv7` command: text from RWKV-7 models, and all that goes with it.
+//!
+//! Each command has a file or a folder of its name, with its flags and its `run`. `args` holds what several
+//! of them take, `terminal` how they talk: standard output, progress, Ctrl-C, errors and exit codes.
+
+mod args;
+mod chat;
+mod command;
+mod convert;
+mod detokenize;
+mod eval;
+mod generate;
+mod info;
+mod logits;
+mod state;
+mod terminal;
+mod tokenize;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match command::Cli::try_parse() {
+        Ok(cli) => terminal::failure::report(&cli.run()),
+        Err(error) => terminal::failure::usage(&error),
+    }
+}

@@ -1,0 +1,85 @@
+//! Which model, on which backend, with which vocabulary.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+use clap::Args;
+use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
+
+use crate::terminal::{interrupt, progress};
+
+/// A model and how to run it: the same for every command that computes.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// The checkpoint: .pth, safetensors, GGUF, rwkv.cpp .bin, or a Hugging Face folder
+    #[arg(value_name = "MODEL")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// How to run a model.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Running")]
+pub struct RunArgs {
+    /// Who computes
+    #[arg(long, value_name = "BACKEND", default_value = "auto", value_parser = backend_names())]
+    pub backend: String,
+    /// Threads of the cpu backend [default: one per core]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// The vocabulary: `auto`, `world`, `bytes`, the official text form or a tokenizer.json
+    #[arg(long, value_name = "FILE", default_value = "auto")]
+    pub vocab: TokenizerChoice,
+    /// Forbid every approximation made for speed
+    #[arg(long)]
+    pub exact: bool,
+}
+
+impl ModelArgs {
+    /// Loads the model; a bar appears where that takes long.
+    pub fn open(&self) -> anyhow::Result<Model> {
+        self.open_from(None)
+    }
+
+    /// Loads the model; its sessions start from the state in `state`.
+    pub fn open_from(&self, state: Option<PathBuf>) -> anyhow::Result<Model> {
+        let mut options = self.run.options()?;
+        options.initial_state = state;
+        load(&self.path, options)
+    }
+}
+
+impl RunArgs {
+    /// The options of the library that these flags stand for.
+    pub fn options(&self) -> anyhow::Result<Options> {
+        let mut options = Options::default();
+        options.backend = BackendChoice::from_str(&self.backend)?;
+        options.tokenizer = self.vocab.clone();
+        options.load.threads = self.threads;
+        options.load.exact = self.exact;
+        Ok(options)
+    }
+}
+
+/// Loads the model at `path`, showing how far it is.
+pub fn load(path: &std::path::Path, mut options: Options) -> anyhow::Result<Model> {
+    let (_bar, progress) = progress::bytes("loading");
+    options.load.progress = Some(progress);
+    let model = Model::open(path, &options);
+    if interrupt::asked() {
+        anyhow::bail!("stopped while loading {}", path.display());
+    }
+    Ok(model?)
+}
+
+fn backend_names() -> clap::builder::PossibleValuesParser {
+    std::iter::once("auto").chain(wkv7::backends()).into()
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=4096) => Ok(threads),
+        _ => Err("expected a number of threads from 1 to 4096".to_owned()),
+    }
+}

@@ -1,0 +1,55 @@
+//! The commands, one line each.
+
+use clap::{Parser, Subcommand};
+
+use crate::{chat, convert, detokenize, eval, generate, info, logits, state, tokenize, verify};
+
+/// RWKV-7 language models on your own machine
+#[derive(Debug, Parser)]
+#[command(name = "wkv7", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 generate model.pth \"The Eiffel tower is\"
+  wkv7 chat model.safetensors
+  wkv7 info model.gguf
+  wkv7 convert model.pth model.gguf --dtype q8_0
+
+`wkv7 COMMAND --help` shows a command's flags and more examples.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::Generate),
+    Chat(chat::Chat),
+    Info(info::Info),
+    Logits(logits::Logits),
+    Tokenize(tokenize::Tokenize),
+    Detokenize(detokenize::Detokenize),
+    Convert(convert::Convert),
+    State(state::State),
+    Eval(eval::Eval),
+    Verify(verify::Verify),
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Generate(command) => command.run(),
+            Command::Chat(command) => command.run(),
+            Command::Info(command) => command.run(),
+            Command::Logits(command) => command.run(),
+            Command::Tokenize(command) => command.run(),
+            Command::Detokenize(command) => command.run(),
+            Command::Convert(command) => command.run(),
+            Command::State(command) => command.run(),
+            Command::Eval(command) => command.run(),
+            Command::Verify(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `wkv7 eval lambada`: is the last word foreseen?
+
+use clap::Args;
+use wkv7::eval::lambada;
+
+use super::{ItemsArgs, open, watched};
+use crate::terminal::table::Table;
+
+/// LAMBADA: the last word of passages, {"text": "..."} a line
+#[derive(Debug, Args)]
+pub struct Lambada {
+    #[command(flatten)]
+    items: ItemsArgs,
+}
+
+impl Lambada {
+    pub fn run(self) -> anyhow::Result<()> {
+        let (lines, _) = open(&self.items.file)?;
+        let model = self.items.model.open()?;
+        let result = lambada(&model, lines, &self.items.options(), &mut watched())?;
+        let mut table = Table::default();
+        table.row("items", result.items);
+        table.row("accuracy", format!("{:.2} %", 100.0 * result.accuracy));
+        table.row("perplexity", format!("{:.4}", result.perplexity));
+        self.items.report.print(&result, &table)
+    }
+}

@@ -1,0 +1,124 @@
+//! `wkv7 eval`: what a model is worth.
+
+mod choice;
+mod lambada;
+mod perplexity;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use wkv7::eval::EvalOptions;
+
+use crate::args::ModelArgs;
+use crate::terminal::progress::Bar;
+use crate::terminal::table::Table;
+use crate::terminal::{interrupt, output};
+
+/// Measure a model: perplexity, LAMBADA, multiple choice
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Eval {
+    #[command(subcommand)]
+    task: Task,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 eval perplexity model.pth --text book.txt
+  wkv7 eval lambada model.pth --file lambada_test.jsonl --limit 500
+  wkv7 eval choice model.pth --file questions.jsonl --json --resume done.jsonl
+
+Ctrl-C stops; with --resume FILE the same command goes on where it was.";
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Perplexity(perplexity::Perplexity),
+    Lambada(lambada::Lambada),
+    Choice(choice::Choice),
+}
+
+impl Eval {
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::listen(interrupt::Impatience::Leave)?;
+        match self.task {
+            Task::Perplexity(task) => task.run(),
+            Task::Lambada(task) => task.run(),
+            Task::Choice(task) => task.run(),
+        }
+    }
+}
+
+/// What the evaluations of many items share.
+#[derive(Debug, Args)]
+struct ItemsArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The items, a JSON object a line (- for standard input)
+    #[arg(long, value_name = "JSONL")]
+    file: PathBuf,
+    /// Only this many items, from the first
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Items run together
+    #[arg(long, value_name = "N", default_value_t = EvalOptions::default().batch)]
+    batch: usize,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// How an evaluation reports.
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// Keep what is done in this file, and go on from what is in it
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl ItemsArgs {
+    fn options(&self) -> EvalOptions {
+        let mut options = EvalOptions::default();
+        options.batch = self.batch;
+        options.limit = self.limit;
+        options.resume.clone_from(&self.report.resume);
+        options
+    }
+}
+
+impl ReportArgs {
+    /// Prints the result, as JSON or as `table` has it.
+    fn print(&self, result: &impl Serialize, table: &Table) -> anyhow::Result<()> {
+        if self.json { output::json(result) } else { Ok(output::print(table.to_string())?) }
+    }
+}
+
+/// Draws a bar for each report of (done, total); answers whether to go on.
+fn watched() -> impl FnMut(u64, Option<u64>) -> bool {
+    let mut bar = None;
+    move |done, total| {
+        if let Some(total) = total {
+            bar.get_or_insert_with(|| Bar::items(total)).show(done);
+        }
+        !interrupt::asked()
+    }
+}
+
+/// Opens a file, or standard input for `-`; also tells its size.
+fn open(path: &Path) -> anyhow::Result<(BufReader<Box<dyn Read>>, Option<u64>)> {
+    if path == Path::new("-") {
+        return Ok((BufReader::new(Box::new(std::io::stdin())), None));
+    }
+    let named = || path.display().to_string();
+    let file = File::open(path).with_context(named)?;
+    let facts = file.metadata().with_context(named)?;
+    if facts.is_dir() {
+        anyhow::bail!("{}: expected a file, found a folder", path.display());
+    }
+    Ok((BufReader::new(Box::new(file)), facts.is_file().then(|| facts.len())))
+}

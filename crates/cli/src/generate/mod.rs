@@ -1,0 +1,152 @@
+//! `wkv7 generate`: a prompt in, text out.
+
+mod prompt;
+mod report;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use wkv7::{Generate as Wanted, Sampler, Session, StopReason};
+
+use crate::args::{ModelArgs, SamplingArgs};
+use crate::terminal::text::TextOut;
+use crate::terminal::{self, interrupt, output};
+use prompt::{Prompt, PromptArgs};
+use report::{Report, speed};
+
+/// Continue a prompt
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Generate {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    prompt: PromptArgs,
+    /// Tokens to generate at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
+    max_tokens: usize,
+    /// End where this text would come; \n, \t and \\ are understood; may be given several times
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    stop: Vec<String>,
+    /// Start from this state: a saved one, or a tuned initial one
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Save the state that the text leaves
+    #[arg(long, value_name = "FILE")]
+    save_state: Option<PathBuf>,
+    /// Print one JSON object at the end instead of text as it comes
+    #[arg(long)]
+    json: bool,
+    /// Print speed, seed and why it ended to standard error [default: only on a terminal]
+    #[arg(long)]
+    stats: bool,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 generate model.pth \"The Eiffel tower is\"
+  wkv7 generate model.pth --temperature 0 -n 64 -f prompt.txt
+  wkv7 generate model.pth --template world \"What is a goose?\"
+  wkv7 generate model.pth -f book.txt -n 0 --save-state book.state
+  wkv7 generate model.pth --state book.state \"In short,\"";
+
+impl Generate {
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::listen(interrupt::Impatience::Leave)?;
+        let sampler = self.sampling.sampler(0)?;
+        let prompt = self.prompt.read(self.state.is_some())?;
+        let model = self.model.open_from(self.state.clone())?;
+        let mut session = model.session()?;
+        let report = self.generate(&mut session, &prompt, sampler)?;
+        if let Some(path) = &self.save_state {
+            session.save(path)?;
+        }
+        if self.json {
+            return output::json(&report);
+        }
+        if self.stats || (terminal::stderr_is_terminal() && terminal::stdout_is_terminal()) {
+            terminal::note(&report);
+        }
+        Ok(())
+    }
+
+    /// Feeds the prompt and generates; prints as it goes unless the result is wanted as JSON.
+    fn generate(&self, session: &mut Session, prompt: &Prompt, sampler: Sampler) -> anyhow::Result<Report> {
+        let tokens = session.model().encode(&prompt.text)?;
+        let (seed, start) = (sampler.seed(), Instant::now());
+        feed(session, &tokens)?;
+        let prompt_tokens_per_second = speed(tokens.len(), start.elapsed());
+
+        let stop = prompt.stop.iter().cloned().chain(self.stop.iter().map(|text| unescaped(text))).collect();
+        let wanted = Wanted { sampler, max_tokens: self.max_tokens, stop, ..Wanted::default() };
+        let mut out = TextOut::new(!self.json);
+        let (mut text, mut ids, start) = (String::new(), Vec::new(), Instant::now());
+        let mut generation = session.generate(wanted);
+        while !interrupt::asked()
+            && let Some(piece) = generation.next()
+        {
+            let piece = piece?;
+            out.write(&piece.text)?;
+            text.push_str(&piece.text);
+            ids.push(piece.token);
+        }
+        let stop = generation.stop_reason().map_or_else(|| "interrupt", reason_name);
+        let tokens_per_second = speed(ids.len(), start.elapsed());
+        out.end_line()?;
+        let prompt_tokens = tokens.len();
+        Ok(Report { text, ids, stop, seed, prompt_tokens, prompt_tokens_per_second, tokens_per_second })
+    }
+}
+
+/// Feeds `tokens` as far as nobody presses Ctrl-C.
+fn feed(session: &mut Session, tokens: &[u32]) -> anyhow::Result<()> {
+    let chunk = session.model().info().max_tokens.max(1);
+    for tokens in tokens.chunks(chunk).take_while(|_| !interrupt::asked()) {
+        session.feed(tokens)?;
+    }
+    Ok(())
+}
+
+/// Why a generation ended, in words.
+fn reason_name(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::StopToken(_) => "stop token",
+        StopReason::StopText(_) => "stop text",
+        StopReason::MaxTokens => "max tokens",
+        _ => "other",
+    }
+}
+
+/// `text` with \n, \t and \\ as the characters they stand for; other backslashes are themselves.
+fn unescaped(text: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text.chars());
+    while let Some(c) = rest.next() {
+        match (c, rest.as_str().chars().next()) {
+            ('\\', Some(escaped @ ('n' | 't' | '\\'))) => {
+                rest.next();
+                plain.push(if escaped == 'n' {
+                    '\n'
+                } else if escaped == 't' {
+                    '\t'
+                } else {
+                    '\\'
+                });
+            }
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescaped;
+
+    #[test]
+    fn escapes_are_understood() {
+        assert_eq!(unescaped(r"\n\nUser: \t\\n \x \"), "\n\nUser: \t\\n \\x \\");
+    }
+}

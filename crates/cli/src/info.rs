@@ -1,0 +1,213 @@
+//! `wkv7 info`: what a checkpoint is, without loading it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use wkv7::formats::{self, Checkpoint};
+use wkv7::{Config, TokenizerChoice, Weights};
+
+use crate::terminal::output;
+use crate::terminal::table::{Table, bytes, count};
+
+/// Show what a checkpoint holds
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Info {
+    /// The checkpoint: .pth, safetensors, GGUF, rwkv.cpp .bin, or a Hugging Face folder
+    #[arg(value_name = "MODEL")]
+    path: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 info model.pth
+  wkv7 info --json model.gguf";
+
+impl Info {
+    pub fn run(self) -> anyhow::Result<()> {
+        let facts = Facts::read(formats::open(&self.path)?)?;
+        if self.json {
+            return output::json(&facts);
+        }
+        Ok(output::print(facts.table().to_string())?)
+    }
+}
+
+/// All that is told of a checkpoint.
+#[derive(Debug, Serialize)]
+struct Facts {
+    path: PathBuf,
+    format: String,
+    file_bytes: u64,
+    fingerprint: String,
+    parameters: u64,
+    tensors: usize,
+    config: Sizes,
+    /// Bytes by element type.
+    dtypes: BTreeMap<&'static str, u64>,
+    vocabulary: Vocabulary,
+    state_bytes: u64,
+    /// Whether a tuned initial state lies inside.
+    initial_state: bool,
+    chat_template: Option<String>,
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sizes {
+    layers: usize,
+    channels: usize,
+    heads: usize,
+    head_size: usize,
+    ffn: usize,
+    vocab: usize,
+    /// Low-rank widths, one entry per layer.
+    ranks: Vec<Ranks>,
+    layer_norm_eps: f32,
+    group_norm_eps: f32,
+}
+
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct Ranks {
+    decay: usize,
+    rate: usize,
+    value: usize,
+    gate: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Vocabulary {
+    /// `world`, `bytes`, `tokenizer.json`, `gguf`; none where nothing tells.
+    kind: Option<String>,
+    tokens: Option<usize>,
+    /// Why there is none.
+    problem: Option<String>,
+}
+
+impl Facts {
+    fn read(mut checkpoint: Checkpoint) -> anyhow::Result<Self> {
+        let (path, file_bytes) = (checkpoint.path.clone(), checkpoint.file_bytes);
+        let format = checkpoint.format.to_string();
+        let metadata = std::mem::take(&mut checkpoint.metadata);
+        let chat_template = checkpoint.chat_template.take();
+        let tokenizer = wkv7::open_tokenizer(&TokenizerChoice::Auto, &checkpoint);
+        let weights = checkpoint.weights()?;
+        Ok(Self {
+            path,
+            format,
+            file_bytes,
+            fingerprint: weights.fingerprint().to_string(),
+            parameters: weights.parameters(),
+            tensors: weights.tensors().len(),
+            config: Sizes::of(weights.config()),
+            dtypes: dtypes(&weights),
+            vocabulary: Vocabulary::of(tokenizer),
+            state_bytes: weights.config().state_len() as u64 * 4, // f32
+            initial_state: weights.initial_state()?.is_some(),
+            chat_template,
+            metadata,
+        })
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::default();
+        let Sizes { layers, channels, heads, head_size, ffn, vocab, .. } = self.config;
+        table.row("file", self.path.display()).row("format", &self.format);
+        table.row("size", format!("{} ({} bytes)", bytes(self.file_bytes), count(self.file_bytes)));
+        table.row("fingerprint", &self.fingerprint);
+        table.row("parameters", count(self.parameters));
+        table.row("layers", layers).row("channels", channels);
+        table.row("heads", format!("{heads} of {head_size} channels"));
+        table.row("ffn", ffn).row("vocab", vocab);
+        table.row("low ranks", self.config.ranks_line());
+        for (dtype, size) in &self.dtypes {
+            table.row(format!("weights {dtype}"), bytes(*size));
+        }
+        table.row("vocabulary", &self.vocabulary);
+        table.row("state", format!("{} per sequence", bytes(self.state_bytes)));
+        if self.initial_state {
+            table.row("initial state", "tuned, inside the file");
+        }
+        if let Some(template) = &self.chat_template {
+            table.row("chat template", shortened(template));
+        }
+        for (key, value) in &self.metadata {
+            table.row(key, shortened(value));
+        }
+        table
+    }
+}
+
+impl Sizes {
+    fn of(config: &Config) -> Self {
+        let ranks = config.ranks.iter().map(|ranks| Ranks {
+            decay: ranks.decay,
+            rate: ranks.rate,
+            value: ranks.value,
+            gate: ranks.gate,
+        });
+        Self {
+            layers: config.layers,
+            channels: config.channels,
+            heads: config.heads,
+            head_size: config.head_size,
+            ffn: config.ffn,
+            vocab: config.vocab,
+            ranks: ranks.collect(),
+            layer_norm_eps: config.recipe.layer_norm_eps,
+            group_norm_eps: config.recipe.group_norm_eps,
+        }
+    }
+
+    /// The ranks of the last layer, which has all four nets, and whether the others are like it.
+    fn ranks_line(&self) -> String {
+        let Some(last) = self.ranks.last() else { return "none".to_owned() };
+        let Ranks { decay, rate, value, gate } = last;
+        let line = format!("decay {decay}, rate {rate}, value {value}, gate {gate}");
+        let even = self.ranks.iter().skip(1).all(|ranks| ranks == last);
+        if even { line } else { line + " in the last layer; others differ" }
+    }
+}
+
+impl Vocabulary {
+    fn of(tokenizer: Result<std::sync::Arc<dyn wkv7::tokenizer::Tokenizer>, wkv7::Error>) -> Self {
+        match tokenizer {
+            Ok(tokenizer) => Self {
+                kind: Some(tokenizer.name().to_owned()),
+                tokens: Some(tokenizer.vocab()),
+                problem: None,
+            },
+            Err(error) => Self { kind: None, tokens: None, problem: Some(error.to_string()) },
+        }
+    }
+}
+
+impl std::fmt::Display for Vocabulary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.kind, self.tokens, &self.problem) {
+            (Some(kind), Some(tokens), _) => write!(f, "{kind} ({tokens} tokens)"),
+            (_, _, Some(problem)) => write!(f, "unknown: {problem}"),
+            _ => f.write_str("unknown"),
+        }
+    }
+}
+
+fn dtypes(weights: &Weights) -> BTreeMap<&'static str, u64> {
+    let mut dtypes = BTreeMap::new();
+    for (_, tensor) in weights.tensors().iter() {
+        *dtypes.entry(tensor.dtype().name()).or_insert(0) += tensor.bytes().len() as u64;
+    }
+    dtypes
+}
+
+/// The beginning of a long text, on one line.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= SHOWN { line } else { line.chars().take(SHOWN).chain("...".chars()).collect() }
+}

@@ -1,0 +1,62 @@
+//! `wkv7 state save`: feed a text once, keep what it leaves.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::args::{ModelArgs, TokenList};
+use crate::terminal::{self, interrupt, output};
+
+/// Feed a text or tokens and save the state they leave
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Save {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The text [default: standard input]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = ["file", "tokens"])]
+    text: Option<String>,
+    /// Read the text from a file, bytes as they are (- for standard input)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "tokens")]
+    file: Option<PathBuf>,
+    /// Feed these token ids, or those in @FILE
+    #[arg(long, value_name = "IDS|@FILE")]
+    tokens: Option<TokenList>,
+    /// Start from this state: a saved one, or a tuned initial one
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// The state file to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 state save model.pth -f book.txt --output book.state
+  wkv7 generate model.pth --state book.state \"In short,\"";
+
+impl Save {
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::listen(interrupt::Impatience::Leave)?;
+        let given = self.tokens.as_ref().map(TokenList::read).transpose()?;
+        let text = match (&self.text, &self.file) {
+            _ if given.is_some() => Vec::new(),
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(file)) => output::read(file)?,
+            (None, None) if terminal::stdin_is_terminal() => {
+                anyhow::bail!("no text: give it as an argument, with --file, --tokens or on standard input")
+            }
+            (None, None) => output::read_stdin()?,
+        };
+        let model = self.model.open_from(self.state)?;
+        let mut session = model.session()?;
+        let tokens = given.map_or_else(|| model.encode(&text), Ok)?;
+        for tokens in tokens.chunks(model.info().max_tokens.max(1)) {
+            session.feed(tokens)?;
+            if interrupt::asked() {
+                return Ok(()); // nothing is written
+            }
+        }
+        Ok(session.save(&self.output)?)
+    }
+}

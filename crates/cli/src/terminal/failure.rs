@@ -1,0 +1,129 @@
+//! How a command ends: one line on standard error, and the exit code.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::interrupt;
+
+/// Bad input, or something that failed on the way.
+const FAILED: u8 = 1;
+/// A command line that makes no sense.
+const USAGE: u8 = 2;
+/// Stopped by Ctrl-C: 128 plus the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// The exit code of a finished command; says on one line what went wrong.
+pub fn report(result: &anyhow::Result<()>) -> ExitCode {
+    if interrupt::asked() {
+        return INTERRUPTED.into();
+    }
+    match result {
+        Err(error) if !is_closed_pipe(error) => {
+            super::note(format_args!("error: {}", one_line(error)));
+            FAILED.into()
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Prints what `clap` has to say: help and version as they are, an error on one line.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print(); // a closed pipe is not an error
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            USAGE.into()
+        }
+        _ => {
+            super::note(usage_line(error));
+            USAGE.into()
+        }
+    }
+}
+
+/// `error: what is wrong (tip); try `wkv7 noun --help``.
+fn usage_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n");
+    let mut line = paragraphs.next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    for tip in paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: ")) {
+        line.push_str(&format!(" ({tip})"));
+    }
+    format!("{line}; try `{} --help`", command_in(error))
+}
+
+/// The words of the command that was asked for: `wkv7 eval lambada`.
+fn command_in(error: &clap::Error) -> String {
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let words = usage.trim_start_matches("Usage:").split_whitespace();
+    let words: Vec<&str> = words.take_while(|word| !word.starts_with(['<', '[', '-'])).collect();
+    if words.is_empty() { "wkv7".to_owned() } else { words.join(" ") }
+}
+
+/// Whether the reader of our output left, which is its good right.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
+    })
+}
+
+/// An error and its causes, each thing said once, safe to show on a terminal.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    printable(&line.split('\n').map(str::trim).collect::<Vec<_>>().join(" "))
+}
+
+/// `text` with control characters escaped: a file must not steer the terminal through its own error message.
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        if c.is_control() {
+            safe.extend(c.escape_default())
+        } else {
+            safe.push(c)
+        }
+        safe
+    })
+}
+
+/// Leaves at once, as after a third Ctrl-C.
+pub fn leave() -> ! {
+    let _ = io::stderr().lock().flush();
+    std::process::exit(INTERRUPTED.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_chain_is_one_line_and_repeats_nothing() {
+        let inner = io::Error::other("disk\nfull");
+        let error =
+            Err::<(), _>(inner).context("a.st: disk\nfull").context("cannot write").expect_err("error");
+        assert_eq!(one_line(&error), "cannot write: a.st: disk full");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(printable("a\u{1b}[31mé"), "a\\u{1b}[31mé");
+    }
+}

@@ -1,0 +1,80 @@
+//! `wkv7 verify`: a backend or a file, judged by another on the same tokens.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use wkv7::{BackendChoice, Model};
+
+use crate::args::{ModelArgs, TokenList, load};
+use crate::terminal::{interrupt, output};
+
+/// Compare a model with the reference backend, or with another file
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Verify {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Who judges: the reference backend on the same file, or another checkpoint on the reference backend
+    #[arg(long, value_name = "reference|MODEL", default_value = REFERENCE)]
+    against: PathBuf,
+    /// Compare on this text
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = ["file", "tokens"])]
+    text: Option<String>,
+    /// Compare on the text in a file (- for standard input)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "tokens")]
+    file: Option<PathBuf>,
+    /// Compare on these token ids, or those in @FILE
+    #[arg(long, value_name = "IDS|@FILE")]
+    tokens: Option<TokenList>,
+    /// Print one JSON object, with every position
+    #[arg(long)]
+    json: bool,
+}
+
+const REFERENCE: &str = "reference";
+
+const EXAMPLES: &str = "\
+Examples:
+  wkv7 verify model.pth --backend cpu --text \"The quick brown fox\"
+  wkv7 verify model-q4.gguf --against model.pth -f sample.txt
+
+Tells the largest and the relative error of the logits, how often both would choose the same token, the
+KL divergence, and each layer's drift of state. Without a text it takes a sentence of its own.";
+
+/// What is compared on where nothing is given.
+const SENTENCE: &str = "The river bends to the north and loses itself between low hills, \
+                        and nobody in the village knows for certain where it ends.";
+
+impl Verify {
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::listen(interrupt::Impatience::Leave)?;
+        let candidate = self.model.open()?;
+        let tokens = self.tokens(&candidate)?;
+        let reference = self.judge()?;
+        let report = wkv7::verify(&candidate, &reference, &tokens)?;
+        if self.json { output::json(&report) } else { Ok(output::print(report.to_string())?) }
+    }
+
+    /// The model that judges.
+    fn judge(&self) -> anyhow::Result<Model> {
+        let mut options = self.model.run.options()?;
+        options.backend = BackendChoice::Named(REFERENCE.to_owned());
+        let own = self.against == Path::new(REFERENCE);
+        load(if own { &self.model.path } else { &self.against }, options)
+    }
+
+    fn tokens(&self, model: &Model) -> anyhow::Result<Vec<u32>> {
+        let text = match (&self.tokens, &self.text, &self.file) {
+            (Some(tokens), ..) => return tokens.read(),
+            (None, Some(text), _) => text.clone().into_bytes(),
+            (None, None, Some(file)) => output::read(file)?,
+            (None, None, None) => SENTENCE.as_bytes().to_vec(),
+        };
+        let tokens = model.encode(text)?;
+        if tokens.is_empty() {
+            bail!("the text is empty: give one with --text, --file or --tokens");
+        }
+        Ok(tokens)
+    }
+}
