@@ -18,8 +18,13 @@ pub struct Tolerance {
 impl Tolerance {
     /// No difference at all.
     pub const EXACT: Self = Self { cause: "nothing is computed", relative: 0.0, largest: 0.0 };
-    /// The same weights, f32 activations, sums in another order.
+    /// The same weights, f32 activations, sums in another order: 2e-6 measured in the worst case.
     pub const F32_ROUNDING: Self = Self { cause: "f32 rounding", relative: 1e-5, largest: 2e-5 };
+    /// Weights rounded to F16, eleven significant bits: 7e-4 measured on logits of a random model.
+    pub const F16_WEIGHTS: Self = Self { cause: "weights rounded to F16", relative: 1.5e-3, largest: 3e-3 };
+    /// Weights rounded to BF16, eight significant bits: 6e-3 measured likewise.
+    pub const BF16_WEIGHTS: Self =
+        Self { cause: "weights rounded to BF16", relative: 1.2e-2, largest: 2.5e-2 };
 }
 
 /// The distance between two lists of numbers at one place.

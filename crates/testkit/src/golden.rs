@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{SafeTensors, TensorView};
 use safetensors::{Dtype, SafeTensorError};
-use wkv7_core::{Config, Error, Model, State};
-
-use crate::{Comparisons, compare_logits, compare_states, play};
+use wkv7_core::State;
 
 /// What a model should give for a sequence fed from a zero state.
 #[derive(Debug, Clone)]
@@ -51,15 +49,6 @@ pub enum Problem {
     },
 }
 
-/// How far a backend is from golden data.
-#[derive(Debug, Clone)]
-pub struct Distance {
-    /// Of the logits, token by token.
-    pub logits: Comparisons,
-    /// Of the state, layer by layer; empty where none was recorded.
-    pub state: Comparisons,
-}
-
 impl Golden {
     /// Reads `tokens` (i32, tokens), `logits` (f32, tokens by vocab) and, where present, `state.att_shift`,
     /// `state.wkv` and `state.ffn_shift` (f32).
@@ -91,20 +80,6 @@ impl Golden {
             None
         };
         Ok(Self { tokens, vocab, logits, state })
-    }
-
-    /// Runs the sequence on `model`, `chunk` tokens at a time, and compares logits and state.
-    ///
-    /// # Errors
-    /// Those of the model.
-    pub fn distance(&self, model: &mut dyn Model, chunk: usize) -> Result<Distance, Error> {
-        let played = play(model, &self.tokens, chunk)?;
-        let config: &Config = &model.info().config;
-        let state = self.state.as_ref().map(|want| compare_states(config, &played.state, want));
-        Ok(Distance {
-            logits: compare_logits(self.vocab, &played.logits, &self.logits),
-            state: state.unwrap_or_default(),
-        })
     }
 }
 

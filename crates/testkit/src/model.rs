@@ -239,8 +239,9 @@ impl Make<'_> {
             &[c / head_size, head_size],
             Range::within(0.2),
         );
-        for matrix in ["receptance", "key", "value"] {
-            self.matrix(&format!("{att}.{matrix}.weight"), c, c, 1.0);
+        // The removal key is normalised; small replacement keys keep what gathers in the memory of order one.
+        for (matrix, scale) in [("receptance", 1.0), ("key", 0.2), ("value", 1.0)] {
+            self.matrix(&format!("{att}.{matrix}.weight"), c, c, scale);
         }
         self.matrix(&format!("{att}.output.weight"), c, c, 0.5);
         self.norm(&format!("{att}.ln_x"));
@@ -256,7 +257,10 @@ impl Make<'_> {
 
 #[cfg(test)]
 mod tests {
+    use wkv7_core::{Backend as _, LoadOptions, Reference};
+
     use super::*;
+    use crate::{Tolerance, close, play};
 
     #[test]
     fn every_type_makes_a_model() {
@@ -276,6 +280,40 @@ mod tests {
             model.weights().fingerprint(),
             TinyModel { seed: 8, ..model.clone() }.weights().fingerprint()
         );
+    }
+
+    #[test]
+    fn rounded_weights_give_nearly_the_same_logits() {
+        let tokens = Random::new(5).tokens(40, 61);
+        let logits = |dtype| {
+            let weights = TinyModel::default().in_dtype(dtype).weights();
+            let mut model = Reference.load(&weights, &LoadOptions::default()).expect("loads");
+            play(&mut *model, &tokens, 40).expect("plays").logits
+        };
+        let exact = logits(Dtype::F32);
+        for (dtype, tolerance) in [
+            (Dtype::F64, Tolerance::F32_ROUNDING),
+            (Dtype::F16, Tolerance::F16_WEIGHTS),
+            (Dtype::BF16, Tolerance::BF16_WEIGHTS),
+        ] {
+            let compared = close(dtype.name(), &logits(dtype), &exact);
+            compared.within(tolerance);
+        }
+    }
+
+    /// Activations of order one: what the suite measures is not lost in cancellation or saturation.
+    #[test]
+    fn numbers_are_of_order_one() {
+        let weights = TinyModel::of(Dtype::Q4K).weights();
+        let mut model = Reference.load(&weights, &LoadOptions::default()).expect("loads");
+        let played = play(&mut *model, &Random::new(6).tokens(30, 67), 30).expect("plays");
+        let deviation =
+            |x: &[f32]| (x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64).sqrt();
+        let parts = [&played.logits, &played.state.att_shift, &played.state.wkv, &played.state.ffn_shift];
+        for part in parts {
+            let size = deviation(part);
+            assert!((0.2..5.0).contains(&size), "{size}");
+        }
     }
 
     #[test]
