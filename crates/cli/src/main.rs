@@ -19,11 +19,11 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 fn main() -> ExitCode {
     match command::Cli::try_parse() {
         Ok(cli) => terminal::failure::report(&cli.run()),
-        Err(error) => terminal::failure::usage(&error),
+        Err(error) => terminal::failure::usage(&error, &command::Cli::command()),
     }
 }

@@ -1,8 +1,9 @@
 //! Which model, on which backend, with which vocabulary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
+use anyhow::Context as _;
 use clap::Args;
 use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
 
@@ -45,8 +46,14 @@ impl ModelArgs {
     /// Loads the model; its sessions start from the state in `state`.
     pub fn open_from(&self, state: Option<PathBuf>) -> anyhow::Result<Model> {
         let mut options = self.run.options()?;
-        options.initial_state = state;
-        load(&self.path, options)
+        options.initial_state.clone_from(&state);
+        let opened = load(&self.path, options);
+        match (&opened, state) {
+            (Err(error), Some(state)) if is_about_state(error) => {
+                opened.with_context(|| format!("--state {}", state.display()))
+            }
+            _ => opened,
+        }
     }
 }
 
@@ -63,7 +70,7 @@ impl RunArgs {
 }
 
 /// Loads the model at `path`, showing how far it is.
-pub fn load(path: &std::path::Path, mut options: Options) -> anyhow::Result<Model> {
+pub fn load(path: &Path, mut options: Options) -> anyhow::Result<Model> {
     let (_bar, progress) = progress::bytes("loading");
     options.load.progress = Some(progress);
     let model = Model::open(path, &options);
@@ -71,6 +78,16 @@ pub fn load(path: &std::path::Path, mut options: Options) -> anyhow::Result<Mode
         anyhow::bail!("stopped while loading {}", path.display());
     }
     Ok(model?)
+}
+
+/// Whether opening failed for the state: such an error does not name its file.
+fn is_about_state(error: &anyhow::Error) -> bool {
+    use wkv7::core::Error::{ForeignState, WrongStateSize};
+    match error.downcast_ref() {
+        Some(wkv7::Error::InitialState { .. }) => true,
+        Some(wkv7::Error::Core(error)) => matches!(error, ForeignState { .. } | WrongStateSize { .. }),
+        _ => false,
+    }
 }
 
 fn backend_names() -> clap::builder::PossibleValuesParser {

@@ -1,5 +1,6 @@
 //! `wkv7 eval choice`: which answer is the likeliest?
 
+use anyhow::Context as _;
 use clap::Args;
 use wkv7::eval::choice;
 
@@ -22,7 +23,8 @@ impl Choice {
     pub fn run(self) -> anyhow::Result<()> {
         let (lines, _) = open(&self.items.file)?;
         let model = self.items.model.open()?;
-        let result = choice(&model, lines, &self.items.options(), &mut watched())?;
+        let result = choice(&model, lines, &self.items.options(), &mut watched())
+            .with_context(|| self.items.file.display().to_string())?;
         let percent = |part: f64| format!("{:.2} %", 100.0 * part);
         let mut table = Table::default();
         table.row("items", result.items).row("accuracy", percent(result.accuracy));

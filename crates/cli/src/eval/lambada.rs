@@ -1,5 +1,6 @@
 //! `wkv7 eval lambada`: is the last word foreseen?
 
+use anyhow::Context as _;
 use clap::Args;
 use wkv7::eval::lambada;
 
@@ -17,7 +18,8 @@ impl Lambada {
     pub fn run(self) -> anyhow::Result<()> {
         let (lines, _) = open(&self.items.file)?;
         let model = self.items.model.open()?;
-        let result = lambada(&model, lines, &self.items.options(), &mut watched())?;
+        let result = lambada(&model, lines, &self.items.options(), &mut watched())
+            .with_context(|| self.items.file.display().to_string())?;
         let mut table = Table::default();
         table.row("items", result.items);
         table.row("accuracy", format!("{:.2} %", 100.0 * result.accuracy));

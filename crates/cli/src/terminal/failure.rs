@@ -1,9 +1,10 @@
 //! How a command ends: one line on standard error, and the exit code.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 
 use super::interrupt;
 
@@ -29,7 +30,7 @@ pub fn report(result: &anyhow::Result<()>) -> ExitCode {
 }
 
 /// Prints what `clap` has to say: help and version as they are, an error on one line.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(error: &clap::Error, command: &clap::Command) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let _ = error.print(); // a closed pipe is not an error
@@ -40,13 +41,14 @@ pub fn usage(error: &clap::Error) -> ExitCode {
             USAGE.into()
         }
         _ => {
-            super::note(usage_line(error));
+            let command = command_in(command, std::env::args_os().skip(1));
+            super::note(format_args!("{}; try `{command} --help`", usage_line(error)));
             USAGE.into()
         }
     }
 }
 
-/// `error: what is wrong (tip); try `wkv7 noun --help``.
+/// `error: what is wrong (tip)`.
 fn usage_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");
@@ -54,18 +56,19 @@ fn usage_line(error: &clap::Error) -> String {
     for tip in paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({tip})"));
     }
-    format!("{line}; try `{} --help`", command_in(error))
+    printable(&line)
 }
 
-/// The words of the command that was asked for: `wkv7 eval lambada`.
-fn command_in(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
-    let words = usage.trim_start_matches("Usage:").split_whitespace();
-    let words: Vec<&str> = words.take_while(|word| !word.starts_with(['<', '[', '-'])).collect();
-    if words.is_empty() { "wkv7".to_owned() } else { words.join(" ") }
+/// The words of the command that `arguments` ask for: `wkv7 eval lambada`.
+fn command_in(root: &clap::Command, arguments: impl Iterator<Item = OsString>) -> String {
+    let (mut command, mut words) = (root, root.get_name().to_owned());
+    for argument in arguments {
+        if let Some(inner) = command.find_subcommand(&argument) {
+            words = format!("{words} {}", inner.get_name());
+            command = inner;
+        }
+    }
+    words
 }
 
 /// Whether the reader of our output left, which is its good right.
@@ -120,6 +123,15 @@ mod tests {
         let error =
             Err::<(), _>(inner).context("a.st: disk\nfull").context("cannot write").expect_err("error");
         assert_eq!(one_line(&error), "cannot write: a.st: disk full");
+    }
+
+    #[test]
+    fn help_is_offered_for_the_command_at_hand() {
+        use clap::CommandFactory as _;
+        let root = crate::command::Cli::command();
+        let line = |words: &str| command_in(&root, words.split(' ').map(OsString::from));
+        assert_eq!(line("eval lambada m --file x"), "wkv7 eval lambada");
+        assert_eq!(line("--nonsense"), "wkv7");
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub fn read_text(path: &Path) -> anyhow::Result<String> {
 pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let named = || path.display().to_string();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        anyhow::bail!("{}: there is no folder {}", path.display(), folder.display());
+    }
     let mut file = beside().prefix(".wkv7-").tempfile_in(folder).with_context(named)?;
     file.write_all(bytes).with_context(named)?;
     file.persist(path).map_err(|error| error.error).with_context(named)?;

@@ -1,0 +1,13 @@
+//! The real `wkv7`, driven as a person or a script drives it.
+
+mod chat;
+mod convert;
+mod errors;
+mod eval;
+mod generate;
+mod inspect;
+mod logits;
+mod pipes;
+mod run;
+mod state;
+mod tokens;

@@ -1,0 +1,53 @@
+//! Closed pipes and Ctrl-C.
+
+use std::io::Read as _;
+use std::process::{Child, Stdio};
+
+use crate::run::{Run, model, wkv7};
+
+/// Takes a few bytes of the output and closes it; the exit code and what was said about it.
+fn cut_short(run: Run) -> (Option<i32>, String) {
+    let mut child = run.into_command().stdin(Stdio::null()).spawn().expect("wkv7 starts");
+    let mut out = child.stdout.take().expect("piped");
+    let mut few = [0; 4];
+    let _ = out.read(&mut few);
+    drop(out);
+    let done = child.wait_with_output().expect("wkv7 ends");
+    (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let quiet = (Some(0), String::new());
+    assert_eq!(cut_short(wkv7(["generate", model(), "abc", "-n", "20000", "--bias", "0=-100"])), quiet);
+    for arguments in
+        [&["--help"][..], &["generate", "--help"], &["info", model()], &["info", "--json", model()]]
+    {
+        let mut child = wkv7(arguments).into_command().stdin(Stdio::null()).spawn().expect("wkv7 starts");
+        drop(child.stdout.take());
+        let done = child.wait_with_output().expect("wkv7 ends");
+        assert_eq!(
+            (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned()),
+            quiet,
+            "{arguments:?}"
+        );
+    }
+}
+
+/// Presses Ctrl-C once the first bytes are there.
+#[cfg(unix)]
+fn interrupted(mut child: Child) -> std::process::Output {
+    let mut few = [0; 4];
+    child.stdout.as_mut().expect("piped").read_exact(&mut few).expect("output");
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill is there").success());
+    child.wait_with_output().expect("wkv7 ends")
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_generation() {
+    let endless = wkv7(["generate", model(), "abc", "-n", "100000000"]);
+    let done = interrupted(endless.into_command().stdin(Stdio::null()).spawn().expect("wkv7 starts"));
+    assert_eq!((done.status.code(), done.stderr.as_slice()), (Some(130), &b""[..]));
+}
