@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use wkv7_tokenizer::StreamDecoder;
 
-use crate::hold::Hold;
+use crate::hold::{Certain, Hold};
 use crate::session::Snapshot;
 use crate::{Error, Sampler, Session};
 
@@ -69,9 +69,8 @@ pub struct Generation<'a> {
     session: &'a mut Session,
     options: Generate,
     hold: Hold,
-    ready: VecDeque<Piece>, // certain, not yet taken
-    cut: bool,              // the last of `ready` ends inside its token
-    unfed: Option<u32>,     // sampled last
+    ready: VecDeque<Certain>, // not yet taken
+    unfed: Option<u32>,       // sampled last
     // The session should hold what it held at `back`, or holds now where that is `None`, and then `taken`.
     back: Option<Snapshot>,
     taken: Vec<u32>,
@@ -100,7 +99,6 @@ impl<'a> Generation<'a> {
             options,
             hold,
             ready: VecDeque::new(),
-            cut: false,
             unfed: None,
             back: None,
             taken: Vec::new(),
@@ -168,7 +166,6 @@ impl<'a> Generation<'a> {
         let bytes = tokenizer.and_then(|tokenizer| tokenizer.token_bytes(token)).map_or(0, <[u8]>::len);
         let release = self.hold.push(Piece { token, text: String::new(), log_probability }, bytes)?;
         self.ready.extend(release.pieces);
-        self.cut = release.cut;
         if let Some(index) = release.stop {
             self.end(StopReason::StopText(index));
         } else if self.sampled == self.options.max_tokens {
@@ -202,13 +199,20 @@ impl<'a> Generation<'a> {
     }
 
     /// Hands out a piece and remembers what it feeds.
-    fn take(&mut self, piece: Piece) -> Result<Piece, Error> {
-        if self.cut && self.ready.is_empty() {
-            self.taken.extend(self.session.model().encode(&piece.text)?);
-        } else {
-            self.taken.push(piece.token);
+    fn take(&mut self, certain: Certain) -> Piece {
+        let Certain { piece, kept } = certain;
+        match kept {
+            None => self.taken.push(piece.token),
+            Some(kept) => {
+                let tokenizer = self.session.model().tokenizer();
+                let bytes = tokenizer.as_ref().ok().and_then(|tokenizer| tokenizer.token_bytes(piece.token));
+                let beginning = bytes.and_then(|bytes| bytes.get(..kept)).unwrap_or_default();
+                // A `tokenizer.json` cannot spell half a character; then it is left out.
+                let tokens = self.session.model().encode(beginning).unwrap_or_default();
+                self.taken.extend(tokens);
+            }
         }
-        Ok(piece)
+        piece
     }
 
     /// Leaves the session with exactly what was taken.
@@ -236,8 +240,8 @@ impl Iterator for Generation<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(self.take(piece));
+            if let Some(certain) = self.ready.pop_front() {
+                return Some(Ok(self.take(certain)));
             }
             let done = match self.phase {
                 Phase::New | Phase::Running => self.step(),

@@ -26,11 +26,23 @@ struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Release {
     /// Pieces that are certain now, oldest first.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<Certain>,
     /// Which stop string has appeared, if one has.
     pub stop: Option<usize>,
-    /// Whether the last of `pieces` had text of the stop string cut from its end.
-    pub cut: bool,
+}
+
+/// A piece that can be emitted.
+#[derive(Debug)]
+pub(crate) struct Certain {
+    pub piece: Piece,
+    /// How many bytes of its token are not of the stop string, where some are.
+    pub kept: Option<usize>,
+}
+
+impl From<Held> for Certain {
+    fn from(held: Held) -> Self {
+        Self { piece: held.piece, kept: None }
+    }
 }
 
 impl Hold {
@@ -58,26 +70,26 @@ impl Hold {
         }
         let certain = self.text.len() - self.possible_stop();
         let whole = self.held.len() - self.unfinished();
-        let mut pieces = Vec::new();
+        let mut pieces: Vec<Certain> = Vec::new();
         let mut end = 0;
         for _ in 0..whole {
             end += self.held.front().map_or(0, |held| held.piece.text.len());
             if end > certain {
                 break;
             }
-            pieces.extend(self.held.pop_front().map(|held| held.piece));
+            pieces.extend(self.held.pop_front().map(Certain::from));
         }
-        let released: usize = pieces.iter().map(|piece| piece.text.len()).sum();
+        let released: usize = pieces.iter().map(|certain| certain.piece.text.len()).sum();
         self.text.drain(..released);
-        Ok(Release { pieces, stop: None, cut: false })
+        Ok(Release { pieces, stop: None })
     }
 
     /// The end: all that is held is certain now. Half a character becomes U+FFFD.
-    pub fn finish(&mut self) -> Vec<Piece> {
+    pub fn finish(&mut self) -> Vec<Certain> {
         let tail = self.decoder.as_mut().map(StreamDecoder::finish).unwrap_or_default();
-        let mut pieces: Vec<Piece> = self.held.drain(..).map(|held| held.piece).collect();
+        let mut pieces: Vec<Certain> = self.held.drain(..).map(Certain::from).collect();
         if let Some(last) = pieces.last_mut() {
-            last.text.push_str(&tail);
+            last.piece.text.push_str(&tail);
         }
         self.text.clear();
         pieces
@@ -94,19 +106,26 @@ impl Hold {
 
     /// Releases the pieces before byte `at` of the text, where stop string `index` begins.
     fn stop_at(&mut self, at: usize, index: usize) -> Release {
-        let mut release = Release { stop: Some(index), ..Release::default() };
+        // Text and tokens are cut apart: a broken character shows only in the text of a later token.
+        let pending = self.decoder.as_ref().map_or(0, |decoder| decoder.pending().len());
+        let mut gone = self.text.len() - at + pending;
+        let mut kept: Vec<usize> = Vec::with_capacity(self.held.len());
+        for held in self.held.iter().rev() {
+            kept.push(held.bytes.saturating_sub(gone));
+            gone = gone.saturating_sub(held.bytes);
+        }
+        let mut pieces = Vec::new();
         let mut left = at;
-        for Held { mut piece, .. } in self.held.drain(..) {
-            if left == 0 {
+        for (Held { mut piece, bytes }, kept) in self.held.drain(..).zip(kept.into_iter().rev()) {
+            if left == 0 && kept == 0 {
                 break;
             }
-            release.cut = left < piece.text.len();
             piece.text.truncate(left); // `at` is the start of a match, so this is a character's start
             left -= piece.text.len();
-            release.pieces.push(piece);
+            pieces.push(Certain { piece, kept: (kept < bytes).then_some(kept) });
         }
         self.text.clear();
-        release
+        Release { pieces, stop: Some(index) }
     }
 
     /// Bytes at the end of the text that are the beginning of a stop string.
@@ -150,14 +169,14 @@ mod tests {
             let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
             let release = hold.push(piece, 1).expect("a byte");
             count += release.pieces.len();
-            text.extend(release.pieces.into_iter().map(|piece| piece.text));
+            text.extend(release.pieces.into_iter().map(|certain| certain.piece.text));
             if release.stop.is_some() {
                 return (text, release.stop, count);
             }
         }
         let last = hold.finish();
         count += last.len();
-        text.extend(last.into_iter().map(|piece| piece.text));
+        text.extend(last.into_iter().map(|certain| certain.piece.text));
         (text, None, count)
     }
 
@@ -187,6 +206,23 @@ mod tests {
         assert_eq!((text.as_str(), count), ("a\u{fffd}", 3));
         let (text, ..) = run(&[], b"\xffa\xc3b");
         assert_eq!(text, "\u{fffd}a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_stop_string_takes_its_own_bytes_and_no_others() {
+        let kept = |stop: &str, bytes: &[u8]| {
+            let mut hold = Hold::new(vec![stop.to_owned()], Some(StreamDecoder::new(Arc::new(Bytes))));
+            let mut kept = Vec::new();
+            for &byte in bytes {
+                let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
+                let release = hold.push(piece, 1).expect("a byte");
+                kept.extend(release.pieces.into_iter().map(|certain| certain.kept));
+            }
+            kept
+        };
+        assert_eq!(kept("\n", b"a\n"), [None]);
+        assert_eq!(kept("\n", b"\xc3\n"), [None, Some(0)]); // the newline shows the break
+        assert_eq!(kept("é", b"\xc3\xc3\xa9"), [None, Some(0)]);
     }
 
     #[test]

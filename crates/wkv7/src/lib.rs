@@ -57,5 +57,5 @@ pub use model::{Model, SessionStep, Source};
 pub use options::{BackendChoice, Options, TokenizerChoice};
 pub use sampler::{Sampler, SamplerOptions};
 pub use session::Session;
-pub use vocabulary::{gguf_vocabulary, open_tokenizer};
 pub use verify::verify;
+pub use vocabulary::{gguf_vocabulary, open_tokenizer};

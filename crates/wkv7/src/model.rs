@@ -286,3 +286,31 @@ impl fmt::Debug for Model {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_backend_is_reported_and_nothing_else_panics() {
+        let weights = wkv7_testkit::TinyModel::default().weights();
+        let model = Model::from_weights(weights, None, &Options::default()).expect("a model");
+        let mut session = model.session().expect("a slot");
+        let other = model.clone();
+        let panicked = std::thread::spawn(move || {
+            let _guard = other.lock();
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert!(matches!(session.feed(&[1]), Err(Error::Poisoned)));
+        assert!(matches!(session.state(), Err(Error::Poisoned)));
+        assert!(matches!(model.session(), Err(Error::Poisoned)));
+        drop(session);
+    }
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_here() {
+        assert_eq!(folder_of(Path::new("model.pth")), Some(PathBuf::from(".")));
+        assert_eq!(folder_of(Path::new("a/model.pth")), Some(PathBuf::from("a")));
+    }
+}
