@@ -49,7 +49,7 @@ fn every_type_gives_the_recorded_logits() {
         let recorded = SafeTensors::deserialize(&recorded).expect("safetensors");
         let tokens = numbers(&recorded, "tokens", |bytes| i32::from_le_bytes(bytes) as u32);
         let logits = numbers(&recorded, "logits", f32::from_le_bytes);
-        let mut model = Reference::default().load(&weights, &LoadOptions::default()).expect("loads");
+        let mut model = Reference.load(&weights, &LoadOptions::default()).expect("loads");
         let mut slot = model.open_slot().expect("free");
         let mut outputs = Outputs::new();
         let steps = vec![Step { slot: &mut slot, tokens: &tokens, want: Want::All }];
