@@ -35,6 +35,7 @@ pub use wkv7_tokenizer as tokenizer;
 
 mod backends;
 mod error;
+mod exp;
 mod generate;
 mod hold;
 mod model;

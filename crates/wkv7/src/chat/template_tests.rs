@@ -2,7 +2,10 @@
 
 use super::*;
 
-fn talk(turns: &[(Role, &str)]) -> Vec<Message> {
+/// Who says what.
+type Turns<'a> = &'a [(Role, &'a str)];
+
+fn talk(turns: Turns<'_>) -> Vec<Message> {
     turns.iter().map(|(role, text)| Message::new(*role, *text)).collect()
 }
 
@@ -19,7 +22,7 @@ fn weather() -> Tool {
 #[test]
 fn conversations_are_rendered_exactly() {
     use Role::{Assistant, System, User};
-    let table: [(&[(Role, &str)], Think, &str); 10] = [
+    let table: [(Turns<'_>, Think, &str); 10] = [
         (&[(User, "q")], Think::Plain, "User: q\n\nAssistant:"),
         (&[(User, "q")], Think::Think, "User: q\n\nAssistant: <think"),
         (&[(User, "q")], Think::FakeThink, "User: q\n\nAssistant: <think>\n</think"),

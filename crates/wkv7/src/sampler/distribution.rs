@@ -1,12 +1,15 @@
 //! Probabilities of the tokens still in the running.
 
 use crate::Error;
+use crate::exp::exp;
 
 /// A token with its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
     pub id: u32,
-    /// Relative to the most likely token of all: `exp(logit - largest logit)`.
+    /// How far its logit is below the largest; not positive.
+    pub logit: f32,
+    /// Its probability relative to that of the largest: at temperature 1, `exp(logit)`.
     pub weight: f32,
 }
 
@@ -37,10 +40,9 @@ impl Distribution {
     pub fn fill(&mut self, logits: &[f32]) -> Result<(), Error> {
         let (_, largest) = largest(logits)?;
         self.candidates.clear();
-        let weighed =
-            logits.iter().zip(0..).map(|(logit, id)| Candidate { id, weight: (logit - largest).exp() });
-        self.candidates.extend(weighed.filter(|candidate| candidate.weight > 0.0));
-        self.weigh();
+        let weighed = logits.iter().zip(0..).map(|(logit, id)| (id, logit - largest));
+        self.candidates.extend(weighed.map(|(id, logit)| Candidate { id, logit, weight: exp(logit) }));
+        self.keep(|candidate| candidate.weight > 0.0);
         Ok(())
     }
 
@@ -50,13 +52,13 @@ impl Distribution {
         self.weigh();
     }
 
-    /// The temperature: p^(1/T).
+    /// The temperature: p^(1/T), which is the same as dividing the logits by it.
     pub fn sharpen(&mut self, temperature: f32) {
-        let power = temperature.recip();
         // The most likely of all may be cut; the largest must stay 1 so that not all vanish at a low temperature.
-        let largest = self.candidates.iter().map(|candidate| candidate.weight).fold(0.0, f32::max);
+        let largest =
+            self.candidates.iter().map(|candidate| candidate.logit).fold(f32::NEG_INFINITY, f32::max);
         for candidate in &mut self.candidates {
-            candidate.weight = (candidate.weight / largest).powf(power);
+            candidate.weight = exp((candidate.logit - largest) / temperature);
         }
         self.weigh();
     }
@@ -76,6 +78,13 @@ impl Distribution {
 
     /// Sums up the candidates' weights.
     pub fn weigh(&mut self) {
-        self.total = self.candidates.iter().map(|candidate| f64::from(candidate.weight)).sum();
+        let weight = |candidate: &Candidate| f64::from(candidate.weight);
+        let (eights, rest) = self.candidates.as_chunks::<8>();
+        // Eight parts that do not wait for each other.
+        let mut sums = [0.0; 8];
+        for eight in eights {
+            sums.iter_mut().zip(eight).for_each(|(sum, candidate)| *sum += weight(candidate));
+        }
+        self.total = sums.iter().sum::<f64>() + rest.iter().map(weight).sum::<f64>();
     }
 }

@@ -75,7 +75,8 @@ pub(super) fn typical(distribution: &mut Distribution, typical_p: f32) {
         return;
     }
     let total = distribution.total;
-    let surprise = |candidate: &Candidate| -(f64::from(candidate.weight) / total).ln();
+    let ln_total = total.ln();
+    let surprise = |candidate: &Candidate| ln_total - f64::from(candidate.logit);
     let mean: f64 = distribution
         .candidates
         .iter()
@@ -112,7 +113,11 @@ mod tests {
     use super::*;
 
     fn distribution(weights: &[f32]) -> Distribution {
-        let candidates = weights.iter().zip(0..).map(|(&weight, id)| Candidate { id, weight }).collect();
+        let candidates = weights
+            .iter()
+            .zip(0..)
+            .map(|(&weight, id)| Candidate { id, logit: weight.ln(), weight })
+            .collect();
         let mut distribution = Distribution { candidates, total: 0.0 };
         distribution.weigh();
         distribution
