@@ -109,8 +109,11 @@ fn watched() -> impl FnMut(u64, Option<u64>) -> bool {
     }
 }
 
+/// A file or a pipe.
+type Reader = BufReader<Box<dyn Read>>;
+
 /// Opens a file, or standard input for `-`; also tells its size.
-fn open(path: &Path) -> anyhow::Result<(BufReader<Box<dyn Read>>, Option<u64>)> {
+fn open(path: &Path) -> anyhow::Result<(Reader, Option<u64>)> {
     if path == Path::new("-") {
         return Ok((BufReader::new(Box::new(std::io::stdin())), None));
     }
@@ -120,5 +123,5 @@ fn open(path: &Path) -> anyhow::Result<(BufReader<Box<dyn Read>>, Option<u64>)> 
     if facts.is_dir() {
         anyhow::bail!("{}: expected a file, found a folder", path.display());
     }
-    Ok((BufReader::new(Box::new(file)), facts.is_file().then(|| facts.len())))
+    Ok((BufReader::new(Box::new(file)), facts.is_file().then_some(facts.len())))
 }
