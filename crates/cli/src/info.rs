@@ -95,7 +95,7 @@ impl Facts {
         let format = checkpoint.format.to_string();
         let metadata = std::mem::take(&mut checkpoint.metadata);
         let chat_template = checkpoint.chat_template.take();
-        let tokenizer = wkv7::open_tokenizer(&TokenizerChoice::Auto, &checkpoint);
+        let vocabulary = Vocabulary::of(&checkpoint);
         let weights = checkpoint.weights()?;
         Ok(Self {
             path,
@@ -106,7 +106,7 @@ impl Facts {
             tensors: weights.tensors().len(),
             config: Sizes::of(weights.config()),
             dtypes: dtypes(&weights),
-            vocabulary: Vocabulary::of(tokenizer),
+            vocabulary,
             state_bytes: weights.config().state_len() as u64 * 4, // f32
             initial_state: weights.initial_state()?.is_some(),
             chat_template,
@@ -175,13 +175,15 @@ impl Sizes {
 }
 
 impl Vocabulary {
-    fn of(tokenizer: Result<std::sync::Arc<dyn wkv7::tokenizer::Tokenizer>, wkv7::Error>) -> Self {
-        match tokenizer {
-            Ok(tokenizer) => Self {
-                kind: Some(tokenizer.name().to_owned()),
-                tokens: Some(tokenizer.vocab()),
-                problem: None,
-            },
+    fn of(checkpoint: &Checkpoint) -> Self {
+        let known =
+            |kind: &str, tokens| Self { kind: Some(kind.to_owned()), tokens: Some(tokens), problem: None };
+        // One inside is what would be used; building its trie would only cost time and memory here.
+        if let Some(inside) = checkpoint.vocabulary.as_ref().filter(|inside| inside.model == "rwkv") {
+            return known("gguf", inside.tokens.len());
+        }
+        match wkv7::open_tokenizer(&TokenizerChoice::Auto, checkpoint) {
+            Ok(tokenizer) => known(tokenizer.name(), tokenizer.vocab()),
             Err(error) => Self { kind: None, tokens: None, problem: Some(error.to_string()) },
         }
     }

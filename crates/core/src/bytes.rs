@@ -4,26 +4,55 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// What holds bytes: a memory map, a buffer.
+pub trait Source: Send + Sync {
+    /// All of them; the same slice every time.
+    fn bytes(&self) -> &[u8];
+
+    /// Copies `out.len()` bytes from `offset`, which lie inside. A memory map reads them from its file, so that
+    /// a glance at a few numbers of a large model does not count its pages as this process's memory.
+    fn copy_out(&self, offset: usize, out: &mut [u8]) {
+        out.copy_from_slice(&self.bytes()[offset..offset + out.len()]);
+    }
+}
+
+impl Source for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
 /// A range of bytes with shared ownership of what holds them. Cloning copies no data.
 #[derive(Clone)]
 pub struct Bytes {
-    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    source: Arc<dyn Source>,
     start: usize,
     len: usize,
 }
 
 impl Bytes {
-    /// All bytes of `owner`, which must return the same slice every time it is asked.
-    pub fn new(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        let len = owner.as_ref().len();
-        Self { owner: Arc::new(owner), start: 0, len }
+    /// All bytes of `source`.
+    pub fn new(source: impl Source + 'static) -> Self {
+        let len = source.bytes().len();
+        Self { source: Arc::new(source), start: 0, len }
     }
 
     /// The bytes themselves.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
-        // An owner that shrank would be a bug of the owner; reading nothing is the safe answer.
-        self.owner.as_ref().as_ref().get(self.start..self.start + self.len).unwrap_or(&[])
+        // A source that shrank would be a bug of the source; reading nothing is the safe answer.
+        self.source.bytes().get(self.start..self.start + self.len).unwrap_or(&[])
+    }
+
+    /// A copy of the part `range`, read as [`Source::copy_out`] does; `None` where it reaches outside.
+    #[must_use]
+    pub fn copy_of(&self, range: Range<usize>) -> Option<Vec<u8>> {
+        if range.start > range.end || range.end > self.len {
+            return None;
+        }
+        let mut copy = vec![0; range.len()];
+        self.source.copy_out(self.start + range.start, &mut copy);
+        Some(copy)
     }
 
     /// Number of bytes.
@@ -42,7 +71,7 @@ impl Bytes {
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         (range.start <= range.end && range.end <= self.len).then(|| Self {
-            owner: Arc::clone(&self.owner),
+            source: Arc::clone(&self.source),
             start: self.start + range.start,
             len: range.end - range.start,
         })
@@ -72,6 +101,8 @@ mod tests {
         assert_eq!(part.as_slice(), [2, 3]);
         assert_eq!(part.slice(1..2).expect("inside").as_slice(), [3]);
         assert!(part.slice(1..3).is_none());
+        assert_eq!(part.copy_of(1..2), Some(vec![3]));
+        assert_eq!(part.copy_of(1..3), None);
         assert!(bytes.slice(5..5).is_none());
         #[allow(clippy::reversed_empty_ranges)]
         let reversed = 3..2;

@@ -28,7 +28,7 @@ pub mod weights;
 
 pub use backend::{Backend, LoadOptions, Model, ModelInfo, Progress};
 pub use batch::{Batch, Outputs, Step, Want};
-pub use bytes::Bytes;
+pub use bytes::{Bytes, Source};
 pub use config::{Config, Ranks, Recipe};
 pub use dtype::Dtype;
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! A tensor: typed, shaped bytes, read in the official orientation whatever the file's own is.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::{Bytes, Dtype, Error, blocks};
 
@@ -234,15 +235,56 @@ impl Tensor {
     /// Outside the shape: a mistake of the caller.
     #[must_use]
     pub fn at(&self, row: usize, column: usize) -> f32 {
+        let (block, within) = self.block_of(row, column);
+        self.number_in(&self.bytes.as_slice()[block], within)
+    }
+
+    /// The first `len` numbers of logical row `row`, read without touching the memory map: see [`Bytes::copy_of`].
+    ///
+    /// # Panics
+    /// Outside the shape: a mistake of the caller.
+    #[must_use]
+    pub fn peek(&self, row: usize, len: usize) -> Vec<f32> {
+        let number = |column| {
+            let (block, within) = self.block_of(row, column);
+            self.number_in(&self.bytes.copy_of(block).unwrap_or_default(), within)
+        };
+        match self.layout {
+            Layout::Transposed => (0..len).map(number).collect(),
+            Layout::Rows => {
+                let blocks = len.div_ceil(self.dtype.block_len());
+                let start = row * self.row_bytes;
+                let bytes = self.bytes.copy_of(start..start + blocks * self.dtype.block_bytes());
+                let mut numbers = vec![0.0; blocks * self.dtype.block_len()];
+                blocks::dequantize(self.dtype, &bytes.unwrap_or_default(), &mut numbers);
+                numbers.truncate(len);
+                numbers
+            }
+        }
+    }
+
+    /// The bytes of the block that holds a number, and its place in the block.
+    fn block_of(&self, row: usize, column: usize) -> (Range<usize>, usize) {
         let (stored_row, stored_column) = match self.layout {
             Layout::Rows => (row, column),
             Layout::Transposed => (column, row),
         };
         let (len, size) = (self.dtype.block_len(), self.dtype.block_bytes());
         let start = stored_row * self.row_bytes + stored_column / len * size;
-        let mut block = [0.0; blocks::MAX_LEN];
-        blocks::dequantize(self.dtype, &self.bytes.as_slice()[start..start + size], &mut block[..len]);
-        block[stored_column % len]
+        (start..start + size, stored_column % len)
+    }
+
+    fn number_in(&self, block: &[u8], within: usize) -> f32 {
+        let mut numbers = [0.0; blocks::MAX_LEN];
+        blocks::dequantize(self.dtype, block, &mut numbers[..self.dtype.block_len()]);
+        numbers[within]
+    }
+
+    /// The same tensor over a copy of its bytes in memory.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let bytes = self.bytes.copy_of(0..self.bytes.len()).unwrap_or_default();
+        Self { bytes: Bytes::from(bytes), ..self.clone() }
     }
 
     /// All numbers as f32 in logical, row-major order.
@@ -328,7 +370,10 @@ mod tests {
         let turned = matrix().transposed();
         assert_eq!(turned.shape(), [3, 2]);
         assert_eq!(turned.to_f32(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(turned.peek(2, 2), [3.0, 6.0]);
+        assert_eq!((turned.at(1, 1), turned.detached().at(1, 1)), (5.0, 5.0));
         assert_eq!(turned.transposed().to_f32(), matrix().to_f32());
+        assert_eq!(matrix().peek(1, 2), [4.0, 5.0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use memmap2::Mmap;
-use wkv7_core::Bytes;
+use wkv7_core::{Bytes, Source};
 
 use crate::error::{Error, InFile as _, Problem};
 
@@ -26,5 +26,34 @@ pub fn map(path: &Path) -> Result<Bytes, Error> {
     // use is an error of whoever truncates it; the bytes are only ever read as plain integers.
     #[allow(unsafe_code)]
     let map = unsafe { Mmap::map(&file) }.in_file(path)?;
-    Ok(Bytes::new(map))
+    Ok(Bytes::new(Mapped { map, file }))
+}
+
+/// A memory map and the file under it.
+struct Mapped {
+    map: Mmap,
+    file: File,
+}
+
+impl Source for Mapped {
+    fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    fn copy_out(&self, offset: usize, out: &mut [u8]) {
+        if read_at(&self.file, offset, out).is_err() {
+            out.copy_from_slice(&self.map[offset..offset + out.len()]);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: usize, out: &mut [u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, offset as u64)
+}
+
+/// Elsewhere the map is read.
+#[cfg(not(unix))]
+fn read_at(_file: &File, _offset: usize, _out: &mut [u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
