@@ -15,7 +15,6 @@ use crate::terminal::output;
 #[command(after_help = EXAMPLES)]
 pub struct Tokenize {
     /// The text [default: standard input, bytes as they are]
-    #[arg(allow_hyphen_values = true)]
     text: Option<String>,
     /// Print {"ids": [...]}
     #[arg(long)]

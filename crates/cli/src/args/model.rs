@@ -21,19 +21,18 @@ pub struct ModelArgs {
 
 /// How to run a model.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Running")]
 pub struct RunArgs {
     /// Who computes
-    #[arg(long, value_name = "BACKEND", default_value = "auto", value_parser = backend_names())]
+    #[arg(long, help_heading = "Running", value_name = "BACKEND", default_value = "auto", value_parser = backend_names())]
     pub backend: String,
     /// Threads of the cpu backend [default: one per core]
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    #[arg(long, help_heading = "Running", value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
     /// The vocabulary: `auto`, `world`, `bytes`, the official text form or a tokenizer.json
-    #[arg(long, value_name = "FILE", default_value = "auto")]
+    #[arg(long, help_heading = "Running", value_name = "FILE", default_value = "auto")]
     pub vocab: TokenizerChoice,
     /// Forbid every approximation made for speed
-    #[arg(long)]
+    #[arg(long, help_heading = "Running")]
     pub exact: bool,
 }
 

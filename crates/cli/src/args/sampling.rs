@@ -7,40 +7,45 @@ use wkv7::{Sampler, SamplerOptions};
 
 /// From logits to a token.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Sampling")]
 pub struct SamplingArgs {
     /// Flattens (above 1) or sharpens (below 1) the choice; 0 always takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = usual().temperature, allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "T", default_value_t = usual().temperature, allow_negative_numbers = true)]
     temperature: f32,
     /// Keep the likeliest tokens that together have this probability
-    #[arg(long, value_name = "P", default_value_t = usual().top_p, allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().top_p, allow_negative_numbers = true)]
     top_p: f32,
     /// Keep this many of the likeliest tokens; 0 keeps all
-    #[arg(long, value_name = "K", default_value_t = usual().top_k)]
+    #[arg(long, help_heading = "Sampling", value_name = "K", default_value_t = usual().top_k)]
     top_k: usize,
     /// Drop tokens less likely than this share of the likeliest
-    #[arg(long, value_name = "P", default_value_t = usual().min_p, allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().min_p, allow_negative_numbers = true)]
     min_p: f32,
     /// Keep the most typical tokens that together have this probability; 1 keeps all
-    #[arg(long, value_name = "P", default_value_t = usual().typical_p, allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().typical_p, allow_negative_numbers = true)]
     typical: f32,
     /// Taken off the logit of every token that occurred [default: 0.2, at temperature 0 none]
-    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "A", allow_negative_numbers = true)]
     presence: Option<f32>,
     /// Taken off the logit of a token for each time it occurred [default: 0.2, at temperature 0 none]
-    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "A", allow_negative_numbers = true)]
     frequency: Option<f32>,
     /// What is left of those counts after each token
-    #[arg(long, value_name = "D", default_value_t = usual().penalty_decay, allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Sampling", value_name = "D", default_value_t = usual().penalty_decay, allow_negative_numbers = true)]
     penalty_decay: f32,
     /// Token ids never to choose
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    #[arg(long, help_heading = "Sampling", value_name = "IDS", value_delimiter = ',')]
     ban: Vec<u32>,
     /// Added to the logits of these tokens: `34=-1.5,66=2`
-    #[arg(long, value_name = "ID=AMOUNT", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(
+        long,
+        help_heading = "Sampling",
+        value_name = "ID=AMOUNT",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     bias: Vec<Bias>,
     /// Makes the choices repeatable [default: another each time]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Sampling", value_name = "N")]
     seed: Option<u64>,
 }
 

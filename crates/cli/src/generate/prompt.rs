@@ -12,7 +12,7 @@ use crate::terminal::{self, output};
 #[derive(Debug, Args)]
 pub struct PromptArgs {
     /// The text to continue [default: standard input]
-    #[arg(value_name = "PROMPT", allow_hyphen_values = true, conflicts_with = "file")]
+    #[arg(value_name = "PROMPT", conflicts_with = "file")]
     prompt: Option<String>,
     /// Read the prompt from a file, bytes as they are (- for standard input)
     #[arg(short, long, value_name = "FILE")]

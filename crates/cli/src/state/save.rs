@@ -14,7 +14,7 @@ pub struct Save {
     #[command(flatten)]
     model: ModelArgs,
     /// The text [default: standard input]
-    #[arg(value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = ["file", "tokens"])]
+    #[arg(value_name = "TEXT", conflicts_with_all = ["file", "tokens"])]
     text: Option<String>,
     /// Read the text from a file, bytes as they are (- for standard input)
     #[arg(short, long, value_name = "FILE", conflicts_with = "tokens")]

@@ -51,3 +51,25 @@ fn ctrl_c_ends_a_generation() {
     let done = interrupted(endless.into_command().stdin(Stdio::null()).spawn().expect("wkv7 starts"));
     assert_eq!((done.status.code(), done.stderr.as_slice()), (Some(130), &b""[..]));
 }
+
+/// Ctrl-C while a file is being written; the model is large enough to be caught at it.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_no_half_written_file() {
+    let folder = crate::run::folder();
+    let world = crate::run::world_model(folder.path());
+    let out = crate::run::text(&folder.path().join("m.gguf"));
+    let run = wkv7(["convert", &world, &out]).into_command();
+    let mut child = { run }.stdin(Stdio::null()).spawn().expect("wkv7 starts");
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.is_ok());
+    let status = child.wait().expect("wkv7 ends");
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    // Caught in time or just too late: the file is not there, or it is whole.
+    match status.code() {
+        Some(0) => drop(wkv7(["info", &out]).ok()),
+        _ => assert_eq!(left, ["world.safetensors"]),
+    }
+}

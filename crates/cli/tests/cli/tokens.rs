@@ -28,8 +28,9 @@ fn any_bytes_survive_a_round_trip() {
 }
 
 #[test]
-fn a_text_may_look_like_a_flag_and_be_empty() {
-    assert_eq!(wkv7(["tokenize", "--vocab", "bytes", "-x"]).ok().text(), "45 120\n");
+fn a_text_may_be_empty_or_look_like_a_flag() {
+    assert_eq!(wkv7(["tokenize", "--vocab", "bytes", "--", "-x"]).ok().text(), "45 120\n");
+    assert!(wkv7(["tokenize", "--jsn"]).fails(2).contains("--json")); // not taken for a text
     assert_eq!(wkv7(["tokenize", ""]).ok().text(), "\n");
     assert_eq!(wkv7(["detokenize"]).ok().text(), "");
 }
