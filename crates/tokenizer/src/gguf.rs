@@ -101,23 +101,3 @@ fn shown(stored: &[u8]) -> String {
     let cut = &stored[..stored.len().min(40)];
     format!("the text \"{}\"", cut.escape_ascii())
 }
-
-/// The form in which a GGUF stores a token of these bytes.
-///
-/// As Python's `repr` does, it writes `\'` only where the bytes hold both kinds of quote.
-pub fn escape_token(bytes: &[u8]) -> String {
-    let both_quotes = bytes.contains(&b'\'') && bytes.contains(&b'"');
-    let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\\' => out.push_str(r"\\"),
-            b'\t' => out.push_str(r"\t"),
-            b'\n' => out.push_str(r"\n"),
-            b'\r' => out.push_str(r"\r"),
-            b'\'' if both_quotes => out.push_str(r"\'"),
-            b' '..=b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!(r"\x{other:02x}")),
-        }
-    }
-    out
-}

@@ -44,7 +44,7 @@ pub use bytes::Bytes;
 #[cfg(feature = "world")]
 pub use embedded::world;
 pub use error::{Error, LineError};
-pub use gguf::{escape_token, from_gguf_tokens, unescape_token};
+pub use gguf::{from_gguf_tokens, unescape_token};
 #[cfg(feature = "hf")]
 pub use json::Json;
 pub use open::{guess, open};

@@ -157,7 +157,6 @@ fn gguf_escapes_follow_python() {
         (" ~", b" ~"),
     ];
     for (escaped, bytes) in cases {
-        assert_eq!(wkv7_tokenizer::escape_token(bytes), escaped);
         assert_eq!(unescape_token(escaped.as_bytes()).expect("good escapes"), bytes);
     }
     assert_eq!(unescape_token(br"\'\q").expect("any other character stands for itself"), b"'q");

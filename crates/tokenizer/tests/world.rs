@@ -133,24 +133,6 @@ fn the_world_is_built_once() {
 }
 
 #[test]
-fn the_world_survives_a_gguf() {
-    let world = world();
-    let tokens = (0..65536).map(|id| match world.token_bytes(id) {
-        Some([]) => ("<s>".to_string(), 3),
-        Some(bytes) => (wkv7_tokenizer::escape_token(bytes), 1),
-        None => (format!("[PAD{id}]"), 5),
-    });
-    let gguf = wkv7_tokenizer::from_gguf_tokens(tokens).expect("a GGUF's vocabulary");
-    assert_eq!((gguf.name(), gguf.vocab(), gguf.end_of_text()), ("gguf", 65536, Some(0)));
-    for id in 0..65530 {
-        assert_eq!(gguf.token_bytes(id), world.token_bytes(id), "token {id}");
-    }
-    assert_eq!(gguf.decode(&[65530, 33]).expect("an unused token is empty"), b" ");
-    let text = "a prompt that spells <s> and [PAD65530] — nothing more".as_bytes();
-    assert_eq!(encode(&gguf, text), encode(&*world, text));
-}
-
-#[test]
 fn the_world_survives_its_own_list() {
     let world = world();
     let tokens = (0..65530).map(|id| world.token_bytes(id).map(<[u8]>::to_vec)).collect();

@@ -54,16 +54,9 @@ pub fn open_tokenizer(
 /// writes for World models, ids without text included.
 #[must_use]
 pub fn gguf_vocabulary(tokenizer: &dyn Tokenizer, vocab: usize) -> Vocabulary {
-    const CONTROL: i32 = 3;
-    const UNUSED: i32 = 5;
     let ids = 0..u32::try_from(vocab).unwrap_or(u32::MAX);
-    let entry = |id: u32| match tokenizer.token_bytes(id) {
-        Some(bytes) if !bytes.is_empty() => (tokenizer::escape_token(bytes).into_bytes(), NORMAL),
-        _ if Some(id) == tokenizer.end_of_text() => (b"<s>".to_vec(), CONTROL),
-        _ => (format!("[PAD{id}]").into_bytes(), UNUSED),
-    };
-    let (tokens, types) = ids.map(entry).unzip();
-    Vocabulary { model: "rwkv".to_owned(), tokens, types }
+    let tokens = ids.map(|id| tokenizer.token_bytes(id).filter(|bytes| !bytes.is_empty()));
+    Vocabulary::from_token_bytes(tokens, vocab)
 }
 
 /// Type of a token that stands for text.
@@ -169,6 +162,22 @@ mod tests {
         for id in 0..258 {
             assert_eq!(read.token_bytes(id).unwrap_or(b""), bytes.token_bytes(id).unwrap_or(b""), "{id}");
         }
+    }
+
+    #[cfg(feature = "world")]
+    #[test]
+    fn the_world_survives_a_gguf() {
+        let world = tokenizer::world();
+        let read = from_gguf(&gguf_vocabulary(&*world, WORLD)).expect("sound");
+        assert_eq!((read.vocab(), read.end_of_text()), (WORLD, Some(0)));
+        for id in 0..65_530 {
+            assert_eq!(read.token_bytes(id), world.token_bytes(id), "token {id}");
+        }
+        let text = "a prompt that spells <s> and [PAD65530], nothing more".as_bytes();
+        let (mut ids, mut want) = (Vec::new(), Vec::new());
+        read.encode(text, &mut ids).expect("any bytes");
+        world.encode(text, &mut want).expect("any bytes");
+        assert_eq!(ids, want);
     }
 
     #[test]
