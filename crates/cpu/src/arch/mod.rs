@@ -15,6 +15,9 @@ pub(crate) use avx2::Avx2;
 pub use path::Path;
 pub(crate) use portable::Portable;
 
+use wkv7_core::Dtype;
+use wkv7_core::blocks::dequantize;
+
 /// Numbers that a kernel works on side by side, and so the partial sums of one dot product, on every path.
 pub(crate) const LANES: usize = 16;
 
@@ -44,6 +47,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// The numbers of all lanes.
     fn store(self, lanes: Self::Lanes) -> [f32; LANES];
+
+    /// Reads `bytes` (whole blocks of `dtype`) as f32 into `out`, bit for bit as [`dequantize`] does.
+    #[inline(always)]
+    fn read(self, dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+        dequantize(dtype, bytes, out);
+    }
 }
 
 #[cfg(test)]
@@ -59,4 +68,26 @@ pub(crate) mod tests {
         }};
     }
     pub(crate) use on_every_path;
+
+    use super::Isa;
+    use wkv7_core::Dtype;
+    use wkv7_core::blocks::dequantize;
+
+    fn halves_are_read_exactly<I: Isa>(isa: I) {
+        let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+        for (skipped, count) in [(0, 65_536), (1, 65_535), (3, 1), (5, 8), (70, 27)] {
+            let bytes = &all[2 * skipped..2 * (skipped + count)];
+            let (mut got, mut want) = (vec![0.0; count], vec![0.0; count]);
+            isa.run(|| isa.read(Dtype::F16, bytes, &mut got));
+            dequantize(Dtype::F16, bytes, &mut want);
+            let same =
+                |(got, want): (&f32, &f32)| got.to_bits() == want.to_bits() || want.is_nan() && got.is_nan();
+            assert!(got.iter().zip(&want).all(same), "{count} halves from {skipped}");
+        }
+    }
+
+    #[test]
+    fn every_half_is_read_exactly_on_every_path() {
+        on_every_path!(halves_are_read_exactly);
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use wkv7_core::blocks::dequantize;
-
 use super::Product;
 use crate::arch::{Isa, LANES};
 use crate::threads::desk;
@@ -39,7 +37,7 @@ pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, columns: Range<usize>,
         for (row, out) in rows.chunks_exact_mut(stride).enumerate() {
             let start = (first + row) * row_bytes;
             let stored = &bytes[start + at(columns.start)..start + at(columns.end)];
-            dequantize(dtype, stored, &mut out[..columns.len()]);
+            isa.read(dtype, stored, &mut out[..columns.len()]);
         }
         for (x, totals) in product.x.chunks_exact(inputs).zip(totals.chunks_exact_mut(stride)) {
             add(isa, &x[first..first + count], rows, totals);

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use wkv7_core::blocks::dequantize;
-
 use super::Product;
 use crate::arch::{Isa, LANES};
 use crate::threads::desk;
@@ -25,7 +23,7 @@ pub(super) fn task<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, sc
         let count = tile.min(rows.end - first);
         let bytes = &tensor.bytes().as_slice()[first * row_bytes..(first + count) * row_bytes];
         let buffer = &mut buffer[..count * columns];
-        dequantize(tensor.dtype(), bytes, buffer);
+        isa.read(tensor.dtype(), bytes, buffer);
         tile_times_tokens(isa, product, first, columns, buffer);
     }
 }
