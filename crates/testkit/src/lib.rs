@@ -4,13 +4,16 @@
 //! * [`close`], [`compare_states`], [`compare_logits`]: distances by a norm, judged by a [`Tolerance`] that is
 //!   named after its cause, with failures that say where.
 //! * [`Golden`], [`fixtures`], [`formula`]: recorded inputs and outputs, and a model whose weights are a rule.
+//! * [`files`], [`hostile`]: plain writers of every format, and tables of files that lie.
 //! * [`conformance`](conformance()): one suite for every [`Backend`](wkv7_core::Backend).
 
 pub mod blocks;
 pub mod compare;
 pub mod conformance;
+pub mod files;
 pub mod formula;
 pub mod golden;
+pub mod hostile;
 pub mod model;
 pub mod play;
 pub mod random;

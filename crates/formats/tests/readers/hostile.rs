@@ -4,18 +4,11 @@ use std::time::{Duration, Instant};
 
 use wkv7_core::Bytes;
 use wkv7_formats::{Checkpoint, Error, from_bytes};
+use wkv7_testkit::hostile::{self, Case};
 
-/// A broken file and the words that its message must hold.
-pub struct Case {
-    pub name: &'static str,
-    pub bytes: Vec<u8>,
-    pub words: &'static [&'static str],
-}
-
-/// A case, short to write in a table.
-pub fn case(name: &'static str, bytes: Vec<u8>, words: &'static [&'static str]) -> Case {
-    Case { name, bytes, words }
-}
+use crate::toy;
+use crate::write::{rwkv_cpp, rwkv_cpp_toys, safetensors};
+use crate::write_pth::{Zip, archive_in, pth};
 
 /// The longest that a refusal may take.
 const SOON: Duration = Duration::from_secs(2);
@@ -69,4 +62,33 @@ pub fn survive_every_byte(good: &[u8]) {
             }
         }
     }
+}
+
+#[test]
+fn torch_archives() {
+    refuse(hostile::pth::containers_that_lie());
+    refuse(hostile::pth::pickles_that_want_to_run());
+    refuse(hostile::pth::pickles_that_are_broken());
+    refuse(hostile::pth::views_that_lie());
+    for wide in [false, true] {
+        refuse_every_cut(&hostile::pth::good(wide));
+    }
+    survive_every_byte(&pth(&toy::model()[..8]));
+    survive_every_byte(&archive_in(Zip::wide(), b"\x80\x02}.", &[vec![0; 8]]));
+}
+
+#[test]
+fn safetensors_files() {
+    refuse(hostile::safetensors::headers_that_lie());
+    refuse(hostile::safetensors::entries_that_lie());
+    refuse(hostile::safetensors::sound_files_with_wrong_models());
+    refuse_every_cut(&safetensors(&toy::model()));
+    survive_every_byte(&safetensors(&toy::model()));
+}
+
+#[test]
+fn rwkv_cpp_files() {
+    refuse(hostile::rwkv_cpp::files_that_lie());
+    refuse_every_cut(&rwkv_cpp(&rwkv_cpp_toys()));
+    survive_every_byte(&rwkv_cpp(&rwkv_cpp_toys()));
 }

@@ -4,12 +4,8 @@ mod any_bytes;
 mod fixtures;
 mod hostile;
 mod hostile_folders;
-mod hostile_pth;
-mod hostile_rwkv_cpp;
-mod hostile_safetensors;
 mod layouts;
 mod state_files;
 mod support;
-mod toy;
-mod write;
-mod write_pth;
+
+use wkv7_testkit::files::{toy, write, write_pth};

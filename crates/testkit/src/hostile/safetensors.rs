@@ -2,19 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::hostile::{Case, case, refuse, refuse_every_cut, survive_every_byte};
-use crate::toy::{self, Toy};
-use crate::write::{entry, safetensors, with_header};
-
-#[test]
-fn cut_anywhere() {
-    refuse_every_cut(&safetensors(&toy::model()));
-}
-
-#[test]
-fn any_byte_wrong() {
-    survive_every_byte(&safetensors(&toy::model()));
-}
+use super::{Case, case};
+use crate::files::toy::{self, Toy};
+use crate::files::write::{entry, safetensors, with_header};
 
 /// A file with one tensor `x` of that entry over 16 bytes of data.
 fn one(entry: Value) -> Vec<u8> {
@@ -42,9 +32,10 @@ fn many(count: usize) -> Vec<u8> {
     with_header(&format!("{{{}}}", entries.join(",")), &[])
 }
 
-#[test]
-fn headers_that_lie() {
-    refuse(vec![
+/// Headers whose length or JSON is not what they say.
+#[must_use]
+pub fn headers_that_lie() -> Vec<Case> {
+    vec![
         case("length 0", header_length(0), &["safetensors", "header"]),
         case("length 2^31", header_length(1 << 31), &["header length is 2147483648 bytes", "at most"]),
         case("length 2^32-1", header_length(u64::from(u32::MAX)), &["header length is 4294967295 bytes"]),
@@ -66,10 +57,10 @@ fn headers_that_lie() {
             &["expected a string"],
         ),
         case("no tensors", with_header("{}", &[]), &["not an RWKV-7 model", "no tensors"]),
-        case("100001 tensors", many(100_001), &["more than 100000 tensors"]),
+        case("header bloating: 100001 tensors", many(100_001), &["more than 100000 tensors"]),
         case("10^6 tensors", many(1_000_000), &["header length", "at most 8388608"]),
         twice(),
-    ]);
+    ]
 }
 
 fn twice() -> Case {
@@ -77,9 +68,10 @@ fn twice() -> Case {
     case("a name twice", with_header(&header, &[0; 16]), &["tensor `x` appears twice"])
 }
 
-#[test]
-fn entries_that_lie() {
-    refuse(vec![
+/// Tensors whose type, shape and place do not fit each other or the file.
+#[must_use]
+pub fn entries_that_lie() -> Vec<Case> {
+    vec![
         case("past the end", offsets(0, 17), &["tensor `x`", "0..17", "16 bytes"]),
         case("backwards", offsets(16, 0), &["tensor `x`", "16..0"]),
         case("at 2^31", offsets(1 << 31, (1 << 31) + 16), &["tensor `x`", "2147483648"]),
@@ -113,7 +105,7 @@ fn entries_that_lie() {
         gap(8, "overlaps the tensor before it"),
         gap(12, "overlaps"),
         gap(20, "leaves a gap"),
-    ]);
+    ]
 }
 
 /// Two tensors of 16 bytes, the second at `from`.
@@ -150,13 +142,14 @@ fn without(name: &str) -> Vec<u8> {
     changed(|toys| toys.retain(|toy| toy.name != name))
 }
 
-#[test]
-fn sound_files_with_wrong_models() {
+/// Files that keep the rules of the format and hold no consistent model.
+#[must_use]
+pub fn sound_files_with_wrong_models() -> Vec<Case> {
     let extra = |name: &str| {
         let name = name.to_owned();
         changed(|toys| toys.push(Toy { name, shape: vec![1], values: vec![0.5] }))
     };
-    refuse(vec![
+    vec![
         case("no head", without("head.weight"), &["`head.weight` is missing"]),
         case("no r_k in layer 1", without("blocks.1.att.r_k"), &["`blocks.1.att.r_k` is missing"]),
         case("no r_k at all", without("blocks.0.att.r_k"), &["not an RWKV-7 model", "`blocks.0.att.r_k`"]),
@@ -209,5 +202,5 @@ fn sound_files_with_wrong_models() {
             extra("_forward_module.emb.weight"),
             &["`emb.weight` appears twice"],
         ),
-    ]);
+    ]
 }

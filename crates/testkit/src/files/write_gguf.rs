@@ -1,36 +1,10 @@
-//! Files to be harmed: a sound one that is patched, and ones made from parts.
-
-use wkv7_formats::convert::{Convert, Target, convert};
-use wkv7_formats::{Checkpoint, Vocabulary};
-use wkv7_testkit::TinyModel;
-
-/// A sound file of the smallest size, as this project writes it.
-pub fn sound() -> Vec<u8> {
-    let model = TinyModel::default();
-    let folder = tempfile::tempdir().expect("scratch");
-    let source = Checkpoint {
-        path: "memory".into(),
-        format: wkv7_formats::Format::Pth,
-        tensors: model.tensors(),
-        recipe: model.recipe,
-        vocabulary: Some(Vocabulary::from_token_bytes([None, Some(&b"a"[..])], model.vocab)),
-        chat_template: Some("{{ ''.__class__.__mro__ }}".to_owned()),
-        metadata: std::collections::BTreeMap::new(),
-        file_bytes: 0,
-    };
-    let out = folder.path().join("sound.gguf");
-    convert(&source, &out, &Convert::to(Target::Gguf), &mut |_, _| true).expect("written");
-    std::fs::read(out).expect("there")
-}
+//! A writer of GGUF files: sound ones to be patched, and heads made from parts, broken ones too.
 
 /// A file to be changed in place.
+#[derive(Debug, Clone)]
 pub struct Patch(pub Vec<u8>);
 
 impl Patch {
-    pub fn sound() -> Self {
-        Self(sound())
-    }
-
     /// Where the bytes after `name`, stored with its length, begin.
     pub fn after(&self, name: &str) -> usize {
         let mut stored = (name.len() as u64).to_le_bytes().to_vec();
@@ -39,15 +13,18 @@ impl Patch {
         at.unwrap_or_else(|| panic!("no `{name}`")) + stored.len()
     }
 
+    /// Overwrites the bytes at `at`.
     pub fn put(mut self, at: usize, bytes: &[u8]) -> Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
+    /// Overwrites a 32-bit number.
     pub fn u32(self, at: usize, value: u32) -> Self {
         self.put(at, &value.to_le_bytes())
     }
 
+    /// Overwrites a 64-bit number.
     pub fn u64(self, at: usize, value: u64) -> Self {
         self.put(at, &value.to_le_bytes())
     }
@@ -89,20 +66,24 @@ impl Patch {
         self.u64(at, value)
     }
 
+    /// Ends the file after `length` bytes.
     pub fn cut(mut self, length: usize) -> Self {
         self.0.truncate(length);
         self
     }
 }
 
-/// A file of metadata alone, from its parts.
+/// A file of metadata alone, from its parts: the entries' bytes, and how many they are.
+#[derive(Debug, Clone)]
 pub struct Made(pub Vec<u8>, pub u64);
 
 impl Made {
+    /// The two entries without which a reader looks no further.
     pub fn new(architecture: &str) -> Self {
         Self(Vec::new(), 0).text("general.architecture", architecture).number("rwkv7.wkv.head_size", 32)
     }
 
+    /// Adds an entry of any type and bytes.
     pub fn raw(mut self, key: &str, kind: u32, value: &[u8]) -> Self {
         self.0.extend((key.len() as u64).to_le_bytes());
         self.0.extend(key.bytes());
@@ -112,14 +93,17 @@ impl Made {
         self
     }
 
+    /// Adds a text.
     pub fn text(self, key: &str, text: &str) -> Self {
         self.raw(key, 8, &stored(text.as_bytes()))
     }
 
+    /// Adds a u32.
     pub fn number(self, key: &str, number: u32) -> Self {
         self.raw(key, 4, &number.to_le_bytes())
     }
 
+    /// Adds an array that claims `count` elements.
     pub fn array(self, key: &str, kind: u32, count: u64, elements: &[u8]) -> Self {
         let mut value = kind.to_le_bytes().to_vec();
         value.extend(count.to_le_bytes());
@@ -127,6 +111,7 @@ impl Made {
         self.raw(key, 9, &value)
     }
 
+    /// Adds a World vocabulary of these tokens and types.
     pub fn vocabulary(self, tokens: &[(&[u8], i32)]) -> Self {
         let texts: Vec<u8> = tokens.iter().flat_map(|(text, _)| stored(text)).collect();
         let types: Vec<u8> = tokens.iter().flat_map(|(_, kind)| kind.to_le_bytes()).collect();
@@ -139,11 +124,13 @@ impl Made {
         )
     }
 
+    /// The file.
     pub fn file(self) -> Vec<u8> {
         let count = self.1;
         self.claiming(0, count)
     }
 
+    /// The file with a head that claims so many tensors and entries.
     pub fn claiming(self, tensors: u64, entries: u64) -> Vec<u8> {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         file.extend(tensors.to_le_bytes());
@@ -153,6 +140,7 @@ impl Made {
     }
 }
 
+/// A text as the format stores it: its length, then its bytes.
 pub fn stored(text: &[u8]) -> Vec<u8> {
     let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
     bytes.extend(text);

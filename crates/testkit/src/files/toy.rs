@@ -3,16 +3,25 @@
 /// A tensor to be written: name, row-major shape, numbers.
 #[derive(Debug, Clone)]
 pub struct Toy {
+    /// Name as written.
     pub name: String,
+    /// Row-major shape.
     pub shape: Vec<usize>,
+    /// The numbers, row by row.
     pub values: Vec<f32>,
 }
 
+/// Layers.
 pub const LAYERS: usize = 2;
+/// Model width.
 pub const CHANNELS: usize = 8;
+/// Heads.
 pub const HEADS: usize = 2;
+/// Channels of a head.
 pub const HEAD_SIZE: usize = 4;
+/// Hidden units of the channel mix.
 pub const FFN: usize = 12;
+/// Token ids.
 pub const VOCAB: usize = 10;
 
 /// Numbers that f16 and bf16 hold exactly, different for every tensor.

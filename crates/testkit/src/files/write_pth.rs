@@ -1,9 +1,9 @@
 //! A writer of zip archives and pickles, plain enough to write broken ones too.
 
-use crate::toy::{Toy, f32_bytes};
+use super::toy::{Toy, f32_bytes};
 
 /// A zip archive in the making. Sizes stand in the directory; `wide` writes them in zip64 fields.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Zip {
     wide: bool,
     bytes: Vec<u8>,
@@ -22,6 +22,7 @@ impl Zip {
         self.add_as(name, data, 0);
     }
 
+    /// Adds a member that claims a compression method.
     pub fn add_as(&mut self, name: &str, data: &[u8], method: u16) {
         let local = self.bytes.len() as u64;
         let behind = self.bytes.len() + 30 + name.len() + 4;
@@ -91,31 +92,44 @@ impl Zip {
 }
 
 /// A pickle in the making; every method adds one or a few opcodes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Pickle(pub Vec<u8>);
 
+impl Default for Pickle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Pickle {
+    /// The protocol alone.
+    #[must_use]
     pub fn new() -> Self {
         Self(vec![0x80, 2])
     }
 
+    /// Raw opcodes.
     pub fn op(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend(bytes);
         self
     }
 
+    /// A text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.op(b"X").op(&(text.len() as u32).to_le_bytes()).op(text.as_bytes())
     }
 
+    /// A name to be looked up.
     pub fn global(&mut self, module: &str, name: &str) -> &mut Self {
         self.op(format!("c{module}\n{name}\n").as_bytes())
     }
 
+    /// An integer.
     pub fn int(&mut self, value: i64) -> &mut Self {
         self.op(&[0x8a, 8]).op(&value.to_le_bytes())
     }
 
+    /// A tuple of integers.
     pub fn tuple(&mut self, values: &[i64]) -> &mut Self {
         self.op(b"(");
         for &value in values {
@@ -124,6 +138,7 @@ impl Pickle {
         self.op(b"t")
     }
 
+    /// The persistent id of a storage of `len` numbers.
     pub fn storage(&mut self, kind: &str, key: &str, len: i64) -> &mut Self {
         self.op(b"(").text("storage").global("torch", kind).text(key).text("cpu").int(len).op(b"tQ")
     }
@@ -142,13 +157,19 @@ impl Pickle {
 }
 
 /// How a pickle describes a tensor.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
+    /// `FloatStorage` and its relatives.
     pub kind: &'a str,
+    /// Which member `data/<key>`.
     pub key: &'a str,
+    /// Numbers that the storage claims.
     pub len: i64,
+    /// First number.
     pub offset: i64,
+    /// Numbers along each dimension.
     pub shape: &'a [i64],
+    /// Steps along each dimension.
     pub strides: &'a [i64],
 }
 
@@ -162,6 +183,7 @@ pub fn archive(pickle: &[u8], storages: &[Vec<u8>]) -> Vec<u8> {
     archive_in(Zip::default(), pickle, storages)
 }
 
+/// [`archive`] in a zip of choice.
 pub fn archive_in(mut zip: Zip, pickle: &[u8], storages: &[Vec<u8>]) -> Vec<u8> {
     zip.add("toy/data.pkl", pickle);
     zip.add("toy/byteorder", b"little");

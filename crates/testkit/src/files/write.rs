@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::toy::{Toy, f32_bytes};
+use super::toy::{Toy, f32_bytes};
 
 /// A safetensors file of f32 tensors, one after another.
 pub fn safetensors(toys: &[Toy]) -> Vec<u8> {
@@ -41,7 +41,7 @@ pub fn rwkv_cpp_record(name: &str, kind: u32, dimensions: &[u32], data: &[u8]) -
 
 /// An rwkv.cpp file of f32 tensors that are already named and turned as rwkv.cpp has them.
 pub fn rwkv_cpp(toys: &[Toy]) -> Vec<u8> {
-    use crate::toy::{CHANNELS, LAYERS, VOCAB};
+    use super::toy::{CHANNELS, LAYERS, VOCAB};
     let mut bytes = rwkv_cpp_header(101, VOCAB as u32, CHANNELS as u32, LAYERS as u32);
     for toy in toys {
         let dimensions: Vec<u32> = toy.shape.iter().rev().map(|&n| n as u32).collect();
@@ -53,7 +53,7 @@ pub fn rwkv_cpp(toys: &[Toy]) -> Vec<u8> {
 /// The toy as rwkv.cpp names it: six token shifts in one tensor.
 pub fn rwkv_cpp_toys() -> Vec<Toy> {
     let mut toys: Vec<Toy> = Vec::new();
-    for toy in crate::toy::thin_turned() {
+    for toy in super::toy::thin_turned() {
         let Some((head, leaf)) = toy.name.split_once(".att.").filter(|(_, leaf)| leaf.starts_with("x_"))
         else {
             toys.push(toy);
