@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| drop(wkv7_formats::state_file::StateFile::from_bytes(data)));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wkv7_fuzz::state_file(data));
