@@ -1,21 +1,9 @@
-//! The suite of every backend.
+//! The suite of every backend on the oracle itself; the other backends run it in their own crates.
 
 use wkv7_core::Reference;
-use wkv7_cpu::{Cpu, Path};
 use wkv7_testkit::conformance;
 
 #[test]
 fn reference_conforms() {
     conformance(&Reference).assert();
-}
-
-#[test]
-fn cpu_conforms() {
-    conformance(&Cpu::new()).assert();
-}
-
-/// Whatever this machine has, the plain path is what the others fall back to.
-#[test]
-fn portable_cpu_conforms() {
-    conformance(&Cpu::with_path(Path::Portable)).assert();
 }

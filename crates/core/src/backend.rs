@@ -103,7 +103,8 @@ pub type Progress = Arc<dyn Fn(u64, u64) -> bool + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// Sequences that can be open at once. Default 64; memory is taken only for those that are.
+    /// Sequences that can be open at once. Default 64. A CPU takes memory only for those that are; a device may
+    /// reserve it for all.
     pub slots: usize,
     /// Tokens that one forward takes. Default 1024.
     pub max_tokens: usize,

@@ -3,8 +3,9 @@
 use crate::{Error, ModelInfo, Slot};
 
 /// Which logits a step asks for.
+///
+/// Exhaustive on purpose: a backend that does not know a want must not answer it with nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Want {
     /// None: only the state matters.
     Nothing,
@@ -16,6 +17,7 @@ pub enum Want {
 
 /// Tokens to feed to one sequence.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Step<'a> {
     /// The sequence. `&mut`: one batch cannot name it twice.
     pub slot: &'a mut Slot,
@@ -25,7 +27,13 @@ pub struct Step<'a> {
     pub want: Want,
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// Feed `tokens` to the sequence in `slot` and return the logits that `want` says.
+    #[must_use]
+    pub fn new(slot: &'a mut Slot, tokens: &'a [u32], want: Want) -> Self {
+        Self { slot, tokens, want }
+    }
+
     /// Rows of logits that this step returns.
     #[must_use]
     pub fn logit_rows(&self) -> usize {

@@ -110,14 +110,26 @@ pub enum Error {
         found: Fingerprint,
     },
     /// Rows of a block type that are not whole blocks.
-    #[error("{dtype} packs {block} numbers to a block, a row of {columns} is not a whole number of blocks")]
+    #[error(
+        "tensor `{name}`: {dtype} packs {block} numbers to a block, a row of {columns} is not whole blocks"
+    )]
     RowNotWholeBlocks {
+        /// Tensor name.
+        name: String,
         /// The element type.
         dtype: Dtype,
         /// Numbers per block.
         block: usize,
         /// Numbers per row.
         columns: usize,
+    },
+    /// The device failed while it worked; other models are not affected.
+    #[error("backend `{backend}` failed: {what}")]
+    Device {
+        /// Backend name.
+        backend: &'static str,
+        /// What the device said.
+        what: String,
     },
     /// The progress callback asked to stop.
     #[error("cancelled")]

@@ -24,6 +24,7 @@ pub mod reference;
 pub mod slot;
 pub mod state;
 pub mod tensor;
+pub mod tensors;
 pub mod weights;
 
 pub use backend::{Backend, LoadOptions, Model, ModelInfo, Progress};
@@ -36,5 +37,6 @@ pub use fingerprint::Fingerprint;
 pub use reference::Reference;
 pub use slot::{ModelId, Slot, Slots};
 pub use state::State;
-pub use tensor::{Layout, Tensor, Tensors};
-pub use weights::{ChannelMix, Layer, LowRank, Norm, TimeMix, Weights};
+pub use tensor::{Layout, Tensor};
+pub use tensors::Tensors;
+pub use weights::{ChannelMix, Layer, LowRank, Norm, Parts, TimeMix, Weights};

@@ -44,14 +44,15 @@ impl Slot {
 #[derive(Debug)]
 pub struct Slots<T> {
     model: ModelId,
-    places: Vec<Option<T>>, // [max_slots]
+    limit: usize,
+    places: Vec<Option<T>>, // as many as were ever open at once, at most `limit`
 }
 
 impl<T> Slots<T> {
-    /// `count` free slots of model `model`.
+    /// `limit` free slots of model `model`. Takes no memory for those that are never opened.
     #[must_use]
-    pub fn new(model: ModelId, count: usize) -> Self {
-        Self { model, places: std::iter::repeat_with(|| None).take(count).collect() }
+    pub fn new(model: ModelId, limit: usize) -> Self {
+        Self { model, limit, places: Vec::new() }
     }
 
     /// Takes a free slot and keeps `make()` in it.
@@ -59,17 +60,22 @@ impl<T> Slots<T> {
     /// # Errors
     /// [`Error::NoFreeSlot`].
     pub fn open(&mut self, make: impl FnOnce() -> T) -> Result<Slot, Error> {
-        let slots = self.places.len();
-        let free = self.places.iter().position(Option::is_none).ok_or(Error::NoFreeSlot { slots })?;
-        let index = u32::try_from(free).map_err(|_| Error::NoFreeSlot { slots })?;
-        self.places[free] = Some(make());
+        let slots = self.limit;
+        let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
+        let index = u32::try_from(free).ok().filter(|_| free < slots).ok_or(Error::NoFreeSlot { slots })?;
+        match self.places.get_mut(free) {
+            Some(place) => *place = Some(make()),
+            None => self.places.push(Some(make())),
+        }
         Ok(Slot { index, model: self.model })
     }
 
     /// Frees a slot; one of another model is dropped without effect.
     pub fn close(&mut self, slot: Slot) {
-        if slot.model == self.model {
-            self.places[slot.index()] = None;
+        if slot.model == self.model
+            && let Some(place) = self.places.get_mut(slot.index())
+        {
+            *place = None;
         }
     }
 
@@ -79,7 +85,7 @@ impl<T> Slots<T> {
     /// [`Error::ForeignSlot`].
     pub fn get(&self, slot: &Slot) -> Result<&T, Error> {
         self.own(slot)?;
-        self.places[slot.index()].as_ref().ok_or(Error::ForeignSlot)
+        self.places.get(slot.index()).and_then(Option::as_ref).ok_or(Error::ForeignSlot)
     }
 
     /// What the slot holds, to change it.
@@ -88,7 +94,7 @@ impl<T> Slots<T> {
     /// [`Error::ForeignSlot`].
     pub fn get_mut(&mut self, slot: &Slot) -> Result<&mut T, Error> {
         self.own(slot)?;
-        self.places[slot.index()].as_mut().ok_or(Error::ForeignSlot)
+        self.places.get_mut(slot.index()).and_then(Option::as_mut).ok_or(Error::ForeignSlot)
     }
 
     /// What each of `slots` holds, to change all of them at once; the slots of a batch are distinct.
@@ -100,8 +106,8 @@ impl<T> Slots<T> {
         let mut places: Vec<Option<&mut T>> = self.places.iter_mut().map(Option::as_mut).collect();
         slots
             .map(|slot| {
-                let place = if slot.model == model { places[slot.index()].take() } else { None };
-                place.ok_or(Error::ForeignSlot)
+                let own = places.get_mut(slot.index()).filter(|_| slot.model == model);
+                own.and_then(Option::take).ok_or(Error::ForeignSlot)
             })
             .collect()
     }
@@ -129,5 +135,7 @@ mod tests {
         assert!(slots.get_each_mut([&third, &third].into_iter()).is_err());
         let other: Slots<i32> = Slots::new(ModelId::unique(), 2);
         assert!(matches!(other.get(&second), Err(Error::ForeignSlot)));
+        let mut endless = Slots::new(ModelId::unique(), usize::MAX);
+        assert_eq!(endless.open(|| 1).expect("free").index(), 0);
     }
 }

@@ -70,4 +70,45 @@ impl State {
         }
         Ok(state)
     }
+
+    /// Exchanges value and key in the memory of every head: for a tuned state that was stored the other way
+    /// round, which its numbers do not tell. Twice gives the same state again.
+    pub fn transpose(&mut self, config: &Config) {
+        let n = config.head_size;
+        for head in self.wkv.chunks_exact_mut((n * n).max(1)) {
+            for value in 0..n {
+                for key in 0..value {
+                    head.swap(value * n + key, key * n + value);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recipe;
+
+    #[test]
+    fn transposing_exchanges_value_and_key() {
+        let config = Config {
+            layers: 1,
+            channels: 6,
+            heads: 2,
+            head_size: 3,
+            ffn: 6,
+            vocab: 4,
+            ranks: Vec::new(),
+            recipe: Recipe::default(),
+        };
+        let mut state = State::zeros(&config);
+        state.wkv.iter_mut().zip(0u8..).for_each(|(x, n)| *x = f32::from(n));
+        let before = state.clone();
+        state.transpose(&config);
+        assert_eq!(state.wkv[..9], [0.0, 3.0, 6.0, 1.0, 4.0, 7.0, 2.0, 5.0, 8.0]);
+        assert_eq!(state.wkv[9..12], [9.0, 12.0, 15.0]);
+        state.transpose(&config);
+        assert_eq!(state, before);
+    }
 }

@@ -1,6 +1,5 @@
 //! A tensor: typed, shaped bytes, read in the official orientation whatever the file's own is.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::{Bytes, Dtype, Error, blocks};
@@ -53,7 +52,8 @@ impl Tensor {
             _ => return Err(bad(format!("shape {shape:?} has more than two dimensions"))),
         };
         if !columns.is_multiple_of(dtype.block_len()) {
-            return Err(Error::RowNotWholeBlocks { dtype, block: dtype.block_len(), columns });
+            let (name, block) = (name.to_owned(), dtype.block_len());
+            return Err(Error::RowNotWholeBlocks { name, dtype, block, columns });
         }
         let row_bytes = dtype.row_bytes(columns);
         let total = row_bytes.and_then(|row| row.checked_mul(rows));
@@ -302,61 +302,6 @@ impl Tensor {
     }
 }
 
-/// Tensors by official name (`blocks.0.att.receptance.weight`, ...), each name once.
-#[derive(Debug, Clone, Default)]
-pub struct Tensors {
-    by_name: BTreeMap<String, Tensor>,
-}
-
-impl Tensors {
-    /// No tensors yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a tensor.
-    ///
-    /// # Errors
-    /// [`Error::DuplicateTensor`] where the name is taken.
-    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) -> Result<(), Error> {
-        let name = name.into();
-        if self.by_name.contains_key(&name) {
-            return Err(Error::DuplicateTensor { name });
-        }
-        self.by_name.insert(name, tensor);
-        Ok(())
-    }
-
-    /// The tensor of that name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.by_name.get(name)
-    }
-
-    /// Takes the tensor of that name out.
-    pub fn remove(&mut self, name: &str) -> Option<Tensor> {
-        self.by_name.remove(name)
-    }
-
-    /// All tensors, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.by_name.iter().map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// Number of tensors.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,12 +349,5 @@ mod tests {
         assert_eq!(matrix().sub_row(1).expect("two rows").to_f32(), [4.0, 5.0, 6.0]);
         assert!(matrix().sub_row(2).is_none());
         assert!(matrix().transposed().sub_row(0).is_none());
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let mut tensors = Tensors::new();
-        tensors.insert("a", matrix()).expect("first");
-        assert!(matches!(tensors.insert("a", matrix()), Err(Error::DuplicateTensor { .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! Weights: every tensor of a model, checked against the config, under names a reader can follow.
 
+use std::ops::Deref;
+
 use crate::{Config, Error, Fingerprint, Recipe, State, Tensor, Tensors, fingerprint};
 
 /// Scale and shift of a norm: `weight [channels]`, `bias [channels]`.
@@ -87,12 +89,9 @@ pub struct Layer {
     pub channel_mix: ChannelMix,
 }
 
-/// A complete, consistent set of weights. Holding one is the proof that every shape was checked.
+/// A model's tensors in their places.
 #[derive(Debug, Clone)]
-pub struct Weights {
-    config: Config,
-    fingerprint: Fingerprint,
-    tensors: Tensors,
+pub struct Parts {
     /// Embedding, `[vocab, channels]`.
     pub emb: Tensor,
     /// Norm of the embedding.
@@ -103,6 +102,24 @@ pub struct Weights {
     pub ln_out: Norm,
     /// Head, `[vocab, channels]`.
     pub head: Tensor,
+}
+
+/// A complete, consistent set of weights. Holding one is the proof that every shape was checked; so its
+/// [`Parts`] can be read through it and not be changed.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    config: Config,
+    fingerprint: Fingerprint,
+    tensors: Tensors,
+    parts: Parts,
+}
+
+impl Deref for Weights {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl Weights {
@@ -124,7 +141,8 @@ impl Weights {
         let head = take.matrix("head.weight", config.vocab, c)?;
         refuse_strangers(&tensors, &config)?;
         let fingerprint = fingerprint::of(&tensors, &config);
-        Ok(Self { config, fingerprint, tensors, emb, ln0, layers, ln_out, head })
+        let parts = Parts { emb, ln0, layers, ln_out, head };
+        Ok(Self { config, fingerprint, tensors, parts })
     }
 
     /// The sizes.
@@ -310,14 +328,21 @@ fn refuse_strangers(tensors: &Tensors, config: &Config) -> Result<(), Error> {
         "head.weight",
     ];
     for (name, _) in tensors.iter() {
-        let leaf = name.strip_prefix("blocks.").and_then(|rest| rest.split_once('.')).map(|(_, leaf)| leaf);
+        let inside = name.strip_prefix("blocks.").and_then(|rest| rest.split_once('.'));
         let known = OUTSIDE.contains(&name)
-            || leaf.is_some_and(|leaf| LAYER_NAMES.contains(&leaf) || leaf == "att.time_state");
+            || inside.is_some_and(|(layer, leaf)| {
+                is_layer(layer, config.layers) && (LAYER_NAMES.contains(&leaf) || leaf == "att.time_state")
+            });
         if !known {
             return Err(Error::UnexpectedTensor { name: name.to_owned(), layers: config.layers });
         }
     }
     Ok(())
+}
+
+/// Whether `text` is a layer's number as names spell it: no sign, no leading zero.
+fn is_layer(text: &str, layers: usize) -> bool {
+    text.parse::<usize>().is_ok_and(|layer| layer < layers && layer.to_string() == text)
 }
 
 /// Whether `name` is one of the first layer's value residual tensors, which nothing reads.

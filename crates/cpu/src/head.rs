@@ -47,7 +47,7 @@ pub(crate) fn head<I: Isa>(
         let first = match step.want {
             Want::All => tokens.start,
             Want::Last => tokens.end - 1,
-            _ => tokens.end,
+            Want::Nothing => tokens.end,
         };
         let rows = x[first * channels..tokens.end * channels].chunks_exact(channels);
         rows.zip(&mut wanted).for_each(|(x, wanted)| wanted.copy_from_slice(x));

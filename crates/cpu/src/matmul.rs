@@ -37,7 +37,14 @@ impl Then {
         *out = match self {
             Self::Store => y,
             Self::Add => *out + y,
-            Self::SquaredRelu => y.max(0.0) * y.max(0.0),
+            // Not `max`, which would turn a NaN into zero and hide a broken model.
+            Self::SquaredRelu => {
+                if y < 0.0 {
+                    0.0
+                } else {
+                    y * y
+                }
+            }
             Self::Tanh => y.tanh(),
             Self::Sigmoid => sigmoid(y),
         }

@@ -33,10 +33,11 @@ impl<I: Isa> CpuModel<I> {
     /// [`Error::Cancelled`], [`Error::Unavailable`] where the system gives no threads.
     pub(crate) fn new(isa: I, weights: &Weights, options: &LoadOptions) -> Result<Self, Error> {
         let mut info = ModelInfo::new(BACKEND, weights, options);
-        info.packed_bytes = Loaded::packed_bytes(&info.config);
+        let weights = Loaded::new(weights, options.progress.as_ref())?;
+        info.packed_bytes = weights.packed_bytes();
         Ok(Self {
             isa,
-            weights: Loaded::new(weights, options.progress.as_ref())?,
+            weights,
             slots: Slots::new(info.id, info.max_slots),
             pool: Pool::new(options.threads)?,
             scratch: Scratch::default(),

@@ -13,6 +13,9 @@ use wkv7_core::Error;
 
 use crate::BACKEND;
 
+/// More threads than any machine has use for; a larger number is a slip.
+const MAX_THREADS: usize = 4096;
+
 /// The threads of a model. One thread means none but the caller's.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -28,13 +31,17 @@ impl Pool {
     pub(crate) fn new(threads: Option<usize>) -> Result<Self, Error> {
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.unwrap_or_else(available).max(1);
-        let unavailable = |error: rayon::ThreadPoolBuildError| Error::Unavailable {
+        let unavailable = |why: String| Error::Unavailable {
             backend: BACKEND.to_owned(),
-            why: format!("{threads} threads cannot be started: {error}"),
+            why: format!("{threads} threads cannot be started: {why}"),
         };
+        if threads > MAX_THREADS {
+            return Err(unavailable(format!("at most {MAX_THREADS} are")));
+        }
         let build = || {
             let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            builder.thread_name(|n| format!("wkv7-cpu-{n}")).build().map_err(unavailable)
+            let named = builder.thread_name(|n| format!("wkv7-cpu-{n}"));
+            named.build().map_err(|error| unavailable(error.to_string()))
         };
         let rayon = if threads == 1 { None } else { Some(build()?) };
         Ok(Self { rayon, desks: std::iter::repeat_with(Mutex::default).take(threads).collect() })
@@ -42,10 +49,15 @@ impl Pool {
 
     /// Runs `work` on a thread of the pool, so that the regions inside need not wake it each time.
     pub(crate) fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match &self.rayon {
-            None => work(),
-            Some(rayon) => rayon.install(work),
+        let Some(rayon) = &self.rayon else { return work() };
+        // A worker of another rayon pool would take up other jobs of that pool while it waits here, perhaps
+        // one that wants the lock its caller holds. A thread that is no worker only waits.
+        let foreign = rayon::current_thread_index().is_some() && rayon.current_thread_index().is_none();
+        if !foreign {
+            return rayon.install(work);
         }
+        let waited = std::thread::scope(|scope| scope.spawn(|| rayon.install(work)).join());
+        waited.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// One parallel region: calls `task` once with every number below `tasks` and a scratch buffer of
@@ -115,6 +127,23 @@ impl<'a> Shared<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_of_another_pool_waits_without_taking_other_jobs() {
+        let pool = Mutex::new(Pool::new(Some(2)).expect("threads"));
+        let done = AtomicUsize::new(0);
+        (0..200).into_par_iter().for_each(|_| {
+            let pool = pool.lock().expect("no panic");
+            pool.enter(|| pool.each(8, |_, _| _ = done.fetch_add(1, Ordering::Relaxed)));
+        });
+        assert_eq!(done.into_inner(), 200 * 8);
+    }
+
+    #[test]
+    fn absurd_numbers_of_threads_are_refused() {
+        let error = Pool::new(Some(usize::MAX)).expect_err("too many").to_string();
+        assert!(error.contains("at most 4096"), "{error}");
+    }
 
     #[test]
     fn every_task_runs_once_on_any_number_of_threads() {

@@ -130,10 +130,18 @@ impl Loaded {
     }
 
     /// Bytes that the vectors take beside the file.
-    pub(crate) fn packed_bytes(config: &Config) -> u64 {
-        // 7 token shifts, 3 biases (2 in the first layer), k_k k_a r_k, three norms; outside, two norms.
-        let vectors = config.layers * (7 + 3 + 3 + 6) - 1 + 4;
-        (vectors * config.channels * size_of::<f32>()) as u64
+    pub(crate) fn packed_bytes(&self) -> u64 {
+        let norm = |norm: &Norm| norm.weight.len() + norm.bias.len();
+        let layer = |layer: &Layer| {
+            let TimeMix { shift, decay, rate, value_residual, gate, k_k, k_a, r_k, ln_x, .. } =
+                &layer.time_mix;
+            let nets = [Some(decay), Some(rate), value_residual.as_ref(), Some(gate)];
+            shift.iter().chain([k_k, k_a, r_k, &layer.channel_mix.shift]).map(Vec::len).sum::<usize>()
+                + nets.into_iter().flatten().map(|net| net.bias.len()).sum::<usize>()
+                + [&layer.ln1, &layer.ln2, ln_x].map(norm).iter().sum::<usize>()
+        };
+        let numbers = self.layers.iter().map(layer).sum::<usize>() + norm(&self.ln0) + norm(&self.ln_out);
+        (numbers * size_of::<f32>()) as u64
     }
 }
 

@@ -62,7 +62,7 @@ fn together(model: &mut dyn Model, sequences: &[Vec<u32>]) -> Vec<(Vec<f32>, Sta
     let vocab = model.info().config.vocab;
     let mut slots: Vec<_> = sequences.iter().map(|_| model.open_slot().expect("free")).collect();
     let steps = slots.iter_mut().zip(sequences);
-    let steps = steps.map(|(slot, tokens)| Step { slot, tokens, want: Want::All }).collect();
+    let steps = steps.map(|(slot, tokens)| Step::new(slot, tokens, Want::All)).collect();
     let batch = Batch::new(model.info(), steps).expect("valid");
     let mut outputs = Outputs::new();
     model.forward(&batch, &mut outputs).expect("runs");

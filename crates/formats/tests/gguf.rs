@@ -52,7 +52,7 @@ fn every_type_gives_the_recorded_logits() {
         let mut model = Reference.load(&weights, &LoadOptions::default()).expect("loads");
         let mut slot = model.open_slot().expect("free");
         let mut outputs = Outputs::new();
-        let steps = vec![Step { slot: &mut slot, tokens: &tokens, want: Want::All }];
+        let steps = vec![Step::new(&mut slot, &tokens, Want::All)];
         let batch = Batch::new(model.info(), steps).expect("valid");
         model.forward(&batch, &mut outputs).expect("runs");
         let error = distance(&outputs.logits, &logits);

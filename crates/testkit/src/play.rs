@@ -44,7 +44,7 @@ fn feed_all(model: &mut dyn Model, slot: &mut Slot, pieces: &[&[u32]]) -> Result
 /// # Errors
 /// Those of [`Batch::new`] and of the model.
 pub fn feed(model: &mut dyn Model, slot: &mut Slot, tokens: &[u32], want: Want) -> Result<Vec<f32>, Error> {
-    let batch = Batch::new(model.info(), vec![Step { slot, tokens, want }])?;
+    let batch = Batch::new(model.info(), vec![Step::new(slot, tokens, want)])?;
     let mut outputs = Outputs::new();
     model.forward(&batch, &mut outputs)?;
     Ok(outputs.logits)

@@ -7,7 +7,9 @@ use crate::ChannelMix;
 /// One token through the channel mix of one layer; `h` and `shift` as in the time mix.
 pub(super) fn channel_mix(weights: &ChannelMix, h: &[f32], shift: &mut [f32]) -> Vec<f32> {
     let x = token_shift(h, shift, &weights.x_k.to_f32());
-    let hidden: Vec<f32> = mul(&weights.key, &x).into_iter().map(|k| k.max(0.0).powi(2)).collect();
+    // Not `max`, which would turn a NaN into zero and hide a broken model.
+    let squared_relu = |k: f32| if k < 0.0 { 0.0 } else { k * k };
+    let hidden: Vec<f32> = mul(&weights.key, &x).into_iter().map(squared_relu).collect();
     shift.copy_from_slice(h);
     mul(&weights.value, &hidden)
 }

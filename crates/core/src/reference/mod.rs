@@ -26,6 +26,12 @@ impl Backend for Reference {
     }
 
     fn load(&self, weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
+        if let Some(progress) = &options.progress {
+            let total = weights.total_bytes(); // nothing is packed: all is there at once
+            if !progress(total, total) {
+                return Err(Error::Cancelled);
+            }
+        }
         Ok(Box::new(ReferenceModel::new(weights.clone(), options)))
     }
 }

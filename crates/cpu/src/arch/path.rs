@@ -53,7 +53,10 @@ impl Path {
             return Ok(fastest.unwrap_or(Self::Portable));
         }
         let parsed = name.to_string_lossy().parse();
-        parsed.map_err(|why| Error::Unavailable { backend: BACKEND.to_owned(), why })
+        parsed.map_err(|why| Error::Unavailable {
+            backend: BACKEND.to_owned(),
+            why: format!("{VARIABLE}: {why}"),
+        })
     }
 }
 
@@ -78,7 +81,7 @@ impl FromStr for Path {
 
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|path| path.name() == name).ok_or_else(|| {
-            format!("{VARIABLE} is `{name}`; known paths: {}", Self::ALL.map(Self::name).join(" "))
+            format!("no CPU path `{name}`; known paths: {}", Self::ALL.map(Self::name).join(" "))
         })
     }
 }
@@ -93,7 +96,7 @@ mod tests {
             assert_eq!(path.name().parse(), Ok(path));
         }
         let error = "avx9".parse::<Path>().expect_err("no such path");
-        assert_eq!(error, "WKV7_CPU is `avx9`; known paths: portable avx2");
+        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2");
         assert!(Path::Portable.is_available());
     }
 }

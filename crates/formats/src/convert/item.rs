@@ -34,7 +34,8 @@ impl Item {
     ) -> Result<Self, Problem> {
         let mut bytes = 0u64;
         for part in &parts {
-            let row = dtype.row_bytes(part.columns()).ok_or(Error::RowNotWholeBlocks {
+            let row = dtype.row_bytes(part.columns()).ok_or_else(|| Error::RowNotWholeBlocks {
+                name: name.clone(),
                 dtype,
                 block: dtype.block_len(),
                 columns: part.columns(),

@@ -75,7 +75,7 @@ fn neighbours(ground: &Ground<'_>) -> Result<f64, Failure> {
             slots.push(slot_after(&mut *model, past)?.0);
         }
         let steps = slots.iter_mut().zip(&news).zip(WANTS);
-        let steps = steps.map(|((slot, tokens), want)| Step { slot, tokens, want }).collect();
+        let steps = steps.map(|((slot, tokens), want)| Step::new(slot, tokens, want)).collect();
         let batch = Batch::new(model.info(), steps)?;
         let mut outputs = Outputs::new();
         model.forward(&batch, &mut outputs)?;
@@ -144,10 +144,7 @@ fn full(ground: &Ground<'_>) -> Result<f64, Failure> {
 
     let (mut first, mut second) = (model.open_slot()?, model.open_slot()?);
     let (head, tail) = tokens.split_at(limit / 3);
-    let steps = vec![
-        Step { slot: &mut first, tokens: head, want: Want::Last },
-        Step { slot: &mut second, tokens: tail, want: Want::Last },
-    ];
+    let steps = vec![Step::new(&mut first, head, Want::Last), Step::new(&mut second, tail, Want::Last)];
     let mut outputs = Outputs::new();
     model.forward(&Batch::new(model.info(), steps)?, &mut outputs)?;
     let vocab = model.info().config.vocab;

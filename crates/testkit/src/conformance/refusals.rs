@@ -30,10 +30,7 @@ impl Pair {
     /// The refused batch: a sound step first, so that a backend that runs ahead is caught.
     fn batch<'a>(&'a mut self, model: &dyn Model, bad: &'a [u32]) -> Result<Batch<'a>, Error> {
         let [first, second] = &mut self.slots;
-        let steps = vec![
-            Step { slot: first, tokens: &[6], want: Want::Last },
-            Step { slot: second, tokens: bad, want: Want::Last },
-        ];
+        let steps = vec![Step::new(first, &[6], Want::Last), Step::new(second, bad, Want::Last)];
         Batch::new(model.info(), steps)
     }
 
@@ -72,10 +69,8 @@ fn foreign_slot(ground: &Ground<'_>) -> Result<f64, Failure> {
     let mut stranger = other.open_slot()?; // in the same place as our first
     let refused = |error: &Error| matches!(error, Error::ForeignSlot);
     {
-        let steps = vec![
-            Step { slot: &mut pair.slots[0], tokens: &[6], want: Want::Last },
-            Step { slot: &mut stranger, tokens: &[6], want: Want::Last },
-        ];
+        let steps =
+            vec![Step::new(&mut pair.slots[0], &[6], Want::Last), Step::new(&mut stranger, &[6], Want::Last)];
         require_error(Batch::new(model.info(), steps), "ForeignSlot", refused)?;
     }
     require_error(model.read_state(&stranger), "ForeignSlot", refused)?;
