@@ -10,12 +10,13 @@ pub fn backends() -> Vec<&'static str> {
     all().iter().map(|backend| backend.name()).collect()
 }
 
-/// Fastest first: the first that opens a model is the automatic choice.
+/// Fastest first; the last is the reference.
 fn all() -> Vec<Box<dyn Backend>> {
     vec![Box::new(wkv7_cpu::Cpu::default()), Box::new(Reference)]
 }
 
-/// Loads `weights` on the chosen backend; the automatic choice passes over those that are not available.
+/// Loads `weights` on the chosen backend; the automatic choice is the first that is available, but never the
+/// reference, which nobody wants by accident.
 pub(crate) fn load(
     choice: &BackendChoice,
     weights: &Weights,
@@ -26,6 +27,7 @@ pub(crate) fn load(
         match choice {
             BackendChoice::Named(name) if name != backend.name() => continue,
             BackendChoice::Named(_) => return Ok(backend.load(weights, options)?),
+            BackendChoice::Auto if backend.name() == Reference.name() => {}
             BackendChoice::Auto => match backend.load(weights, options) {
                 Ok(model) => return Ok(model),
                 Err(

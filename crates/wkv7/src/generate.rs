@@ -74,6 +74,7 @@ pub struct Generation<'a> {
     // The session should hold what it held at `back`, or holds now where that is `None`, and then `taken`.
     back: Option<Snapshot>,
     taken: Vec<u32>,
+    silent: Vec<u32>, // tokens without text, which are never sampled
     sampled: usize,
     phase: Phase,
     stop_reason: Option<StopReason>,
@@ -102,6 +103,7 @@ impl<'a> Generation<'a> {
             unfed: None,
             back: None,
             taken: Vec::new(),
+            silent: Vec::new(),
             sampled: 0,
             phase: Phase::New,
             stop_reason: None,
@@ -135,8 +137,7 @@ impl<'a> Generation<'a> {
             }
         }
         let stops = &self.options.stop_tokens;
-        let silent: Vec<u32> = model.textless().iter().copied().filter(|id| !stops.contains(id)).collect();
-        self.options.sampler.ban(&silent);
+        self.silent = model.textless().iter().copied().filter(|id| !stops.contains(id)).collect();
         self.options.stop_tokens.extend(end);
         self.phase = Phase::Running;
         Ok(())
@@ -153,7 +154,7 @@ impl<'a> Generation<'a> {
         }
         self.feed_sampled()?;
         let logits = self.session.logits().ok_or(Error::NothingFed)?;
-        let token = self.options.sampler.sample(logits)?;
+        let token = self.options.sampler.sample_without(logits, &self.silent)?;
         if self.options.stop_tokens.contains(&token) {
             self.end(StopReason::StopToken(token));
             return Ok(());
@@ -249,8 +250,10 @@ impl Iterator for Generation<'_> {
                 Phase::Settled => return None,
             };
             if let Err(error) = done {
-                // What there is to put in order is left to `drop`.
-                self.phase = Phase::Settled;
+                if self.phase != Phase::Settled {
+                    // A failure while putting the session in order marks it as broken.
+                    let _ = self.settle();
+                }
                 self.stop_reason = None;
                 return Some(Err(error));
             }

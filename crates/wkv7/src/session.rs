@@ -216,7 +216,7 @@ impl Session {
         if tokens == 0 {
             return;
         }
-        self.tokens_seen += tokens as u64;
+        self.tokens_seen = self.tokens_seen.saturating_add(tokens as u64);
         match (logits, &mut self.logits) {
             (Some(new), Some(old)) if old.len() == new.len() => old.copy_from_slice(new),
             (new, old) => *old = new.map(<[f32]>::to_vec),

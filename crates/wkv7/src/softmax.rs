@@ -4,6 +4,10 @@ use crate::exp::exp;
 
 /// ln of the sum of exp of `logits`; minus infinity for none.
 pub(crate) fn log_sum(logits: &[f32]) -> f64 {
+    // `max` passes over NaNs, which must not be taken for unlikely tokens.
+    if logits.iter().any(|logit| logit.is_nan()) {
+        return f64::NAN;
+    }
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if largest == f32::NEG_INFINITY {
         return f64::NEG_INFINITY;
@@ -63,6 +67,16 @@ mod tests {
         assert!((sum - 1.0).abs() < 1e-7, "{sum}");
         assert_eq!(divergence(&logits, &logits), 0.0);
         assert!(log_probability(&logits, 10).is_none());
+        assert!(log_probability(&[0.0, f32::NAN], 0).is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn rounding_makes_no_divergence_negative() {
+        let exact: Vec<f32> = (0..1000).map(|n| (n as f32 * 0.7).sin() * 9.0).collect();
+        for shift in 1..50 {
+            let close: Vec<f32> = exact.iter().map(|logit| logit + shift as f32 * 1e-3).collect();
+            assert!((0.0..1e-9).contains(&divergence(&exact, &close)), "{shift}");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ const WORLD: usize = 65_536;
 /// Finds the vocabulary of a model with `vocab` tokens.
 pub(crate) fn find(whereabouts: &Whereabouts, vocab: usize) -> Result<Arc<dyn Tokenizer>, tokenizer::Error> {
     if let Some(inside) = &whereabouts.inside
-        && let Ok(found) = from_gguf(inside)
+        && let Some(found) = from_gguf(inside)?
         && found.vocab() <= vocab
     {
         return Ok(found);
@@ -77,17 +77,22 @@ pub(crate) fn find(whereabouts: &Whereabouts, vocab: usize) -> Result<Arc<dyn To
     {
         return Ok(found);
     }
-    tokenizer::guess(vocab)
+    match &whereabouts.inside {
+        // The file has a vocabulary, only not one that can be read: guessing would give wrong text in silence.
+        Some(_) => Err(tokenizer::Error::NoVocabulary { vocab }),
+        None => tokenizer::guess(vocab),
+    }
 }
 
-/// Only the World kind has the token bytes in the file; other kinds need their `tokenizer.json`.
-fn from_gguf(vocabulary: &Vocabulary) -> Result<Arc<dyn Tokenizer>, tokenizer::Error> {
+/// Only the World kind has the token bytes in the file; other kinds, for which this is `None`, need their
+/// `tokenizer.json`.
+fn from_gguf(vocabulary: &Vocabulary) -> Result<Option<Arc<dyn Tokenizer>>, tokenizer::Error> {
     if vocabulary.model != "rwkv" {
-        return Err(tokenizer::Error::Empty);
+        return Ok(None);
     }
     let types = vocabulary.types.iter().copied().chain(std::iter::repeat(NORMAL));
     let world = tokenizer::from_gguf_tokens(vocabulary.tokens.iter().zip(types))?;
-    Ok(Arc::new(world))
+    Ok(Some(Arc::new(world)))
 }
 
 /// A vocabulary file in `folder` that fits a model of `vocab` tokens.
@@ -158,7 +163,7 @@ mod tests {
         let bytes = tokenizer::Bytes;
         let stored = gguf_vocabulary(&bytes, 258);
         assert_eq!((stored.tokens.len(), stored.tokens[257].as_slice()), (258, &b"[PAD257]"[..]));
-        let read = from_gguf(&stored).expect("sound");
+        let read = from_gguf(&stored).expect("sound").expect("of the World kind");
         for id in 0..258 {
             assert_eq!(read.token_bytes(id).unwrap_or(b""), bytes.token_bytes(id).unwrap_or(b""), "{id}");
         }
@@ -168,7 +173,7 @@ mod tests {
     #[test]
     fn the_world_survives_a_gguf() {
         let world = tokenizer::world();
-        let read = from_gguf(&gguf_vocabulary(&*world, WORLD)).expect("sound");
+        let read = from_gguf(&gguf_vocabulary(&*world, WORLD)).expect("sound").expect("of the World kind");
         assert_eq!((read.vocab(), read.end_of_text()), (WORLD, Some(0)));
         for id in 0..65_530 {
             assert_eq!(read.token_bytes(id), world.token_bytes(id), "token {id}");
@@ -187,8 +192,11 @@ mod tests {
             tokens: vec![b"<s>".to_vec(), b"a".to_vec(), b"b".to_vec()],
             types: vec![3, 1, 1],
         };
+        let other = Vocabulary { model: "gpt2".to_owned(), ..vocabulary.clone() };
         let inside = Whereabouts { inside: Some(vocabulary), folder: None };
         let found = find(&inside, 256).expect("inside");
         assert_eq!(found.token_bytes(2), Some(&b"b"[..]));
+        let unread = Whereabouts { inside: Some(other), folder: None };
+        assert!(find(&unread, 256).is_err(), "another kind is not guessed to be bytes");
     }
 }

@@ -92,19 +92,27 @@ impl Sampler {
     ///
     /// [accepted]: Sampler::accept
     pub fn sample(&mut self, logits: &[f32]) -> Result<u32, Error> {
+        self.sample_without(logits, &[])
+    }
+
+    /// As [`Sampler::sample`], with `banned` tokens out of the question this once.
+    ///
+    /// # Errors
+    /// Those of [`Sampler::sample`].
+    pub fn sample_without(&mut self, logits: &[f32], banned: &[u32]) -> Result<u32, Error> {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let drawn = self.draw(logits, &mut scratch);
+        let drawn = self.draw(logits, banned, &mut scratch);
         self.scratch = scratch;
         drawn
     }
 
-    fn draw(&mut self, logits: &[f32], scratch: &mut Scratch) -> Result<u32, Error> {
+    fn draw(&mut self, logits: &[f32], banned: &[u32], scratch: &mut Scratch) -> Result<u32, Error> {
         if self.options.temperature == 0.0 {
-            self.adjust(logits, &mut scratch.logits);
+            self.adjust(logits, banned, &mut scratch.logits);
             let (token, _) = largest(&scratch.logits)?;
             return u32::try_from(token).map_err(|_| Error::NothingToSample { vocab: logits.len() });
         }
-        self.shape(logits, scratch)?;
+        self.shape(logits, banned, scratch)?;
         let place = self.rng.next_f64();
         scratch.distribution.at(place).ok_or(Error::NothingToSample { vocab: logits.len() })
     }
@@ -122,12 +130,12 @@ impl Sampler {
         let mut scratch = Scratch::default();
         let mut probabilities = vec![0.0; logits.len()];
         if self.options.temperature == 0.0 {
-            self.adjust(logits, &mut scratch.logits);
+            self.adjust(logits, &[], &mut scratch.logits);
             let (token, _) = largest(&scratch.logits)?;
             probabilities[token] = 1.0;
             return Ok(probabilities);
         }
-        self.shape(logits, &mut scratch)?;
+        self.shape(logits, &[], &mut scratch)?;
         let Distribution { candidates, total } = &scratch.distribution;
         for candidate in candidates {
             probabilities[candidate.id as usize] = (f64::from(candidate.weight) / total) as f32;
@@ -142,7 +150,7 @@ impl Sampler {
     }
 
     /// Steps 1 and 2: bias, bans, penalties.
-    fn adjust(&self, logits: &[f32], adjusted: &mut Vec<f32>) {
+    fn adjust(&self, logits: &[f32], banned: &[u32], adjusted: &mut Vec<f32>) {
         adjusted.clear();
         adjusted.extend_from_slice(logits);
         for &(token, bias) in &self.options.bias {
@@ -152,7 +160,7 @@ impl Sampler {
         }
         self.penalties.apply(&self.options, adjusted);
         // Last, so that no negative penalty brings a token back; the order is otherwise without effect.
-        for &token in &self.options.banned {
+        for &token in self.options.banned.iter().chain(banned) {
             if let Some(logit) = adjusted.get_mut(token as usize) {
                 *logit = f32::NEG_INFINITY;
             }
@@ -160,9 +168,9 @@ impl Sampler {
     }
 
     /// Steps 1 to 5.
-    fn shape(&self, logits: &[f32], scratch: &mut Scratch) -> Result<(), Error> {
+    fn shape(&self, logits: &[f32], banned: &[u32], scratch: &mut Scratch) -> Result<(), Error> {
         let options = &self.options;
-        self.adjust(logits, &mut scratch.logits);
+        self.adjust(logits, banned, &mut scratch.logits);
         let distribution = &mut scratch.distribution;
         distribution.fill(&scratch.logits)?;
         filters::top_p(distribution, options.top_p, &mut scratch.sums);
