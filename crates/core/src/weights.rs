@@ -125,8 +125,8 @@ impl Deref for Weights {
 impl Weights {
     /// Checks `tensors` (official names and orientation) and sorts them into their places.
     ///
-    /// The first layer's unused `v0`, `v1`, `v2` and a tuned initial state (`att.time_state`) are allowed
-    /// and kept; anything else that the architecture does not have is refused.
+    /// The first layer's unused `v0`, `v1`, `v2` and a tuned initial state (`att.time_state`, in every layer or
+    /// in none) are allowed and kept; anything else that the architecture does not have is refused.
     ///
     /// # Errors
     /// [`Error::NotRwkv7`], [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::WrongShape`].
@@ -140,6 +140,7 @@ impl Weights {
         let ln_out = take.norm("ln_out")?;
         let head = take.matrix("head.weight", config.vocab, c)?;
         refuse_strangers(&tensors, &config)?;
+        check_time_states(&tensors, &config)?;
         let fingerprint = fingerprint::of(&tensors, &config);
         let parts = Parts { emb, ln0, layers, ln_out, head };
         Ok(Self { config, fingerprint, tensors, parts })
@@ -316,6 +317,23 @@ const LAYER_NAMES: [&str; 33] = [
     "ffn.key.weight",
     "ffn.value.weight",
 ];
+
+/// A tuned initial state is whole: every layer has its part, of the right size, or none has. Nothing is read.
+fn check_time_states(tensors: &Tensors, config: &Config) -> Result<(), Error> {
+    let name = |layer| format!("blocks.{layer}.att.time_state");
+    if (0..config.layers).all(|layer| tensors.get(&name(layer)).is_none()) {
+        return Ok(());
+    }
+    let Config { heads, channels, head_size: n, .. } = *config;
+    for name in (0..config.layers).map(name) {
+        let tensor = tensors.get(&name).ok_or_else(|| Error::MissingTensor { name: name.clone() })?;
+        if Some(tensor.len()) != channels.checked_mul(n) {
+            let (want, found) = (format!("[{heads}, {n}, {n}]"), tensor.shape().to_vec());
+            return Err(Error::WrongShape { name, want, found });
+        }
+    }
+    Ok(())
+}
 
 /// Refuses tensors that RWKV-7 does not have: running without them would give wrong numbers in silence.
 fn refuse_strangers(tensors: &Tensors, config: &Config) -> Result<(), Error> {

@@ -15,7 +15,7 @@ pub(crate) fn open(path: &Path) -> Result<Checkpoint, Error> {
     let file = map(path)?;
     let mut checkpoint = read(path, file).in_file(path)?;
     if checkpoint.format == Format::HuggingFace {
-        checkpoint.recipe = hugging_face::recipe_beside(path)?;
+        checkpoint.recipe = hugging_face::recipe_beside(path, &checkpoint.tensors)?;
     }
     Ok(checkpoint)
 }

@@ -68,16 +68,32 @@ impl<T, P: Into<Problem>> InFile<T> for Result<T, P> {
     }
 }
 
+/// Whether `c` could break a line, steer a terminal or, by turning the direction of text, deceive its reader.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// `text` from a file, quoted for a message: on one line, and cut where it is long.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 160; // characters; several quotes fit one message
     let mut quoted: String = text
         .chars()
         .take(LONGEST)
-        .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
+        .flat_map(|c| if steers(c) { c.escape_debug().collect() } else { vec![c] })
         .collect();
     if text.chars().nth(LONGEST).is_some() {
         quoted.push_str("...");
     }
     format!("`{quoted}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_steers_nothing() {
+        assert_eq!(shown("a\u{1b}[2J\u{9b}\n\u{202e}é"), r"`a\u{1b}[2J\u{9b}\n\u{202e}é`");
+        assert_eq!(shown(&"é".repeat(161)), format!("`{}...`", "é".repeat(160)));
+    }
 }

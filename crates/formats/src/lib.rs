@@ -17,6 +17,7 @@ mod names;
 mod pth;
 mod rwkv_cpp;
 mod safetensors;
+mod whole_file;
 
 pub mod convert;
 pub mod state_file;
@@ -24,3 +25,4 @@ pub mod state_file;
 pub use checkpoint::{Checkpoint, Format, Vocabulary, from_bytes, open};
 pub use error::{Error, Problem};
 pub use map::map;
+pub use whole_file::WholeFile;

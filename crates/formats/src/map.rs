@@ -13,13 +13,14 @@ use crate::error::{Error, InFile as _, Problem};
 /// # Errors
 /// Where `path` is a folder, is empty or cannot be opened.
 pub fn map(path: &Path) -> Result<Bytes, Error> {
-    let file = File::open(path).in_file(path)?;
-    let metadata = file.metadata().in_file(path)?;
+    // Asked before opening: a pipe would wait for a writer.
+    let metadata = std::fs::metadata(path).in_file(path)?;
     if !metadata.is_file() {
-        let what = "expected a file, found a folder or a device".to_owned();
+        let what = "expected a file, found a folder, a pipe or a device".to_owned();
         return Err(Error::new(path, Problem::NotACheckpoint(what)));
     }
-    if metadata.len() == 0 {
+    let file = File::open(path).in_file(path)?;
+    if file.metadata().in_file(path)?.len() == 0 {
         return Err(Error::new(path, Problem::NotACheckpoint("the file is empty".to_owned())));
     }
     // SAFETY: the map is private and read-only. As with every mapped file, truncating it while it is in

@@ -9,7 +9,6 @@
 //! read by [`load_tuned`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write as _;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
@@ -18,7 +17,7 @@ use wkv7_core::{Config, Dtype, Fingerprint, State};
 use crate::error::{Error, InFile as _, Problem, shown};
 use crate::names::{self, Orientation};
 use crate::safetensors::{Entry, Header};
-use crate::{map, pth};
+use crate::{WholeFile, map, pth};
 
 /// What the metadata key `format` says in a state file.
 const FORMAT: &str = "wkv7-state";
@@ -38,6 +37,17 @@ pub struct StateFile {
     pub logits: Option<Vec<f32>>,
 }
 
+/// The sizes of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers.
+    pub layers: usize,
+    /// Heads of each.
+    pub heads: usize,
+    /// Channels of a head.
+    pub head_size: usize,
+}
+
 impl StateFile {
     /// Writes the file beside its place and then moves it there: `path` never holds half a state.
     ///
@@ -45,12 +55,7 @@ impl StateFile {
     /// [`Problem::Model`] where the state does not have the sizes of `config`, [`Problem::Io`].
     pub fn save(&self, config: &Config, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let bytes = self.to_bytes(config).in_file(path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).in_file(path)?;
-        file.write_all(&bytes).in_file(path)?;
-        file.persist(path).map_err(|refused| refused.error).in_file(path)?;
-        Ok(())
+        WholeFile::write(path, &self.to_bytes(config).in_file(path)?)
     }
 
     /// Reads a state file.
@@ -58,8 +63,16 @@ impl StateFile {
     /// # Errors
     /// Names the file and what is wrong with it; a version newer than this program is refused as such.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::load_shaped(path).map(|(file, _)| file)
+    }
+
+    /// Reads a state file whose model is not at hand: also tells the sizes, which the numbers alone do not.
+    ///
+    /// # Errors
+    /// Those of [`StateFile::load`].
+    pub fn load_shaped(path: impl AsRef<Path>) -> Result<(Self, Shape), Error> {
         let path = path.as_ref();
-        Self::from_bytes(map(path)?.as_slice()).in_file(path)
+        Self::parse(map(path)?.as_slice()).in_file(path)
     }
 
     /// Checks that the state belongs to the model with this `config` and `fingerprint`.
@@ -117,6 +130,10 @@ impl StateFile {
     /// # Errors
     /// As [`StateFile::load`], without the file's name.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+        Self::parse(bytes).map(|(file, _)| file)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, Shape), Problem> {
         let header = Header::parse(bytes)?;
         let facts = Facts::read(&header.metadata)?;
         let mut parts = Parts { bytes, entries: header.entries };
@@ -136,7 +153,9 @@ impl StateFile {
             return Err(broken(what));
         }
         let state = State { att_shift, wkv, ffn_shift };
-        Ok(Self { state, fingerprint: facts.fingerprint, tokens_seen: facts.tokens_seen, logits })
+        let shape = Shape { layers: memory[0], heads: memory[1], head_size: memory[2] };
+        let Facts { fingerprint, tokens_seen } = facts;
+        Ok((Self { state, fingerprint, tokens_seen, logits }, shape))
     }
 }
 
@@ -207,7 +226,8 @@ impl Parts<'_> {
 /// `[heads, head_size (value), head_size (key)]` for every layer. Both shifts start at zero.
 ///
 /// Such a file does not say which model it was tuned for, so only the sizes are checked. The order is the
-/// trainers' (value, key); web-rwkv's converter exchanges the two, which the content alone does not tell.
+/// trainers' (value, key); web-rwkv's converter exchanges the two, which the content alone does not tell:
+/// [`State::transpose`] turns such a state.
 ///
 /// # Errors
 /// Names the file and the first layer whose state is missing or of another size.

@@ -11,7 +11,7 @@ use wkv7_tokenizer::Tokenizer;
 
 use crate::session::Snapshot;
 use crate::vocabulary::{self, Whereabouts};
-use crate::{Error, Options, Session, backends};
+use crate::{Error, Options, SamplerOptions, Session, backends};
 
 /// A loaded model. Cloning shares it; sessions keep it alive; it may be used from any thread.
 #[derive(Clone)]
@@ -162,6 +162,21 @@ impl Model {
         Ok(tokens)
     }
 
+    /// The sampler's defaults for this model: the official pipeline's, but without penalties where every
+    /// token is a single byte. They are meant for words; letters must come again.
+    #[must_use]
+    pub fn sampler_options(&self) -> SamplerOptions {
+        let usual = SamplerOptions::default();
+        let ids = 0..u32::try_from(self.config().vocab).unwrap_or(u32::MAX);
+        let is_byte = |tokenizer: &Arc<dyn Tokenizer>| {
+            ids.clone().all(|id| tokenizer.token_bytes(id).is_none_or(|bytes| bytes.len() <= 1))
+        };
+        if self.tokenizer().is_ok_and(is_byte) {
+            return SamplerOptions { presence: 0.0, frequency: 0.0, ..usual };
+        }
+        usual
+    }
+
     /// Ids that stand for no text, except the end of text: the model has logits for them, but nobody can
     /// read them, so they are never sampled. Empty where there is no vocabulary.
     pub(crate) fn textless(&self) -> &[u32] {
@@ -198,7 +213,7 @@ impl Model {
         let mut inner = self.lock()?;
         let mut parts = Vec::with_capacity(steps.len());
         for step in &mut steps {
-            parts.push(Step { slot: step.session.slot_mut()?, tokens: step.tokens, want: step.want });
+            parts.push(Step::new(step.session.slot_mut()?, step.tokens, step.want));
         }
         let batch = Batch::new(&self.shared.info, parts)?;
         let done = inner.forward(&batch, &mut outputs);
@@ -254,28 +269,33 @@ pub(crate) fn folder_of(path: &Path) -> Option<PathBuf> {
 
 /// What sessions start from.
 fn start(weights: &Weights, options: &Options) -> Result<Option<Snapshot>, Error> {
+    let tuned = |mut state: State| {
+        if options.tuned_state_transposed {
+            state.transpose(weights.config());
+        }
+        Snapshot { state, logits: None, tokens_seen: 0 } // it has seen nothing yet
+    };
     match &options.initial_state {
-        Some(path) => read_start(path, weights).map(Some),
-        None => Ok(weights.initial_state()?.map(fresh)),
+        Some(path) => read_start(path, weights, tuned).map(Some),
+        None => Ok(weights.initial_state()?.map(tuned)),
     }
 }
 
 /// A state file of this very model, or a tuned state of its sizes.
-fn read_start(path: &Path, weights: &Weights) -> Result<Snapshot, Error> {
+fn read_start(
+    path: &Path,
+    weights: &Weights,
+    tuned: impl FnOnce(State) -> Snapshot,
+) -> Result<Snapshot, Error> {
     let as_state = match Snapshot::load(path, weights.config(), weights.fingerprint()) {
         Ok(snapshot) => return Ok(snapshot),
         Err(foreign @ Error::Core(_)) => return Err(foreign), // it is a state file, but not for this model
         Err(error) => Box::new(error),
     };
     match state_file::load_tuned(path, weights.config()) {
-        Ok(state) => Ok(fresh(state)),
+        Ok(state) => Ok(tuned(state)),
         Err(error) => Err(Error::InitialState { as_state, as_tuned: Box::new(error.into()) }),
     }
-}
-
-/// A sequence that has seen nothing yet.
-fn fresh(state: State) -> Snapshot {
-    Snapshot { state, logits: None, tokens_seen: 0 }
 }
 
 impl fmt::Debug for Model {

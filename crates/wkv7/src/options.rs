@@ -20,6 +20,10 @@ pub struct Options {
     /// A tuned state (`blocks.N.att.time_state` tensors) or a state file that every session starts from, in
     /// place of the one inside the checkpoint, if any.
     pub initial_state: Option<PathBuf>,
+    /// The tuned state, in [`Options::initial_state`] or inside the checkpoint, is stored as (key, value), the
+    /// other way round than trainers write it: web-rwkv's converter does so, and content alone does not tell.
+    /// A state file knows its order and is not affected.
+    pub tuned_state_transposed: bool,
 }
 
 /// Which backend runs a model.

@@ -106,6 +106,7 @@ fn beside(folder: &Path, vocab: usize) -> Result<Option<Arc<dyn Tokenizer>>, tok
             let path = entry.ok()?.path();
             Some((rank(path.file_name()?.to_str()?)?, path))
         })
+        .filter(|(_, path)| path.is_file()) // a pipe of that name would be waited for
         .collect();
     candidates.sort();
     for (rank, path) in candidates {

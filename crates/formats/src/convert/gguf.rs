@@ -47,7 +47,7 @@ pub(super) fn write(
         meter.write(item, &mut output)?;
         output.pad(alignment)?;
     }
-    Ok(Summary { bytes: output.finish(out)?, ..summary })
+    Ok(Summary { bytes: output.finish()?, ..summary })
 }
 
 fn check_dtype(wanted: Option<Dtype>) -> Result<(), Problem> {

@@ -50,7 +50,7 @@ fn write_shards(
         };
         let mut output = Output::beside(&folder.path(&name))?;
         safetensors::write_file(shard, &mut output, &mut meter)?;
-        bytes += output.finish(&folder.path(&name))?;
+        bytes += output.finish()?;
         places.extend(shard.iter().map(|item| (item.name().to_owned(), Value::from(name.as_str()))));
     }
     if count > 1 {

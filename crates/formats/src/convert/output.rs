@@ -1,14 +1,15 @@
 //! Files and folders that appear under their name only when they are whole.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use super::Progress;
 use super::item::Item;
-use crate::{Error, Problem};
+use crate::whole_file::{existing_parent, staging};
+use crate::{Error, Problem, WholeFile};
 
 /// Refuses to write a checkpoint over itself: its bytes are still being read.
 pub(super) fn refuse_input(input: &Path, out: &Path) -> Result<(), Error> {
@@ -20,46 +21,21 @@ pub(super) fn refuse_input(input: &Path, out: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The folder that `out` lies in.
-fn parent(out: &Path) -> &Path {
-    match out.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Lets the user's own mask decide who may read, instead of hiding the output as a temporary file.
-#[cfg(unix)]
-fn open_to_all(builder: &mut Builder<'_, '_>, mode: u32) {
-    use std::os::unix::fs::PermissionsExt as _;
-    builder.permissions(std::fs::Permissions::from_mode(mode));
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_builder: &mut Builder<'_, '_>, _mode: u32) {}
-
-/// A file being written beside its final place.
+/// A file being written, and how long it is so far.
 pub(super) struct Output {
-    writer: BufWriter<NamedTempFile>,
+    file: WholeFile,
     written: u64,
 }
 
 impl Output {
-    /// A nameless neighbour of `out`, gone again unless [`Output::finish`] is reached.
+    /// Gone again unless [`Output::finish`] is reached.
     pub(super) fn beside(out: &Path) -> Result<Self, Problem> {
-        if out.is_dir() {
-            return Err(Problem::Unsupported("expected a name for a file, found a folder there".to_owned()));
-        }
-        let mut builder = Builder::new();
-        builder.prefix(".wkv7-").suffix(".part");
-        open_to_all(&mut builder, 0o666);
-        let file = builder.tempfile_in(parent(out))?;
-        Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), written: 0 })
+        Ok(Self { file: WholeFile::stage(out)?, written: 0 })
     }
 
     /// Appends bytes.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), Problem> {
-        self.writer.write_all(bytes)?;
+        self.file.write_all(bytes)?;
         self.written += bytes.len() as u64;
         Ok(())
     }
@@ -72,9 +48,8 @@ impl Output {
     }
 
     /// Gives the file its name; its size.
-    pub(super) fn finish(self, out: &Path) -> Result<u64, Problem> {
-        let file = self.writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.persist(out).map_err(|error| error.error)?;
+    pub(super) fn finish(self) -> Result<u64, Problem> {
+        self.file.finish()?;
         Ok(self.written)
     }
 }
@@ -126,10 +101,7 @@ impl Folder {
         if out.is_file() {
             return Err(Problem::Unsupported("expected a name for a folder, found a file there".to_owned()));
         }
-        let mut builder = Builder::new();
-        builder.prefix(".wkv7-").suffix(".part");
-        open_to_all(&mut builder, 0o777);
-        Ok(Self { staged: builder.tempdir_in(parent(out))? })
+        Ok(Self { staged: staging(0o777).tempdir_in(existing_parent(out)?)? })
     }
 
     /// Where a file of the folder lies for now.

@@ -28,7 +28,7 @@ pub(super) fn write_official(
     let mut output = Output::beside(out)?;
     write_file(&mut items, &mut output, &mut meter)?;
     let summary = Summary::of(&items, notes.0);
-    Ok(Summary { bytes: output.finish(out)?, ..summary })
+    Ok(Summary { bytes: output.finish()?, ..summary })
 }
 
 /// Writes one container: its head, then `items`, which it sorts.

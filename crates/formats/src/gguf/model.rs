@@ -16,6 +16,8 @@ use crate::{Checkpoint, Format, Problem};
 const MAX_ALIGNMENT: u32 = 1 << 16;
 /// Bytes of a text that is kept as a fact about the file.
 const MAX_FACT: usize = 1 << 12;
+/// Bytes of all such texts together, counted by key in order of names.
+const MAX_FACTS: usize = 1 << 20;
 /// Bytes of a chat template.
 const MAX_TEMPLATE: usize = 1 << 20;
 
@@ -227,12 +229,17 @@ fn chat_template(metadata: &Metadata<'_>) -> Result<Option<String>, Problem> {
     }
 }
 
-/// The numbers and short texts of the metadata.
+/// The numbers and short texts of the metadata, up to a sum that no honest file reaches.
 fn facts(metadata: &Metadata<'_>) -> BTreeMap<String, String> {
+    let mut bytes = 0;
     metadata
         .iter()
         .filter(|(key, _)| *key != "tokenizer.chat_template")
         .filter_map(|(key, value)| Some((key.to_owned(), value.to_text()?)))
         .filter(|(_, text)| text.len() <= MAX_FACT)
+        .take_while(|(key, text)| {
+            bytes += key.len() + text.len();
+            bytes <= MAX_FACTS
+        })
         .collect()
 }

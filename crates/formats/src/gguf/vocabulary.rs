@@ -18,6 +18,9 @@ const MAX_TOKENS: usize = 1 << 20;
 /// Bytes of a token as written; the longest of World, 128 bytes, takes at most 512.
 const MAX_TOKEN: usize = 1 << 14;
 
+/// Bytes of all tokens as written; those of World take 0.8 MB.
+const MAX_BYTES: usize = 1 << 25;
+
 /// The vocabulary that `metadata` describes, where it does.
 pub(super) fn read(metadata: &Metadata<'_>) -> Result<Option<Vocabulary>, Problem> {
     const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -31,6 +34,10 @@ pub(super) fn read(metadata: &Metadata<'_>) -> Result<Option<Vocabulary>, Proble
     let broken = |what| Err(Problem::broken(FORMAT, what));
     if count > MAX_TOKENS {
         return broken(format!("`{TOKENS}`: expected at most {MAX_TOKENS} tokens, found {count}"));
+    }
+    if bytes.len() > MAX_BYTES {
+        let found = bytes.len();
+        return broken(format!("`{TOKENS}`: expected at most {MAX_BYTES} bytes in all, found {found}"));
     }
     let types: Vec<i32> = match types {
         Some((found, _)) if found != count => {

@@ -68,8 +68,8 @@ impl FolderConfig {
     /// The constants of the norms. fla gives each group norm `head_dim * norm_eps`.
     pub(super) fn recipe(&self) -> Result<Recipe, Problem> {
         let eps = self.norm_eps.or(self.layer_norm_epsilon).unwrap_or(1e-5);
-        if !(eps > 0.0 && eps < 1.0) {
-            let what = format!("`norm_eps` is {eps}, expected a number between 0 and 1");
+        if !(eps as f32 > 0.0 && eps < 1.0) {
+            let what = format!("`norm_eps` is {eps:?}, expected a number between 0 and 1");
             return Err(Problem::broken("Hugging Face", what));
         }
         let head_size = self.head_dim.or(self.head_size).unwrap_or(64);

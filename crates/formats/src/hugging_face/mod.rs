@@ -16,6 +16,8 @@ use config::FolderConfig;
 /// Files that hold all tensors, and indices of shards, in the order in which they are looked for.
 const WHOLE: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 const INDICES: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
+/// More tensors than any model has.
+const MAX_TENSORS: usize = 100_000;
 /// More shards than any model has.
 const MAX_SHARDS: usize = 1_000;
 
@@ -45,13 +47,16 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint, Error> {
     })
 }
 
-/// The constants for a file with Hugging Face names: those of the `config.json` beside it, where there is one.
-pub(crate) fn recipe_beside(file: &Path) -> Result<Recipe, Error> {
+/// The constants for a file with Hugging Face names: those of the `config.json` beside it, where there is one, which
+/// must fit the file's `tensors`.
+pub(crate) fn recipe_beside(file: &Path, tensors: &Tensors) -> Result<Recipe, Error> {
     let config_path = file.with_file_name("config.json");
     if !config_path.exists() {
         return Ok(Recipe::default());
     }
-    FolderConfig::read(&config_path)?.recipe().in_file(&config_path)
+    let config = FolderConfig::read(&config_path)?;
+    config.check_sizes(tensors).in_file(file)?;
+    config.recipe().in_file(&config_path)
 }
 
 fn tie_head(tensors: &mut Tensors) -> Result<(), Problem> {
@@ -96,6 +101,10 @@ struct Index {
 
 fn sharded(folder: &Path, index_path: &Path) -> Result<(Vec<Named>, u64), Error> {
     let Index { mut weight_map } = config::json(index_path)?;
+    if weight_map.len() > MAX_TENSORS {
+        let what = format!("{} tensors, expected at most {MAX_TENSORS}", weight_map.len());
+        return Err(Error::new(index_path, Problem::broken("Hugging Face", what)));
+    }
     let shards: BTreeSet<String> = weight_map.values().cloned().collect();
     check_shards(&shards).in_file(index_path)?;
     let (mut all, mut bytes) = (Vec::new(), 0);

@@ -5,7 +5,7 @@ mod orientation;
 
 use wkv7_core::{Error, Tensor, Tensors};
 
-use crate::error::{Problem, shown};
+use crate::error::{Problem, shown, steers};
 
 pub(crate) use orientation::Orientation;
 
@@ -42,7 +42,7 @@ pub(crate) fn check(name: &str) -> Result<(), Problem> {
             format!("tensor {} has a name of {} bytes, expected at most {MAX_NAME}", shown(name), name.len());
         return Err(Problem::Unsupported(what));
     }
-    if name.is_empty() || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().any(steers) {
         let what = format!("tensor name {}, expected one without control characters", shown(name));
         return Err(Problem::Unsupported(what));
     }
@@ -166,6 +166,11 @@ mod tests {
     #[test]
     fn names_fit_a_line() {
         assert!(check("blocks.0.att.r_k").is_ok());
-        assert!(check("").is_err() && check("a\nb").is_err() && check(&"a".repeat(513)).is_err());
+        assert!(
+            check("").is_err()
+                && check("a\nb").is_err()
+                && check("a\u{202e}b").is_err()
+                && check(&"a".repeat(513)).is_err()
+        );
     }
 }

@@ -8,16 +8,21 @@ use super::value::{Element, Storage, View};
 use crate::error::{Problem, shown};
 use crate::names;
 
+/// How often the bytes of a file may be used on average: tied weights use some of them twice. Without a bound, a
+/// small file could describe a model that takes hours to look at.
+const MAX_SHARES: usize = 16;
+
 /// Makes tensors over the bytes of one archive.
 pub(super) struct Viewer<'a> {
     file: &'a Bytes,
     copied: usize, // bytes copied so far
+    viewed: usize, // bytes of all tensors so far
 }
 
 impl<'a> Viewer<'a> {
     /// Over the archive `file`.
     pub(super) fn new(file: &'a Bytes) -> Self {
-        Self { file, copied: 0 }
+        Self { file, copied: 0, viewed: 0 }
     }
 
     /// The tensor `name`: `view` of `storage`, whose bytes are the `member` of the archive.
@@ -42,11 +47,19 @@ impl<'a> Viewer<'a> {
         let count = checked_count(name, view, storage)?;
         if storage.len.checked_mul(size).is_none_or(|bytes| bytes > member.len()) {
             let what = format!(
-                "tensor {}: its storage says {} numbers of {dtype}, the member `data/{}` has {} bytes",
+                "tensor {}: its storage says {} numbers of {dtype}, the member {} has {} bytes",
                 shown(name),
                 storage.len,
-                storage.key,
+                shown(&format!("data/{}", storage.key)),
                 member.len()
+            );
+            return Err(broken(what));
+        }
+        self.viewed = self.viewed.saturating_add(count * size);
+        if self.viewed > self.file.len().saturating_mul(MAX_SHARES) {
+            let what = format!(
+                "tensor {}: tensors share storages until they are {MAX_SHARES} times as large as the file",
+                shown(name)
             );
             return Err(broken(what));
         }

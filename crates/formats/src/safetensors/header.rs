@@ -17,6 +17,8 @@ use crate::error::{Problem, shown};
 const MAX_HEADER: u64 = 8 << 20;
 /// More tensors than any model has; a header that claims more is made to waste memory.
 const MAX_TENSORS: usize = 100_000;
+/// Entries of `__metadata__`; published files have a handful.
+const MAX_FACTS: usize = 1 << 16;
 /// More dimensions than any tensor has, tuned states included.
 const MAX_DIMENSIONS: usize = 8;
 /// The length field in front.
@@ -180,6 +182,9 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             }
             if name == "__metadata__" {
                 header.metadata = map.next_value()?;
+                if header.metadata.len() > MAX_FACTS {
+                    return Err(A::Error::custom(format!("more than {MAX_FACTS} entries of `__metadata__`")));
+                }
                 continue;
             }
             if header.entries.len() == MAX_TENSORS {

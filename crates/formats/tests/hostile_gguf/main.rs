@@ -9,7 +9,7 @@ use wkv7_formats::{Checkpoint, from_bytes};
 use wkv7_formats::convert::{Convert, Target, convert};
 use wkv7_formats::{Format, Vocabulary};
 use wkv7_testkit::TinyModel;
-use wkv7_testkit::files::write_gguf::Patch;
+use wkv7_testkit::files::write_gguf::{Made, Patch, with_entries};
 use wkv7_testkit::hostile::{Case, gguf};
 
 /// A sound file of the smallest size, as this project writes it.
@@ -82,6 +82,15 @@ fn the_sound_file_is_sound_and_its_template_is_only_text() {
     load(sound()).expect("sound");
     let checkpoint = from_bytes("sound.gguf", Bytes::from(sound())).expect("sound");
     assert_eq!(checkpoint.chat_template.as_deref(), Some("{{ ''.__class__.__mro__ }}"));
+}
+
+/// 8 MB of texts in the metadata are not worth keeping.
+#[test]
+fn facts_are_bounded() {
+    let many = (0..2_000).fold(Made(Vec::new(), 0), |made, n| made.text(&format!("{n:04}"), &"x".repeat(4_000)));
+    let checkpoint = from_bytes("many.gguf", Bytes::from(with_entries(&sound(), many))).expect("sound");
+    let kept: usize = checkpoint.metadata.values().map(String::len).sum();
+    assert!((500_000..1_100_000).contains(&kept), "{kept}");
 }
 
 proptest! {

@@ -54,3 +54,12 @@ fn a_shard_alone() {
     let (_outer, path) = written(&folders::sound());
     refused("a shard", &["missing"], || open(path.join("a.safetensors")).and_then(Checkpoint::weights));
 }
+
+/// A file with Hugging Face names takes its constants from the `config.json` beside it only where that fits.
+#[test]
+fn a_file_beside_a_config_that_lies() {
+    for folder in folders::configs_that_lie() {
+        let (_outer, path) = written(&folder);
+        refused(folder.name, folder.words, || open(path.join("model.safetensors")));
+    }
+}

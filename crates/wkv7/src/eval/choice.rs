@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{About, Digest, Record};
 use super::score::{Task, score};
-use super::{EvalOptions, Progress, context, in_batches, read_items};
+use super::{EvalOptions, Watch, context, in_batches, read_items};
 use crate::{Error, Model};
 
 /// One question, a line of JSON.
@@ -50,7 +50,7 @@ pub fn choice(
     model: &Model,
     lines: impl BufRead,
     options: &EvalOptions,
-    progress: &mut Progress<'_>,
+    watch: &mut Watch<'_, Choice>,
 ) -> Result<Choice, Error> {
     let questions: Vec<ChoiceItem> = read_items(lines, options.limit)?;
     let mut digest = Digest::new();
@@ -58,13 +58,13 @@ pub fn choice(
         digest.add(context);
         options.iter().for_each(|option| digest.add(option));
     }
-    let about = About { task: "choice", model: model.info().fingerprint.to_string(), data: digest.text() };
+    let about = About::of("choice", model, digest.text());
     let mut record: Record<Outcome> = Record::open(options.resume.as_deref(), &about)?;
     let count = questions.len();
     for (item, question) in questions.iter().enumerate() {
         check(question).map_err(|problem| Error::Item { item: item + 1, problem })?;
     }
-    in_batches(model, options, &record.missing(count), count, progress, |items| {
+    let run = |record: &mut Record<Outcome>, items: &[usize]| {
         let tasks = items
             .iter()
             .map(|&item| {
@@ -77,28 +77,28 @@ pub fn choice(
             record.add(item, Outcome { log_probabilities })?;
         }
         Ok(())
-    })?;
-    Ok(sum_up(&questions, &record))
+    };
+    in_batches(model, options, &mut record, count, watch, run, |record| sum_up(&questions, record))
 }
 
-fn sum_up(questions: &[ChoiceItem], record: &Record<Outcome>) -> Choice {
-    let (mut right, mut right_per_byte, mut chance) = (0, 0, 0.0);
-    for (question, (_, outcome)) in questions.iter().zip(record.results(questions.len())) {
-        let scores = &outcome.log_probabilities;
+fn sum_up(questions: &[ChoiceItem], record: &Record<Outcome>) -> Option<Choice> {
+    let (mut items, mut right, mut right_per_byte, mut chance) = (0, 0, 0, 0.0);
+    for (item, outcome) in record.results(questions.len()) {
+        let (question, scores) = (&questions[item], &outcome.log_probabilities);
         let per_byte: Vec<f64> =
             scores.iter().zip(&question.options).map(|(score, option)| score / option.len() as f64).collect();
+        items += 1;
         right += usize::from(largest(scores) == Some(question.answer));
         right_per_byte += usize::from(largest(&per_byte) == Some(question.answer));
         chance += 1.0 / question.options.len() as f64;
     }
-    let items = questions.len();
     let part = |number: f64| number / items as f64;
-    Choice {
+    (items > 0).then(|| Choice {
         items,
-        accuracy: part(f64::from(right as u32)),
-        accuracy_per_byte: part(f64::from(right_per_byte as u32)),
+        accuracy: part(right as f64),
+        accuracy_per_byte: part(right_per_byte as f64),
         chance: part(chance),
-    }
+    })
 }
 
 /// Index of the largest, the first among equals.
@@ -123,6 +123,11 @@ fn task(model: &Model, question: &ChoiceItem) -> Result<Task, Error> {
     if context.is_empty() {
         return Err(Error::Empty("the context has no token"));
     }
-    let options = question.options.iter().map(|option| model.encode(option)).collect::<Result<_, _>>()?;
+    let options: Vec<Vec<u32>> =
+        question.options.iter().map(|option| model.encode(option)).collect::<Result<_, _>>()?;
+    // A vocabulary that normalises its text may leave nothing of an option, which would then be certain.
+    if options.iter().any(Vec::is_empty) {
+        return Err(Error::Empty("an option has no token"));
+    }
     Ok(Task { context, options })
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{About, Digest, Record};
 use super::score::{Task, score};
-use super::{EvalOptions, Progress, context, in_batches, read_items};
+use super::{EvalOptions, Watch, context, in_batches, read_items};
 use crate::{Error, Model};
 
 /// Results as RWKV's own evaluation states them.
@@ -43,15 +43,15 @@ pub fn lambada(
     model: &Model,
     lines: impl BufRead,
     options: &EvalOptions,
-    progress: &mut Progress<'_>,
+    watch: &mut Watch<'_, Lambada>,
 ) -> Result<Lambada, Error> {
     let passages: Vec<Passage> = read_items(lines, options.limit)?;
     let mut digest = Digest::new();
     passages.iter().for_each(|passage| digest.add(&passage.text));
-    let about = About { task: "lambada", model: model.info().fingerprint.to_string(), data: digest.text() };
+    let about = About::of("lambada", model, digest.text());
     let mut record: Record<Outcome> = Record::open(options.resume.as_deref(), &about)?;
     let count = passages.len();
-    in_batches(model, options, &record.missing(count), count, progress, |items| {
+    let run = |record: &mut Record<Outcome>, items: &[usize]| {
         let tasks = items
             .iter()
             .map(|&item| task(model, &passages[item].text).map_err(|problem| at(item, problem)))
@@ -63,14 +63,19 @@ pub fn lambada(
             }
         }
         Ok(())
-    })?;
-    let correct = record.results(count).filter(|(_, outcome)| outcome.correct).count();
-    let sum: f64 = record.results(count).map(|(_, outcome)| outcome.log_probability).sum();
-    Ok(Lambada {
-        items: count,
-        accuracy: correct as f64 / count as f64,
-        perplexity: (-sum / count as f64).exp(),
-    })
+    };
+    in_batches(model, options, &mut record, count, watch, run, |record| sum_up(record, count))
+}
+
+fn sum_up(record: &Record<Outcome>, count: usize) -> Option<Lambada> {
+    let (mut items, mut correct, mut sum) = (0, 0, 0.0);
+    for (_, outcome) in record.results(count) {
+        items += 1;
+        correct += usize::from(outcome.correct);
+        sum += outcome.log_probability;
+    }
+    let part = |number: f64| number / items as f64;
+    (items > 0).then(|| Lambada { items, accuracy: part(correct as f64), perplexity: part(-sum).exp() })
 }
 
 fn at(item: usize, problem: Error) -> Error {
@@ -83,6 +88,9 @@ fn task(model: &Model, text: &str) -> Result<Task, Error> {
     let task = Task { context: context(model, before)?, options: vec![model.encode(last)?] };
     if task.context.is_empty() {
         return Err(Error::Empty("nothing stands before the last word"));
+    }
+    if task.options.iter().any(Vec::is_empty) {
+        return Err(Error::Empty("the last word has no token"));
     }
     Ok(task)
 }

@@ -13,15 +13,30 @@ mod text;
 use std::io::BufRead;
 use std::path::PathBuf;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::{Error, Model};
+use record::Record;
 
 pub use choice::{Choice, ChoiceItem, choice};
 pub use lambada::{Lambada, lambada};
 pub use perplexity::{Perplexity, PerplexityOptions, Start, perplexity, perplexity_of_tokens};
 
-/// Told how far an evaluation is: done, and the total where it is known, in items or in bytes of text.
-/// Returns whether to go on.
-pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
+/// How far an evaluation with results `R` is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Progress<'a, R> {
+    /// Items that are done, or about how many bytes of text.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub total: Option<u64>,
+    /// The results over what is done; `None` where nothing is yet.
+    pub so_far: Option<&'a R>,
+}
+
+/// Told how far an evaluation is; returns whether to go on.
+pub type Watch<'a, R> = dyn FnMut(&Progress<'_, R>) -> bool + 'a;
 
 /// How to run an evaluation of many items.
 #[derive(Debug, Clone)]
@@ -42,10 +57,7 @@ impl Default for EvalOptions {
 }
 
 /// Reads items, one JSON value a line; blank lines are passed over.
-fn read_items<T: serde::de::DeserializeOwned>(
-    lines: impl BufRead,
-    limit: Option<usize>,
-) -> Result<Vec<T>, Error> {
+fn read_items<T: DeserializeOwned>(lines: impl BufRead, limit: Option<usize>) -> Result<Vec<T>, Error> {
     let mut items = Vec::new();
     for line in lines.lines() {
         if limit.is_some_and(|limit| items.len() >= limit) {
@@ -72,24 +84,34 @@ fn context(model: &Model, text: &str) -> Result<Vec<u32>, Error> {
     Ok(tokens)
 }
 
-/// Runs the items that `done` says are missing, in batches; `run` gives the results of some and keeps them.
-fn in_batches(
+/// Runs the items that have no result yet, in batches, and sums up all results.
+///
+/// `run` gives the results of some items and keeps them in the record; `sum_up` gives `None` for none.
+fn in_batches<T, R>(
     model: &Model,
     options: &EvalOptions,
-    missing: &[usize],
+    record: &mut Record<T>,
     total: usize,
-    progress: &mut Progress<'_>,
-    mut run: impl FnMut(&[usize]) -> Result<(), Error>,
-) -> Result<(), Error> {
+    watch: &mut Watch<'_, R>,
+    mut run: impl FnMut(&mut Record<T>, &[usize]) -> Result<(), Error>,
+    sum_up: impl Fn(&Record<T>) -> Option<R>,
+) -> Result<R, Error>
+where
+    T: Serialize + DeserializeOwned,
+{
     let batch = options.batch.min(model.info().max_slots / 2).max(1);
+    let missing = record.missing(total);
     let mut done = total - missing.len();
+    let mut result = sum_up(record);
     for part in missing.chunks(batch) {
-        if !progress(done as u64, Some(total as u64)) {
+        let progress = Progress { done: done as u64, total: Some(total as u64), so_far: result.as_ref() };
+        if !watch(&progress) {
             return Err(Error::Cancelled);
         }
-        run(part)?;
+        run(record, part)?;
         done += part.len();
+        result = sum_up(record);
     }
-    progress(done as u64, Some(total as u64));
-    Ok(())
+    watch(&Progress { done: done as u64, total: Some(total as u64), so_far: result.as_ref() });
+    result.ok_or(Error::Empty("there are no items"))
 }

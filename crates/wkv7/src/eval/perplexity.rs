@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Progress;
-use super::record::{About, Record};
+use super::record::{About, Digest, Record};
 use super::text::Tokens;
+use super::{Progress, Watch};
 use crate::softmax::log_probability;
 use crate::{Error, Model, Session};
 
@@ -55,9 +55,10 @@ pub struct Perplexity {
 /// Sums so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Sums {
-    fed: u64,    // tokens of the text
-    scored: u64, // of those
-    nll: f64,    // over those
+    fed: u64,     // tokens of the text
+    scored: u64,  // of those
+    nll: f64,     // over those
+    text: Digest, // of the tokens fed
 }
 
 /// Tokens between two savings of a run that can be taken up again.
@@ -74,18 +75,19 @@ pub fn perplexity(
     model: &Model,
     text: impl Read,
     options: &PerplexityOptions,
-    progress: &mut Progress<'_>,
+    watch: &mut Watch<'_, Perplexity>,
 ) -> Result<Perplexity, Error> {
     let mut tokens = Tokens::new(text, Arc::clone(model.tokenizer()?));
     let mut run = Run::begin(model, options)?;
     let mut bytes = 0;
     while let Some((block, length)) = tokens.next()? {
-        run.block(&block)?;
+        run.block(&block, &mut |sums, fed| {
+            // Tokens of a block differ in length, but not so much that the eye would see it.
+            let done = bytes + length as u64 * fed as u64 / block.len().max(1) as u64;
+            let so_far = sums.result(0);
+            watch(&Progress { done, total: options.total_bytes, so_far: so_far.as_ref() })
+        })?;
         bytes += length as u64;
-        if !progress(bytes, options.total_bytes) {
-            run.save()?;
-            return Err(Error::Cancelled);
-        }
     }
     run.finish(bytes)
 }
@@ -100,7 +102,7 @@ pub fn perplexity_of_tokens(
     options: &PerplexityOptions,
 ) -> Result<Perplexity, Error> {
     let mut run = Run::begin(model, options)?;
-    run.block(tokens)?;
+    run.block(tokens, &mut |_, _| true)?;
     run.finish(0)
 }
 
@@ -114,8 +116,9 @@ pub(super) fn chunk(model: &Model) -> usize {
 struct Run {
     session: Session,
     sums: Sums,
-    skip: u64,  // tokens of the text that an earlier run has fed
-    saved: u64, // tokens fed when last saved
+    skip: u64,      // tokens of the text that an earlier run has fed
+    passed: Digest, // of those of them that were passed over
+    saved: u64,     // tokens fed when last saved
     record: Record<Sums>,
     state: Option<PathBuf>,
 }
@@ -128,16 +131,17 @@ impl Run {
             Start::Token(token) => Some(token),
         };
         let data = start.map_or_else(|| "from nothing".to_owned(), |token| format!("from token {token}"));
-        let about = About { task: "perplexity", model: model.info().fingerprint.to_string(), data };
+        let about = About::of("perplexity", model, data);
         let record: Record<Sums> = Record::open(options.resume.as_deref(), &about)?;
         let state = options.resume.as_deref().map(state_path);
         let mut session = model.session()?;
+        let before = session.tokens_seen() + u64::from(start.is_some()); // of the text
         let mut sums = Sums::default();
         match &state {
             Some(path) if path.exists() && record.results(usize::MAX).next().is_some() => {
                 session.restore(path)?;
                 // The line is written before the state, so the last line may be one too new.
-                let fed = session.tokens_seen() - u64::from(start.is_some()).min(session.tokens_seen());
+                let fed = session.tokens_seen().saturating_sub(before);
                 let found = record.results(usize::MAX).find(|(_, sums)| sums.fed == fed);
                 let problem = format!("has no line for the {fed} tokens that its state has seen");
                 let missing = || Error::Resume { path: path.clone(), problem };
@@ -145,21 +149,48 @@ impl Run {
             }
             _ => session.feed(start.as_slice())?,
         }
-        Ok(Self { session, sums, skip: sums.fed, saved: sums.fed, record, state })
+        let (skip, saved, passed) = (sums.fed, sums.fed, Digest::new());
+        Ok(Self { session, sums, skip, passed, saved, record, state })
     }
 
-    /// Scores the next tokens of the text, without those that an earlier run has scored.
-    fn block(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        let skipped = usize::try_from(self.skip).map_or(tokens.len(), |skip| skip.min(tokens.len()));
-        self.skip -= skipped as u64;
+    /// Scores the next tokens of the text, without those that an earlier run has scored; `go_on` is told the
+    /// sums and how many of `tokens` are done.
+    fn block(&mut self, tokens: &[u32], go_on: &mut dyn FnMut(&Sums, usize) -> bool) -> Result<(), Error> {
+        let mut done = usize::try_from(self.skip).map_or(tokens.len(), |skip| skip.min(tokens.len()));
+        self.pass_over(&tokens[..done])?;
         let size = chunk(self.session.model());
-        for chunk in tokens[skipped..].chunks(size) {
+        for chunk in tokens[done..].chunks(size) {
             self.chunk(chunk)?;
+            done += chunk.len();
             if self.sums.fed - self.saved >= SAVE_EVERY {
                 self.save()?;
             }
+            if !go_on(&self.sums, done) {
+                self.save()?;
+                return Err(Error::Cancelled);
+            }
         }
         Ok(())
+    }
+
+    /// Checks that an earlier run has fed these very tokens.
+    fn pass_over(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        self.skip -= tokens.len() as u64;
+        tokens.iter().for_each(|token| self.passed.add(token.to_le_bytes()));
+        if self.skip == 0 && self.passed != self.sums.text {
+            return Err(self.other_text("begins otherwise"));
+        }
+        Ok(())
+    }
+
+    fn other_text(&self, how: &str) -> Error {
+        let path = self.record.path().unwrap_or(Path::new("")).to_owned();
+        let problem =
+            format!("holds results of another text: after {} tokens, this one {how}", self.sums.fed);
+        Error::Resume { path, problem }
     }
 
     fn chunk(&mut self, tokens: &[u32]) -> Result<(), Error> {
@@ -172,6 +203,7 @@ impl Run {
         for (logits, &token) in logits.chunks_exact(vocab).zip(others) {
             self.sums.add(logits, token);
         }
+        tokens.iter().for_each(|token| self.sums.text.add(token.to_le_bytes()));
         self.sums.fed += tokens.len() as u64;
         Ok(())
     }
@@ -190,14 +222,11 @@ impl Run {
     }
 
     fn finish(mut self, bytes: u64) -> Result<Perplexity, Error> {
-        self.save()?;
-        let Sums { scored, nll, .. } = self.sums;
-        if scored == 0 {
-            return Err(Error::Empty("the text has no token that another one precedes"));
+        if self.skip > 0 {
+            return Err(self.other_text("has ended"));
         }
-        let mean_nll = nll / scored as f64;
-        let bits_per_byte = (bytes > 0).then(|| nll / std::f64::consts::LN_2 / bytes as f64);
-        Ok(Perplexity { tokens: scored, bytes, mean_nll, perplexity: mean_nll.exp(), bits_per_byte })
+        self.save()?;
+        self.sums.result(bytes).ok_or(Error::Empty("the text has no token that another one precedes"))
     }
 }
 
@@ -206,6 +235,15 @@ impl Sums {
     fn add(&mut self, logits: &[f32], token: u32) {
         self.nll -= log_probability(logits, token as usize).unwrap_or(f64::NEG_INFINITY);
         self.scored += 1;
+    }
+
+    /// What they say, over `bytes` bytes of text; `None` where nothing was scored.
+    fn result(&self, bytes: u64) -> Option<Perplexity> {
+        let Self { scored, nll, .. } = *self;
+        let mean_nll = nll / scored as f64;
+        let bits_per_byte = (bytes > 0).then(|| nll / std::f64::consts::LN_2 / bytes as f64);
+        let perplexity = mean_nll.exp();
+        (scored > 0).then_some(Perplexity { tokens: scored, bytes, mean_nll, perplexity, bits_per_byte })
     }
 }
 

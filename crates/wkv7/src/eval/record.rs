@@ -9,17 +9,39 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, Model, ModelInfo};
 
 /// What the first line of a record says: results of anything else do not belong here.
 #[derive(Debug, Serialize)]
 pub(super) struct About<'a> {
-    /// Name of the evaluation.
-    pub task: &'a str,
-    /// Fingerprint of the model.
-    pub model: String,
-    /// Digest of all that is evaluated and of the settings that matter.
-    pub data: String,
+    task: &'a str,
+    model: String,
+    backend: &'a str,
+    vocabulary: String,
+    start: String,
+    data: String,
+}
+
+impl<'a> About<'a> {
+    /// The evaluation `task` of `model` over `data`, a digest of all that is evaluated and of what matters beside.
+    pub fn of(task: &'a str, model: &'a Model, data: String) -> Self {
+        let vocabulary = model.tokenizer().map_or_else(
+            |_| "none".to_owned(),
+            |tokenizer| format!("{} of {} tokens", tokenizer.name(), tokenizer.vocab()),
+        );
+        let start = model.start().map_or_else(
+            || "zeros".to_owned(),
+            |start| {
+                let mut digest = Digest::new();
+                for part in [&start.state.att_shift, &start.state.wkv, &start.state.ffn_shift] {
+                    digest.add(part.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>());
+                }
+                digest.text()
+            },
+        );
+        let ModelInfo { fingerprint, backend, .. } = model.info();
+        Self { task, model: fingerprint.to_string(), backend, vocabulary, start, data }
+    }
 }
 
 /// A line: an item's number and its result.
@@ -46,11 +68,12 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(io)?;
-        // A run that was killed may have left half a line.
+        // A run that was killed may have left half a line. Nothing is cut before the file is known to be a record.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let known = if whole == 0 { begins_header(&text, about) } else { record.read(&text[..whole], about) };
+        known.map_err(|problem| Error::Resume { path: path.into(), problem })?;
         file.set_len(whole as u64).map_err(io)?;
         file.seek(SeekFrom::Start(whole as u64)).map_err(io)?;
-        record.read(&text[..whole], about).map_err(|problem| Error::Resume { path: path.into(), problem })?;
         record.file = Some((path.into(), file));
         if whole == 0 {
             record.write(about)?;
@@ -83,6 +106,11 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         file.write_all(&line).map_err(failed)
     }
 
+    /// The file, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| path.as_path())
+    }
+
     /// Adds the result of item `item`.
     pub fn add(&mut self, item: usize, result: T) -> Result<(), Error> {
         let line = Line { item, result };
@@ -102,9 +130,21 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     }
 }
 
+/// Whether `text`, which has no whole line, is nothing or the beginning of the first line that a record has.
+fn begins_header(text: &str, about: &About<'_>) -> Result<(), String> {
+    let header = serde_json::to_string(about).map_err(|error| error.to_string())?;
+    if header.starts_with(text) { Ok(()) } else { Err("is no record of results".to_owned()) }
+}
+
 /// FNV-1a over parts: tells different data apart in a record; no protection against malice.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub(super) struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Digest {
     /// Of nothing.

@@ -3,6 +3,8 @@
 use crate::Error;
 
 /// Settings of a [`crate::Sampler`]; the defaults are those of the official pipeline.
+///
+/// They suit vocabularies of words; [`crate::Model::sampler_options`] gives those that suit a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SamplerOptions {
     /// Above 1 flattens the distribution, below 1 sharpens it; it acts after all cuts. 0 is greedy: the most

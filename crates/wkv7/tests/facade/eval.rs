@@ -3,15 +3,16 @@
 use std::fs;
 
 use wkv7::eval::{
-    EvalOptions, Lambada, PerplexityOptions, Start, choice, lambada, perplexity, perplexity_of_tokens,
+    EvalOptions, Lambada, Perplexity, PerplexityOptions, Progress, Start, choice, lambada, perplexity,
+    perplexity_of_tokens,
 };
 use wkv7::{Error, Model, Options};
 use wkv7_testkit::{Golden, fixtures};
 
 use super::{bytes_model, seeded, words_model};
 
-fn quiet() -> impl FnMut(u64, Option<u64>) -> bool {
-    |_, _| true
+fn quiet<R>() -> impl FnMut(&Progress<'_, R>) -> bool {
+    |_| true
 }
 
 /// ln p of `tokens[from..]`, each given all before it, from a fresh session, and whether each is the argmax.
@@ -84,13 +85,33 @@ fn perplexity_is_taken_up_again() {
     let want = perplexity(&model, text.as_bytes(), &PerplexityOptions::default(), &mut quiet());
     let mut options = PerplexityOptions::default();
     options.resume = Some(folder.path().join("sums.jsonl"));
-    let mut stop = |_: u64, _: Option<u64>| false;
+    let mut stop = |_: &Progress<'_, Perplexity>| false;
     assert!(matches!(perplexity(&model, text.as_bytes(), &options, &mut stop), Err(Error::Cancelled)));
     let got = perplexity(&model, text.as_bytes(), &options, &mut quiet()).expect("measured");
     let want = want.expect("measured");
     assert_eq!(got.tokens, want.tokens);
     assert!((got.mean_nll - want.mean_nll).abs() < 1e-12 * want.mean_nll, "{got:?}, expected {want:?}");
     assert!(perplexity(&seeded(8, &Options::default()), text.as_bytes(), &options, &mut quiet()).is_err());
+    // Another text of the same length, and a shorter one, are refused.
+    for other in [text.replace("cold", "warm"), text[..text.len() / 3].to_owned()] {
+        let error = perplexity(&model, other.as_bytes(), &options, &mut quiet()).expect_err("another text");
+        let error = error.to_string();
+        assert!(error.contains("sums.jsonl: holds results of another text"), "{error}");
+    }
+}
+
+#[test]
+fn progress_tells_the_perplexity_so_far() {
+    let (model, text) = (bytes_model(), "It was a bright cold day in April. ".repeat(300));
+    let (mut last, mut calls) = (None, 0);
+    let mut watch = |progress: &Progress<'_, Perplexity>| {
+        calls += 1;
+        last = progress.so_far.map(|so_far| so_far.perplexity);
+        true
+    };
+    let got = perplexity(&model, text.as_bytes(), &PerplexityOptions::default(), &mut watch);
+    assert_eq!(last, Some(got.expect("measured").perplexity));
+    assert!(calls > 5, "a short text too must be stoppable: {calls} calls");
 }
 
 const PASSAGES: &str = "{\"text\": \"the cat sat on the mat\"}\n\n{\"text\": \"to be or not to be\"}\n\
@@ -127,7 +148,7 @@ fn results_are_recorded_and_skipped() {
     let model = bytes_model();
     let mut options = EvalOptions::default();
     (options.batch, options.resume) = (1, Some(path.clone()));
-    let mut first_only = |done: u64, _: Option<u64>| done < 1;
+    let mut first_only = |progress: &Progress<'_, Lambada>| progress.done < 1;
     let stopped = lambada(&model, PASSAGES.as_bytes(), &options, &mut first_only);
     assert!(matches!(stopped, Err(Error::Cancelled)));
     let lines = fs::read_to_string(&path).expect("there");
@@ -135,18 +156,32 @@ fn results_are_recorded_and_skipped() {
     // A killed run leaves half a line.
     fs::write(&path, format!("{lines}{{\"item\": 1, \"res")).expect("written");
     let mut calls = Vec::new();
-    let mut count = |done: u64, total: Option<u64>| {
-        calls.push((done, total));
+    let mut count = |progress: &Progress<'_, Lambada>| {
+        calls.push((progress.done, progress.total, progress.so_far.map(|so_far| so_far.items)));
         true
     };
     let got = lambada(&model, PASSAGES.as_bytes(), &options, &mut count).expect("measured");
-    assert_eq!(calls, [(1, Some(3)), (2, Some(3)), (3, Some(3))]);
+    assert_eq!(calls, [1, 2, 3].map(|done| (done, Some(3), Some(done as usize))));
     let whole = lambada(&model, PASSAGES.as_bytes(), &EvalOptions::default(), &mut quiet());
     assert_eq!(got, whole.expect("measured"));
     let other = "{\"text\": \"another text\"}\n";
     let error =
         lambada(&model, other.as_bytes(), &options, &mut quiet()).expect_err("other data").to_string();
     assert!(error.contains("results.jsonl") && error.contains("lambada"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_record_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.txt");
+    let mut options = EvalOptions::default();
+    options.resume = Some(path.clone());
+    for content in ["no line end", "{\"text\": \"one\"}\n{\"text\": \"cut", "\n"] {
+        fs::write(&path, content).expect("written");
+        let got = lambada(&bytes_model(), PASSAGES.as_bytes(), &options, &mut quiet());
+        assert!(matches!(got, Err(Error::Resume { .. })), "{content:?}: {got:?}");
+        assert_eq!(fs::read_to_string(&path).expect("there"), content);
+    }
 }
 
 #[test]

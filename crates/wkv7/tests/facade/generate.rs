@@ -184,3 +184,11 @@ fn without_a_vocabulary_tokens_are_generated_but_no_stop_text_is_possible() {
     let mut generation = session.generate(generate(Sampler::greedy(), 3, &["x"]));
     assert!(matches!(generation.next(), Some(Err(Error::NoTokenizer(_)))));
 }
+
+#[test]
+fn penalties_are_for_words_not_for_bytes() {
+    let (bytes, words) = (bytes_model().sampler_options(), words_model().sampler_options());
+    assert_eq!((bytes.presence, bytes.frequency), (0.0, 0.0));
+    assert_eq!(words, SamplerOptions::default());
+    assert_eq!(SamplerOptions { presence: words.presence, frequency: words.frequency, ..bytes }, words);
+}

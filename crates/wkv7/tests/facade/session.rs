@@ -154,6 +154,14 @@ fn a_tuned_state_inside_the_checkpoint_is_where_sessions_start() {
     session.reset().expect("reset");
     assert_eq!(session.state().expect("valid"), want);
     assert_ne!(want, State::zeros(model.config()));
+    // Stored by a tool that writes (key, value).
+    let mut options = Options::default();
+    options.tuned_state_transposed = true;
+    let turned = Model::from_weights(model.weights().clone(), None, &options).expect("a model");
+    let mut state = turned.session().expect("slot").state().expect("valid");
+    assert_ne!(state, want);
+    state.transpose(model.config());
+    assert_eq!(state, want);
 }
 
 #[test]
