@@ -108,7 +108,7 @@ impl Facts {
             dtypes: dtypes(&weights),
             vocabulary,
             state_bytes: weights.config().state_len() as u64 * 4, // f32
-            initial_state: weights.initial_state()?.is_some(),
+            initial_state: weights.tensors().get("blocks.0.att.time_state").is_some(), // all layers have one, then
             chat_template,
             metadata,
         })

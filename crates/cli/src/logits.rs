@@ -1,13 +1,16 @@
 //! `wkv7 logits`: the numbers themselves, to compare with other implementations.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
+use wkv7::formats::WholeFile;
 use wkv7::{Config, SessionStep, State, Want};
 
 use crate::args::{ModelArgs, TokenList};
-use crate::terminal::{interrupt, output};
+use crate::feed::Pace;
+use crate::terminal::interrupt;
 
 /// Write the logits after given tokens, and the state they leave
 #[derive(Debug, Args)]
@@ -45,15 +48,18 @@ impl Logits {
         let config = model.config();
         let mut session = model.session()?;
         let mut logits = Vec::new();
-        let chunk = model.info().max_tokens;
-        let chunks = tokens.len().div_ceil(chunk);
-        for (index, tokens) in tokens.chunks(chunk).enumerate() {
-            let want = match (self.all, index + 1 == chunks) {
+        let (mut pace, mut rest) = (Pace::new(model.info().max_tokens), tokens.as_slice());
+        while !rest.is_empty() {
+            let tokens = pace.chunk(rest);
+            rest = &rest[tokens.len()..];
+            let want = match (self.all, rest.is_empty()) {
                 (true, _) => Want::All,
                 (false, true) => Want::Last,
                 (false, false) => Want::Nothing,
             };
+            let start = Instant::now();
             logits.extend(model.forward(vec![SessionStep { session: &mut session, tokens, want }])?);
+            pace.took(tokens.len(), start.elapsed());
             if interrupt::asked() {
                 anyhow::bail!("stopped before all tokens were fed");
             }
@@ -80,5 +86,5 @@ fn write(path: &Path, config: &Config, logits: &[f32], state: &State) -> anyhow:
         tensors.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
     }
     let bytes = safetensors::serialize(tensors, None)?;
-    output::write_file(path, &bytes)
+    Ok(WholeFile::write(path, &bytes)?)
 }

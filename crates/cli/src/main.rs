@@ -9,6 +9,7 @@ mod command;
 mod convert;
 mod detokenize;
 mod eval;
+mod feed;
 mod generate;
 mod info;
 mod logits;

@@ -18,12 +18,9 @@ pub struct Verify {
     /// Who judges: the reference backend on the same file, or another checkpoint on the reference backend
     #[arg(long, value_name = "reference|MODEL", default_value = REFERENCE)]
     against: PathBuf,
-    /// Compare on this text
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = ["file", "tokens"])]
-    text: Option<String>,
-    /// Compare on the text in a file (- for standard input)
-    #[arg(short, long, value_name = "FILE", conflicts_with = "tokens")]
-    file: Option<PathBuf>,
+    /// Compare on the text in this file (- for standard input) [default: a sentence of its own]
+    #[arg(long, value_name = "FILE", conflicts_with = "tokens")]
+    text: Option<PathBuf>,
     /// Compare on these token ids, or those in @FILE
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<TokenList>,
@@ -36,11 +33,11 @@ const REFERENCE: &str = "reference";
 
 const EXAMPLES: &str = "\
 Examples:
-  wkv7 verify model.pth --backend cpu --text \"The quick brown fox\"
-  wkv7 verify model-q4.gguf --against model.pth -f sample.txt
+  wkv7 verify model.pth --backend cpu
+  wkv7 verify model-q4.gguf --against model.pth --text sample.txt
 
 Tells the largest and the relative error of the logits, how often both would choose the same token, the
-KL divergence, and each layer's drift of state. Without a text it takes a sentence of its own.";
+KL divergence, and each layer's drift of state.";
 
 /// What is compared on where nothing is given.
 const SENTENCE: &str = "The river bends to the north and loses itself between low hills, \
@@ -48,7 +45,7 @@ const SENTENCE: &str = "The river bends to the north and loses itself between lo
 
 impl Verify {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        interrupt::listen(interrupt::Impatience::LeaveAtOnce)?;
         let candidate = self.model.open()?;
         let tokens = self.tokens(&candidate)?;
         let reference = self.judge()?;
@@ -65,16 +62,14 @@ impl Verify {
     }
 
     fn tokens(&self, model: &Model) -> anyhow::Result<Vec<u32>> {
-        let text = match (&self.tokens, &self.text, &self.file) {
-            (Some(tokens), ..) => return tokens.read(),
-            (None, Some(text), _) => text.clone().into_bytes(),
-            (None, None, Some(file)) => output::read(file)?,
-            (None, None, None) => SENTENCE.as_bytes().to_vec(),
+        let text = match (&self.tokens, &self.text) {
+            (Some(tokens), _) => return tokens.read(),
+            (None, Some(file)) => output::read(file)?,
+            (None, None) => SENTENCE.as_bytes().to_vec(),
         };
-        let tokens = model.encode(text)?;
-        if tokens.is_empty() {
-            bail!("the text is empty: give one with --text, --file or --tokens");
+        if text.is_empty() {
+            bail!("--text: expected a text to compare on, found nothing");
         }
-        Ok(tokens)
+        Ok(model.encode(text)?)
     }
 }

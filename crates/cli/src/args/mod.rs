@@ -1,9 +1,13 @@
-//! What several commands take: a model, token ids, a sampler, a prompt.
+//! What several commands take: a model, token ids, a state, a sampler.
 
 mod model;
+mod number;
 mod sampling;
+mod state;
 mod tokens;
 
 pub use model::{ModelArgs, load};
+pub use number::{any_count, some_count};
 pub use sampling::SamplingArgs;
+pub use state::StateArgs;
 pub use tokens::{TokenList, parse_ids};

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
 
+use super::StateArgs;
 use crate::terminal::{interrupt, progress};
 
 /// A model and how to run it: the same for every command that computes.
@@ -39,15 +40,16 @@ pub struct RunArgs {
 impl ModelArgs {
     /// Loads the model; a bar appears where that takes long.
     pub fn open(&self) -> anyhow::Result<Model> {
-        self.open_from(None)
+        self.open_from(&StateArgs::default())
     }
 
-    /// Loads the model; its sessions start from the state in `state`.
-    pub fn open_from(&self, state: Option<PathBuf>) -> anyhow::Result<Model> {
+    /// Loads the model; its sessions start from `state`.
+    pub fn open_from(&self, state: &StateArgs) -> anyhow::Result<Model> {
         let mut options = self.run.options()?;
-        options.initial_state.clone_from(&state);
+        options.initial_state.clone_from(&state.file);
+        options.tuned_state_transposed = state.transposed;
         let opened = load(&self.path, options);
-        match (&opened, state) {
+        match (&opened, &state.file) {
             (Err(error), Some(state)) if is_about_state(error) => {
                 opened.with_context(|| format!("--state {}", state.display()))
             }

@@ -3,56 +3,55 @@
 use std::str::FromStr;
 
 use clap::Args;
-use wkv7::{Sampler, SamplerOptions};
+use wkv7::{Model, Sampler, SamplerOptions};
+
+use super::number::{any_count, finite, from_zero, part, some_part};
 
 /// From logits to a token.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sampling")]
 pub struct SamplingArgs {
     /// Flattens (above 1) or sharpens (below 1) the choice; 0 always takes the likeliest token
-    #[arg(long, help_heading = "Sampling", value_name = "T", default_value_t = usual().temperature, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = usual().temperature, value_parser = from_zero, allow_negative_numbers = true)]
     temperature: f32,
-    /// Keep the likeliest tokens that together have this probability
-    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().top_p, allow_negative_numbers = true)]
+    /// Keep the likeliest tokens that together have this probability; 1 keeps all
+    #[arg(long, value_name = "P", default_value_t = usual().top_p, value_parser = part, allow_negative_numbers = true)]
     top_p: f32,
     /// Keep this many of the likeliest tokens; 0 keeps all
-    #[arg(long, help_heading = "Sampling", value_name = "K", default_value_t = usual().top_k)]
+    #[arg(long, value_name = "K", default_value_t = usual().top_k, value_parser = any_count::<usize>)]
     top_k: usize,
     /// Drop tokens less likely than this share of the likeliest
-    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().min_p, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = usual().min_p, value_parser = part, allow_negative_numbers = true)]
     min_p: f32,
     /// Keep the most typical tokens that together have this probability; 1 keeps all
-    #[arg(long, help_heading = "Sampling", value_name = "P", default_value_t = usual().typical_p, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = usual().typical_p, value_parser = some_part, allow_negative_numbers = true)]
     typical: f32,
-    /// Taken off the logit of every token that occurred [default: 0.2, at temperature 0 none]
-    #[arg(long, help_heading = "Sampling", value_name = "A", allow_negative_numbers = true)]
+    /// Taken off the logit of every token that occurred [default: 0.2; none at temperature 0 and where tokens
+    /// are bytes]
+    #[arg(long, value_name = "A", value_parser = finite, allow_negative_numbers = true)]
     presence: Option<f32>,
-    /// Taken off the logit of a token for each time it occurred [default: 0.2, at temperature 0 none]
-    #[arg(long, help_heading = "Sampling", value_name = "A", allow_negative_numbers = true)]
+    /// Taken off the logit of a token for each time it occurred [default: as --presence]
+    #[arg(long, value_name = "A", value_parser = finite, allow_negative_numbers = true)]
     frequency: Option<f32>,
     /// What is left of those counts after each token
-    #[arg(long, help_heading = "Sampling", value_name = "D", default_value_t = usual().penalty_decay, allow_negative_numbers = true)]
+    #[arg(long, value_name = "D", default_value_t = usual().penalty_decay, value_parser = part, allow_negative_numbers = true)]
     penalty_decay: f32,
     /// Token ids never to choose
-    #[arg(long, help_heading = "Sampling", value_name = "IDS", value_delimiter = ',')]
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
     ban: Vec<u32>,
     /// Added to the logits of these tokens: `34=-1.5,66=2`
-    #[arg(
-        long,
-        help_heading = "Sampling",
-        value_name = "ID=AMOUNT",
-        value_delimiter = ',',
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "ID=AMOUNT", value_delimiter = ',', allow_hyphen_values = true)]
     bias: Vec<Bias>,
     /// Makes the choices repeatable [default: another each time]
-    #[arg(long, help_heading = "Sampling", value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = any_count::<u64>)]
     seed: Option<u64>,
 }
 
 impl SamplingArgs {
-    /// The sampler that these flags ask for; with a given seed, each `turn` has its own that follows from it.
-    pub fn sampler(&self, turn: u64) -> anyhow::Result<Sampler> {
-        let mut options = usual();
+    /// The sampler that these flags ask for, over `model`; with a given seed, each `turn` has its own that
+    /// follows from it.
+    pub fn sampler(&self, model: &Model, turn: u64) -> anyhow::Result<Sampler> {
+        let mut options = model.sampler_options();
         let greedy = self.temperature == 0.0;
         options.temperature = self.temperature;
         options.top_p = self.top_p;
@@ -88,7 +87,8 @@ impl FromStr for Bias {
         let parts = text.split_once('=').and_then(|(token, amount)| {
             Some(Self { token: token.trim().parse().ok()?, amount: amount.trim().parse().ok()? })
         });
-        parts.ok_or_else(|| "expected a token id and an amount, as in 34=-1.5".to_owned())
+        let usable = |bias: &Self| bias.amount.is_finite() || bias.amount == f32::NEG_INFINITY;
+        parts.filter(usable).ok_or_else(|| "expected a token id and an amount, as in 34=-1.5".to_owned())
     }
 }
 
@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn a_bias_names_a_token() {
         assert_eq!("34=-1.5".parse(), Ok(Bias { token: 34, amount: -1.5 }));
-        for text in ["34", "=1", "x=1", "34=much"] {
+        assert_eq!("34=-inf".parse(), Ok(Bias { token: 34, amount: f32::NEG_INFINITY }));
+        for text in ["34", "=1", "x=1", "34=much", "34=nan", "34=inf"] {
             assert!(text.parse::<Bias>().is_err(), "{text}");
         }
     }

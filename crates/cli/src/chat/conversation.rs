@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::bail;
 use wkv7::chat::{Message, Role, Template, Think};
-use wkv7::{Generate, Generation, Sampler, Session, State};
+use wkv7::{Generate, Generation, Model, Sampler, Session, State};
+
+use crate::feed::feed;
 
 /// Moments kept to come back to; older turns are fed again if they are ever needed.
 const MOMENTS: usize = 8;
@@ -73,7 +75,9 @@ impl Conversation {
     /// Writes the state after all that was said.
     pub fn save(&mut self, path: &Path) -> anyhow::Result<()> {
         let text = self.closed();
-        self.bring_to(&text)?;
+        if !self.bring_to(&text)? {
+            bail!("stopped; {} is as it was", path.display());
+        }
         Ok(self.session.save(path)?)
     }
 
@@ -83,8 +87,13 @@ impl Conversation {
         self.begin()
     }
 
-    /// Puts a question, ready to generate the answer.
-    pub fn ask(&mut self, text: &str) -> anyhow::Result<()> {
+    /// The model that answers.
+    pub fn model(&self) -> &Model {
+        self.session.model()
+    }
+
+    /// Puts a question, ready to generate the answer; false where Ctrl-C came before it was read.
+    pub fn ask(&mut self, text: &str) -> anyhow::Result<bool> {
         self.messages.push(Message::new(Role::User, text));
         let text = self.continued() + &self.template.render(&self.messages, self.think, &[]);
         let asked = self.bring_to(&text);
@@ -110,29 +119,35 @@ impl Conversation {
     /// Takes back a question whose answer failed, and goes back to where it was put.
     pub fn abandon(&mut self) -> anyhow::Result<()> {
         self.undo();
-        if let Some(moment) = self.moments.last() {
-            self.session.set_state(&moment.state, moment.tokens_seen)?;
-            self.held.clone_from(&moment.held);
-        }
+        self.go_back()
+    }
+
+    /// Goes back to the last moment.
+    fn go_back(&mut self) -> anyhow::Result<()> {
+        let Some(moment) = self.moments.last() else { bail!("the conversation has no beginning") };
+        self.session.set_state(&moment.state, moment.tokens_seen)?;
+        self.held.clone_from(&moment.held);
         Ok(())
     }
 
-    /// Brings the session to `text`, by way of the latest moment that fits.
-    fn bring_to(&mut self, text: &str) -> anyhow::Result<()> {
+    /// Brings the session to `text`, by way of the latest moment that fits; false where Ctrl-C came first, and
+    /// the session is at that moment.
+    fn bring_to(&mut self, text: &str) -> anyhow::Result<bool> {
         if !text.starts_with(&self.held) {
             while self.moments.len() > 1 && !self.moments.last().is_some_and(|m| text.starts_with(&m.held)) {
                 self.moments.pop();
             }
-            let Some(moment) = self.moments.last() else { bail!("the conversation has no beginning") };
-            self.session.set_state(&moment.state, moment.tokens_seen)?;
-            self.held.clone_from(&moment.held);
+            self.go_back()?;
         }
         self.remember()?;
         let rest = text.strip_prefix(&self.held).unwrap_or(text).to_owned();
         let tokens = self.session.model().encode(&rest)?;
-        self.session.feed(&tokens)?;
+        if !feed(&mut self.session, &tokens)? {
+            self.go_back()?;
+            return Ok(false);
+        }
         self.held.push_str(&rest);
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps this moment.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use wkv7::chat::{Template, Think};
 
-use crate::args::{ModelArgs, SamplingArgs};
+use crate::args::{ModelArgs, SamplingArgs, StateArgs, any_count};
 use crate::terminal::failure::one_line;
 use crate::terminal::text::TextOut;
 use crate::terminal::{self, interrupt, output};
@@ -33,11 +33,10 @@ pub struct Chat {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     system: String,
     /// Tokens of an answer at most
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 2048)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 2048, value_parser = any_count::<usize>)]
     max_tokens: usize,
-    /// Start from this state: a saved one, or a tuned initial one
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
     /// Where typed lines are remembered [default: wkv7/history in the user's data folder]
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
@@ -57,8 +56,7 @@ Ctrl-C stops an answer; at the prompt, Ctrl-D or Ctrl-C twice leaves.";
 impl Chat {
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::listen(interrupt::Impatience::Leave)?;
-        self.sampling.sampler(0)?; // refuses bad settings before the model is loaded
-        let model = self.model.open_from(self.state.clone())?;
+        let model = self.model.open_from(&self.state)?;
         let mut conversation = Conversation::new(model.session()?, self.template, self.think)?;
         conversation.instruct(&self.system);
         let mut input = Input::open(self.history.clone().or_else(input::usual_history))?;
@@ -116,10 +114,14 @@ impl Chat {
 
     /// Puts a question and prints the answer as it comes; Ctrl-C ends it.
     fn answer(&self, conversation: &mut Conversation, question: &str, turn: u64) -> anyhow::Result<()> {
-        conversation.ask(question)?;
+        if !conversation.ask(question)? {
+            terminal::note("stopped while reading");
+            return conversation.abandon();
+        }
         let mut out = TextOut::new(true);
         let (mut generated, mut shown) = (String::new(), false);
-        let mut generation = conversation.answer(self.sampling.sampler(turn)?, self.max_tokens);
+        let mut generation =
+            conversation.answer(self.sampling.sampler(conversation.model(), turn)?, self.max_tokens);
         let ended = loop {
             let Some(piece) = generation.next().filter(|_| !interrupt::asked()) else { break Ok(()) };
             let Ok(piece) = piece.as_ref() else { break piece.map(drop) };
@@ -145,7 +147,10 @@ impl Chat {
 /// Does what a line with a slash asks for.
 fn obey(line: &str, conversation: &mut Conversation) -> anyhow::Result<()> {
     match line.parse().map_err(anyhow::Error::msg)? {
-        Slash::Reset => conversation.reset()?,
+        Slash::Reset => {
+            conversation.reset()?;
+            terminal::note("forgot the conversation");
+        }
         Slash::Undo if conversation.undo() => terminal::note("took back the last turn"),
         Slash::Undo => anyhow::bail!("nothing to take back"),
         Slash::Save(path) => {

@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use wkv7::eval::choice;
+use wkv7::eval::{Choice as Results, choice};
 
-use super::{ItemsArgs, open, watched};
+use super::{ItemsArgs, open, percent, watched};
+use crate::terminal::progress::Bar;
 use crate::terminal::table::Table;
 
 /// Multiple choice by likelihood
@@ -23,9 +24,9 @@ impl Choice {
     pub fn run(self) -> anyhow::Result<()> {
         let (lines, _) = open(&self.items.file)?;
         let model = self.items.model.open()?;
-        let result = choice(&model, lines, &self.items.options(), &mut watched())
+        let figures = |so_far: &Results| format!("accuracy {}", percent(so_far.accuracy));
+        let result = choice(&model, lines, &self.items.options(), &mut watched(Bar::items(), figures))
             .with_context(|| self.items.file.display().to_string())?;
-        let percent = |part: f64| format!("{:.2} %", 100.0 * part);
         let mut table = Table::default();
         table.row("items", result.items).row("accuracy", percent(result.accuracy));
         table.row("accuracy per byte", percent(result.accuracy_per_byte));

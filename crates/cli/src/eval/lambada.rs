@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use wkv7::eval::lambada;
+use wkv7::eval::{Lambada as Results, lambada};
 
-use super::{ItemsArgs, open, watched};
+use super::{ItemsArgs, open, percent, watched};
+use crate::terminal::progress::Bar;
 use crate::terminal::table::Table;
 
 /// LAMBADA: the last word of passages, {"text": "..."} a line
@@ -18,11 +19,14 @@ impl Lambada {
     pub fn run(self) -> anyhow::Result<()> {
         let (lines, _) = open(&self.items.file)?;
         let model = self.items.model.open()?;
-        let result = lambada(&model, lines, &self.items.options(), &mut watched())
+        let figures = |so_far: &Results| {
+            format!("accuracy {}, perplexity {:.2}", percent(so_far.accuracy), so_far.perplexity)
+        };
+        let result = lambada(&model, lines, &self.items.options(), &mut watched(Bar::items(), figures))
             .with_context(|| self.items.file.display().to_string())?;
         let mut table = Table::default();
         table.row("items", result.items);
-        table.row("accuracy", format!("{:.2} %", 100.0 * result.accuracy));
+        table.row("accuracy", percent(result.accuracy));
         table.row("perplexity", format!("{:.4}", result.perplexity));
         self.items.report.print(&result, &table)
     }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wkv7::eval::EvalOptions;
+use wkv7::eval::{EvalOptions, Progress};
 
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, some_count};
 use crate::terminal::progress::Bar;
 use crate::terminal::table::Table;
 use crate::terminal::{interrupt, output};
@@ -61,10 +61,10 @@ struct ItemsArgs {
     #[arg(long, value_name = "JSONL")]
     file: PathBuf,
     /// Only this many items, from the first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = some_count)]
     limit: Option<usize>,
     /// Items run together
-    #[arg(long, value_name = "N", default_value_t = EvalOptions::default().batch)]
+    #[arg(long, value_name = "N", default_value_t = EvalOptions::default().batch, value_parser = some_count)]
     batch: usize,
     #[command(flatten)]
     report: ReportArgs,
@@ -98,15 +98,18 @@ impl ReportArgs {
     }
 }
 
-/// Draws a bar for each report of (done, total); answers whether to go on.
-fn watched() -> impl FnMut(u64, Option<u64>) -> bool {
-    let mut bar = None;
-    move |done, total| {
-        if let Some(total) = total {
-            bar.get_or_insert_with(|| Bar::items(total)).show(done);
-        }
+/// Moves `bar`, with `figures` of the results so far behind it; answers whether to go on.
+fn watched<R>(bar: Bar, figures: impl Fn(&R) -> String) -> impl FnMut(&Progress<'_, R>) -> bool {
+    move |progress| {
+        bar.say(progress.so_far.map(&figures).unwrap_or_default());
+        bar.show(progress.done, progress.total);
         !interrupt::asked()
     }
+}
+
+/// A part of one in percent.
+fn percent(part: f64) -> String {
+    format!("{:.2} %", 100.0 * part)
 }
 
 /// A file or a pipe.

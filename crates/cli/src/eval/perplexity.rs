@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use wkv7::eval::{PerplexityOptions, perplexity};
+use wkv7::eval::{Perplexity as Results, PerplexityOptions, perplexity};
 
 use super::{ReportArgs, open, watched};
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, any_count};
+use crate::terminal::progress::Bar;
 use crate::terminal::table::{Table, count};
 
 /// Perplexity of a text of any length, read as one document
@@ -19,7 +20,7 @@ pub struct Perplexity {
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
     /// Only this many bytes of the text, from the first
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = any_count::<u64>)]
     limit: Option<u64>,
     #[command(flatten)]
     report: ReportArgs,
@@ -33,7 +34,8 @@ impl Perplexity {
         let mut options = PerplexityOptions::default();
         options.resume.clone_from(&self.report.resume);
         options.total_bytes = size.map(|size| size.min(limit));
-        let result = perplexity(&model, text.take(limit), &options, &mut watched())?;
+        let figures = |so_far: &Results| format!("perplexity {:.2}", so_far.perplexity);
+        let result = perplexity(&model, text.take(limit), &options, &mut watched(Bar::text(), figures))?;
         let mut table = Table::default();
         table.row("tokens", count(result.tokens)).row("bytes", count(result.bytes));
         table.row("perplexity", format!("{:.4}", result.perplexity));

@@ -6,10 +6,12 @@ mod report;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::bail;
 use clap::Args;
 use wkv7::{Generate as Wanted, Sampler, Session, StopReason};
 
-use crate::args::{ModelArgs, SamplingArgs};
+use crate::args::{ModelArgs, SamplingArgs, StateArgs, any_count};
+use crate::feed::feed;
 use crate::terminal::text::TextOut;
 use crate::terminal::{self, interrupt, output};
 use prompt::{Prompt, PromptArgs};
@@ -24,14 +26,13 @@ pub struct Generate {
     #[command(flatten)]
     prompt: PromptArgs,
     /// Tokens to generate at most
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256, value_parser = any_count::<usize>)]
     max_tokens: usize,
     /// End where this text would come; \n, \t and \\ are understood; may be given several times
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     stop: Vec<String>,
-    /// Start from this state: a saved one, or a tuned initial one
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
     /// Save the state that the text leaves
     #[arg(long, value_name = "FILE")]
     save_state: Option<PathBuf>,
@@ -56,11 +57,13 @@ Examples:
 impl Generate {
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::listen(interrupt::Impatience::Leave)?;
-        let sampler = self.sampling.sampler(0)?;
-        let prompt = self.prompt.read(self.state.is_some())?;
-        let model = self.model.open_from(self.state.clone())?;
+        let prompt = self.prompt.read(self.state.file.is_some())?;
+        let model = self.model.open_from(&self.state)?;
+        let sampler = self.sampling.sampler(&model, 0)?;
         let mut session = model.session()?;
-        let report = self.generate(&mut session, &prompt, sampler)?;
+        let Some(report) = self.generate(&mut session, &prompt, sampler)? else {
+            return Ok(()); // half a prompt leaves a state that nobody asked for
+        };
         if let Some(path) = &self.save_state {
             session.save(path)?;
         }
@@ -73,11 +76,24 @@ impl Generate {
         Ok(())
     }
 
-    /// Feeds the prompt and generates; prints as it goes unless the result is wanted as JSON.
-    fn generate(&self, session: &mut Session, prompt: &Prompt, sampler: Sampler) -> anyhow::Result<Report> {
+    /// Feeds the prompt and generates; prints as it goes unless the result is wanted as JSON. `None` where
+    /// Ctrl-C came before the end of the prompt.
+    fn generate(
+        &self,
+        session: &mut Session,
+        prompt: &Prompt,
+        sampler: Sampler,
+    ) -> anyhow::Result<Option<Report>> {
         let tokens = session.model().encode(&prompt.text)?;
+        if tokens.is_empty() && self.max_tokens > 0 && !can_begin(session) {
+            bail!(
+                "the prompt is empty, and this model's vocabulary has no token for the beginning of a text"
+            );
+        }
         let (seed, start) = (sampler.seed(), Instant::now());
-        feed(session, &tokens)?;
+        if !feed(session, &tokens)? {
+            return Ok(None);
+        }
         let prompt_tokens_per_second = speed(tokens.len(), start.elapsed());
 
         let stop = prompt.stop.iter().cloned().chain(self.stop.iter().map(|text| unescaped(text))).collect();
@@ -97,17 +113,14 @@ impl Generate {
         let tokens_per_second = speed(ids.len(), start.elapsed());
         out.end_line()?;
         let prompt_tokens = tokens.len();
-        Ok(Report { text, ids, stop, seed, prompt_tokens, prompt_tokens_per_second, tokens_per_second })
+        Ok(Some(Report { text, ids, stop, seed, prompt_tokens, prompt_tokens_per_second, tokens_per_second }))
     }
 }
 
-/// Feeds `tokens` as far as nobody presses Ctrl-C.
-fn feed(session: &mut Session, tokens: &[u32]) -> anyhow::Result<()> {
-    let chunk = session.model().info().max_tokens.max(1);
-    for tokens in tokens.chunks(chunk).take_while(|_| !interrupt::asked()) {
-        session.feed(tokens)?;
-    }
-    Ok(())
+/// Whether there is something to continue, or the vocabulary says how a text begins.
+fn can_begin(session: &Session) -> bool {
+    let end = session.model().tokenizer().is_ok_and(|tokenizer| tokenizer.end_of_text().is_some());
+    session.logits().is_some() || (end && session.tokens_seen() == 0)
 }
 
 /// Why a generation ended, in words.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use wkv7::formats::state_file::Shape;
 
 use super::shape::{Shaped, norm};
 use crate::terminal::output;
@@ -26,15 +27,13 @@ pub struct Diff {
 impl Diff {
     pub fn run(self) -> anyhow::Result<()> {
         let (left, right) = (Shaped::load(&self.left)?, Shaped::load(&self.right)?);
-        let shape = |shaped: &Shaped| [shaped.layers, shaped.heads, shaped.head_size];
-        if shape(&left) != shape(&right) {
-            anyhow::bail!(
-                "{}: state of {:?} layers, heads and head size, expected {:?} as in {}",
-                self.right.display(),
-                shape(&right),
-                shape(&left),
-                self.left.display()
-            );
+        if left.shape != right.shape {
+            let (found, expected) = (right.shape, left.shape);
+            let [found, expected] = [found, expected].map(|Shape { layers, heads, head_size }| {
+                format!("{layers} layers, {heads} heads, head size {head_size}")
+            });
+            let [left, right] = [&self.left, &self.right].map(|path| path.display());
+            anyhow::bail!("{right}: expected a state of {expected} as in {left}, found {found}");
         }
         let facts = Facts::of(&left, &right);
         if self.json {

@@ -62,9 +62,9 @@ impl Facts {
         Self {
             fingerprint: shaped.file.fingerprint.to_string(),
             tokens_seen: shaped.file.tokens_seen,
-            layers: shaped.layers,
-            heads: shaped.heads,
-            head_size: shaped.head_size,
+            layers: shaped.shape.layers,
+            heads: shaped.shape.heads,
+            head_size: shaped.shape.head_size,
             logits: shaped.file.logits.is_some(),
             state_bytes: numbers as u64 * 4, // f32
             norms: norms.map(|((att_shift, wkv), ffn_shift)| Norms { att_shift, wkv, ffn_shift }).collect(),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{ModelArgs, TokenList};
+use crate::args::{ModelArgs, StateArgs, TokenList};
+use crate::feed::feed;
 use crate::terminal::{self, interrupt, output};
 
 /// Feed a text or tokens and save the state they leave
@@ -22,9 +23,8 @@ pub struct Save {
     /// Feed these token ids, or those in @FILE
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<TokenList>,
-    /// Start from this state: a saved one, or a tuned initial one
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
     /// The state file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -48,15 +48,12 @@ impl Save {
             }
             (None, None) => output::read_stdin()?,
         };
-        let model = self.model.open_from(self.state)?;
+        let model = self.model.open_from(&self.state)?;
         let mut session = model.session()?;
         let tokens = given.map_or_else(|| model.encode(&text), Ok)?;
-        for tokens in tokens.chunks(model.info().max_tokens.max(1)) {
-            session.feed(tokens)?;
-            if interrupt::asked() {
-                return Ok(()); // nothing is written
-            }
+        if feed(&mut session, &tokens)? {
+            session.save(&self.output)?;
         }
-        Ok(session.save(&self.output)?)
+        Ok(())
     }
 }

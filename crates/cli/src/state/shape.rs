@@ -2,34 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use wkv7::formats::state_file::StateFile;
+use wkv7::formats::state_file::{Shape, StateFile};
 
 /// A state file and how many layers share its numbers.
 pub struct Shaped {
     /// The file's content.
     pub file: StateFile,
-    /// Layers.
-    pub layers: usize,
-    /// Heads of each.
-    pub heads: usize,
-    /// Channels of a head.
-    pub head_size: usize,
+    /// Its sizes.
+    pub shape: Shape,
 }
 
 impl Shaped {
     /// Reads the state file at `path`.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let file = StateFile::load(path)?;
-        // The reader has checked that the header is sound and the shapes fit each other.
-        let bytes = wkv7::formats::map(path)?;
-        let (_, header) = safetensors::SafeTensors::read_metadata(bytes.as_slice())
-            .with_context(|| path.display().to_string())?;
-        let shape = header.info("wkv").map(|info| info.shape.clone()).unwrap_or_default();
-        let &[layers, heads, head_size, _] = shape.as_slice() else {
-            anyhow::bail!("{}: tensor `wkv` has shape {shape:?}, expected four dimensions", path.display());
-        };
-        Ok(Self { file, layers, heads, head_size })
+        let (file, shape) = StateFile::load_shaped(path)?;
+        Ok(Self { file, shape })
     }
 
     /// Its three parts: both shifts with the memory between them.
@@ -40,7 +27,7 @@ impl Shaped {
 
     /// The numbers of a part, layer by layer.
     pub fn by_layer<'a>(&self, part: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
-        part.chunks(part.len().div_ceil(self.layers.max(1)).max(1))
+        part.chunks(part.len().div_ceil(self.shape.layers.max(1)).max(1))
     }
 }
 

@@ -18,6 +18,7 @@ const INTERRUPTED: u8 = 130;
 /// The exit code of a finished command; says on one line what went wrong.
 pub fn report(result: &anyhow::Result<()>) -> ExitCode {
     if interrupt::asked() {
+        super::wipe_echo();
         return INTERRUPTED.into();
     }
     match result {
@@ -94,10 +95,11 @@ pub fn one_line(error: &anyhow::Error) -> String {
     printable(&line.split('\n').map(str::trim).collect::<Vec<_>>().join(" "))
 }
 
-/// `text` with control characters escaped: a file must not steer the terminal through its own error message.
+/// `text` with what steers a terminal escaped: control characters, and those that change the direction of
+/// text. A file must not do so through its own name, contents or error message.
 pub fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        if c.is_control() {
+        if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             safe.extend(c.escape_default())
         } else {
             safe.push(c)
@@ -106,8 +108,12 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// Leaves at once, as after a third Ctrl-C.
+/// Leaves at once, with nothing left on the terminal.
 pub fn leave() -> ! {
+    super::progress::clear();
+    if super::stderr_is_terminal() {
+        super::note(""); // behind the echoed ^C, and perhaps half a line of text
+    }
     let _ = io::stderr().lock().flush();
     std::process::exit(INTERRUPTED.into())
 }
@@ -136,6 +142,6 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(printable("a\u{1b}[31mé"), "a\\u{1b}[31mé");
+        assert_eq!(printable("a\u{1b}[31mé\u{202e}"), "a\\u{1b}[31mé\\u{202e}");
     }
 }

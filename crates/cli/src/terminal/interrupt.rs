@@ -1,20 +1,19 @@
 //! Ctrl-C: the first asks to stop, so that the work in hand ends cleanly.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use anyhow::Context as _;
 
 use super::failure;
 
 static PRESSED: AtomicU32 = AtomicU32::new(0);
-static PATIENT: AtomicBool = AtomicBool::new(false);
-
-/// Presses after which a command with nothing to clean up is ended without waiting for it.
-const ENOUGH: u32 = 3;
+static ENOUGH: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// What to do for someone who keeps pressing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impatience {
+    /// End the process at the first press: nothing is lost but time.
+    LeaveAtOnce,
     /// End the process at the third press.
     Leave,
     /// Never: there is a half-written file to remove first.
@@ -23,9 +22,14 @@ pub enum Impatience {
 
 /// From now on Ctrl-C only raises a flag, which [`asked`] tells.
 pub fn listen(impatience: Impatience) -> anyhow::Result<()> {
-    PATIENT.store(impatience == Impatience::Wait, Relaxed);
+    let enough = match impatience {
+        Impatience::LeaveAtOnce => 1,
+        Impatience::Leave => 3,
+        Impatience::Wait => u32::MAX,
+    };
+    ENOUGH.store(enough, Relaxed);
     ctrlc::set_handler(|| {
-        if PRESSED.fetch_add(1, Relaxed) + 1 >= ENOUGH && !PATIENT.load(Relaxed) {
+        if PRESSED.fetch_add(1, Relaxed).saturating_add(1) >= ENOUGH.load(Relaxed) {
             failure::leave();
         }
     })

@@ -24,6 +24,13 @@ pub fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
 
+/// Wipes off the `^C` that the terminal echoed on a line of its own.
+pub fn wipe_echo() {
+    if stderr_is_terminal() && stdin_is_terminal() {
+        let _ = console::Term::stderr().clear_line();
+    }
+}
+
 /// One line on standard error; nobody there to read it is no error.
 pub fn note(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -15,9 +15,7 @@ pub fn print(bytes: impl AsRef<[u8]>) -> io::Result<()> {
 
 /// Writes `value` to standard output as one line of JSON.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    Ok(print(line)?)
+    Ok(print(harmless(&serde_json::to_string(value)?) + "\n")?)
 }
 
 /// All of standard input, bytes as they are.
@@ -44,30 +42,25 @@ pub fn read_text(path: &Path) -> anyhow::Result<String> {
     })
 }
 
-/// Puts `bytes` in the file at `path`, which appears whole or not at all.
-pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let named = || path.display().to_string();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        anyhow::bail!("{}: there is no folder {}", path.display(), folder.display());
+/// `json` with the control characters that JSON lets stand, but a terminal obeys, as escapes.
+fn harmless(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut safe, c| {
+        if c.is_control() {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)))
+        } else {
+            safe.push(c)
+        }
+        safe
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn json_steers_no_terminal() {
+        let text = "a\u{1b}[31m\u{7f}\u{9b}2Jé";
+        let json = super::harmless(&serde_json::to_string(text).expect("text"));
+        assert!(!json.chars().any(char::is_control), "{json:?}");
+        assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
     }
-    let mut file = beside().prefix(".wkv7-").tempfile_in(folder).with_context(named)?;
-    file.write_all(bytes).with_context(named)?;
-    file.persist(path).map_err(|error| error.error).with_context(named)?;
-    Ok(())
-}
-
-/// A temporary file that others may read as they may read any new file, once it has its name.
-#[cfg(unix)]
-fn beside() -> tempfile::Builder<'static, 'static> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mut builder = tempfile::Builder::new();
-    builder.permissions(std::fs::Permissions::from_mode(0o666)); // less the umask
-    builder
-}
-
-/// A temporary file with the folder's own permissions.
-#[cfg(not(unix))]
-fn beside() -> tempfile::Builder<'static, 'static> {
-    tempfile::Builder::new()
 }

@@ -22,14 +22,35 @@ fn usage_errors_name_the_flag_and_the_help() {
 
 #[test]
 fn settings_out_of_range_are_named() {
-    for (flag, value) in
-        [("--temperature", "-1"), ("--top-p", "nan"), ("--min-p", "2"), ("--penalty-decay", "-3")]
-    {
-        let said = wkv7(["generate", model(), "x", flag, value]).fails(1);
-        assert!(said.contains("option `"), "{said}");
+    let cases = [
+        ("--temperature", "-1", "from 0"),
+        ("--top-p", "nan", "from 0 to 1"),
+        ("--top-p", "2", "from 0 to 1"),
+        ("--min-p", "2", "from 0 to 1"),
+        ("--typical", "0", "above 0, at most 1"),
+        ("--presence", "inf", "a number"),
+        ("--penalty-decay", "-3", "from 0 to 1"),
+        ("--max-tokens", "many", "from 0"),
+        ("--max-tokens", "99999999999999999999", "from 0"),
+        ("--seed", "x", "from 0"),
+        ("--threads", "0", "from 1 to 4096"),
+        ("--threads", "100000", "from 1 to 4096"),
+    ];
+    for (flag, value, range) in cases {
+        let said = wkv7(["generate", model(), "x", flag, value]).fails(2);
+        assert!(said.contains(flag) && said.contains(value) && said.contains(range), "{said}");
     }
-    assert!(wkv7(["generate", model(), "x", "--threads", "0"]).fails(2).contains("--threads"));
     assert!(wkv7(["generate", model(), "x", "--bias", "3"]).fails(2).contains("34=-1.5"));
+}
+
+#[test]
+fn an_empty_prompt_is_named() {
+    assert!(wkv7(["generate", model(), ""]).fails(1).contains("the prompt is empty"));
+    assert!(wkv7(["generate", model()]).fails(1).contains("the prompt is empty"));
+    wkv7(["generate", model(), "", "-n", "0"]).ok();
+    // The World vocabulary has a token that ends one text and begins the next.
+    let folder = folder();
+    wkv7(["generate", &crate::run::world_model(folder.path()), "", "-n", "2"]).ok();
 }
 
 #[test]

@@ -38,7 +38,8 @@ fn info_speaks_of_gguf_metadata() {
 
 #[test]
 fn verify_compares_with_the_reference() {
-    let report = wkv7(["verify", model(), "--backend", "cpu", "--text", "abc", "--json"]).ok().json();
+    let report =
+        wkv7(["verify", model(), "--backend", "cpu", "--text", "-", "--json"]).stdin("abc").ok().json();
     assert_eq!([&report["candidate"]["backend"], &report["reference"]["backend"]], ["cpu", "reference"]);
     assert!(report["relative_error"].as_f64().expect("a number") < 1e-5, "{report}");
     assert_eq!(report["layers"].as_array().map(Vec::len), Some(2));
@@ -53,7 +54,7 @@ fn verify_sees_what_rounding_does() {
     let (rounded, sample) = (text(&folder.path().join("m.st")), text(&folder.path().join("sample")));
     wkv7(["convert", model(), &rounded, "--dtype", "bf16"]).ok();
     std::fs::write(&sample, "some text").expect("written");
-    let report = wkv7(["verify", &rounded, "--against", model(), "-f", &sample, "--json"]).ok().json();
+    let report = wkv7(["verify", &rounded, "--against", model(), "--text", &sample, "--json"]).ok().json();
     let error = report["relative_error"].as_f64().expect("a number");
     assert!(error > 1e-4 && error < 0.1, "{report}");
 }
