@@ -65,7 +65,15 @@ impl Model {
     /// initial state that does not fit. A vocabulary that is merely not found is reported by
     /// [`Model::tokenizer`]: the model still runs on tokens.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
-        let mut checkpoint = wkv7_formats::open(path)?;
+        Self::from_checkpoint(wkv7_formats::open(path)?, options)
+    }
+
+    /// A model from a checkpoint that is already open, for instance one in memory
+    /// ([`wkv7_formats::from_bytes`]).
+    ///
+    /// # Errors
+    /// Those of [`Model::open`] after the file was opened.
+    pub fn from_checkpoint(mut checkpoint: Checkpoint, options: &Options) -> Result<Self, Error> {
         let folder = folder_of(&checkpoint.path);
         let whereabouts = Whereabouts { inside: checkpoint.vocabulary.take(), folder };
         let source = Source::take(&mut checkpoint);
@@ -258,10 +266,14 @@ impl Source {
     }
 }
 
-/// The folder in which a vocabulary may lie: the checkpoint itself, or the one that holds it.
+/// The folder in which a vocabulary may lie: the checkpoint itself, or the one that holds it; `None` for a
+/// checkpoint that lies in memory under a mere name.
 pub(crate) fn folder_of(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path.to_owned());
+    }
+    if !path.exists() {
+        return None;
     }
     let parent = path.parent()?;
     Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })

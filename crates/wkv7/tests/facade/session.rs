@@ -190,6 +190,20 @@ fn backends_are_chosen_by_name() {
 }
 
 #[test]
+fn a_checkpoint_in_memory_is_one_like_any_other() {
+    let path = wkv7_testkit::golden::golden_folder().join("narrow.safetensors");
+    let bytes = fs::read(&path).expect("golden data");
+    let in_memory = wkv7::formats::from_bytes("in memory", core::Bytes::from(bytes)).expect("sound");
+    let model = Model::from_checkpoint(in_memory, &Options::default()).expect("a model");
+    let mapped = Model::open(&path, &Options::default()).expect("a model");
+    assert_eq!(model.info().fingerprint, mapped.info().fingerprint);
+    let (mut ours, mut theirs) = (model.session().expect("slot"), mapped.session().expect("slot"));
+    ours.feed(&[1, 2, 3]).expect("fed");
+    theirs.feed(&[1, 2, 3]).expect("fed");
+    assert!(same(&ours, &theirs));
+}
+
+#[test]
 fn a_model_without_a_vocabulary_still_runs_on_tokens() {
     let model =
         Model::from_weights(TinyModel::default().weights(), None, &Options::default()).expect("a model");
