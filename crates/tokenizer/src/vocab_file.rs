@@ -113,7 +113,12 @@ fn unescape(chars: &mut std::str::Chars<'_>, raw: bool, bytes: &mut Vec<u8>) -> 
         Some('x') => push_code_point(bytes, hex(chars, 2)?)?,
         Some('u') if !raw => push_code_point(bytes, hex(chars, 4)?)?,
         Some('U') if !raw => push_code_point(bytes, hex(chars, 8)?)?,
-        Some(c) => return Err((r#"one of \n \t \r \\ \' \" \xHH \uXXXX"#.into(), format!("\\{}", c.escape_debug()))),
+        Some(c) => {
+            return Err((
+                r#"one of \n \t \r \\ \' \" \xHH \uXXXX"#.into(),
+                format!("\\{}", c.escape_debug()),
+            ));
+        }
         None => return Err(("a character after the backslash".into(), "the end of the literal".into())),
     }
     Ok(())
