@@ -87,7 +87,8 @@ fn the_sound_file_is_sound_and_its_template_is_only_text() {
 /// 8 MB of texts in the metadata are not worth keeping.
 #[test]
 fn facts_are_bounded() {
-    let many = (0..2_000).fold(Made(Vec::new(), 0), |made, n| made.text(&format!("{n:04}"), &"x".repeat(4_000)));
+    let many =
+        (0..2_000).fold(Made(Vec::new(), 0), |made, n| made.text(&format!("{n:04}"), &"x".repeat(4_000)));
     let checkpoint = from_bytes("many.gguf", Bytes::from(with_entries(&sound(), many))).expect("sound");
     let kept: usize = checkpoint.metadata.values().map(String::len).sum();
     assert!((500_000..1_100_000).contains(&kept), "{kept}");

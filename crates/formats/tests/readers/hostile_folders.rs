@@ -52,7 +52,10 @@ fn the_sound_folder_is_sound() {
 #[test]
 fn a_shard_alone() {
     let (_outer, path) = written(&folders::sound());
-    refused("a shard", &["missing"], || open(path.join("a.safetensors")).and_then(Checkpoint::weights));
+    let alone = path.join("a.safetensors");
+    refused("a shard beside its config", &["`num_hidden_layers` 2, the tensors have 1"], || open(&alone));
+    fs::remove_file(path.join("config.json")).expect("removed");
+    refused("a shard", &["missing"], || open(&alone).and_then(Checkpoint::weights));
 }
 
 /// A file with Hugging Face names takes its constants from the `config.json` beside it only where that fits.

@@ -140,6 +140,21 @@ impl Made {
     }
 }
 
+/// The sound file `file` with the entries of `made` before its own, padded so that its tensors stay aligned to 32.
+///
+/// # Panics
+/// Where `file` has no head.
+#[must_use]
+pub fn with_entries(file: &[u8], made: Made) -> Vec<u8> {
+    let padding = made.0.len().next_multiple_of(32) - made.0.len();
+    // The filler takes 24 bytes besides its text: two lengths, a type, a key of four.
+    let made = made.text("fill", &" ".repeat(padding + 8));
+    let (head, rest) = file.split_at(24);
+    let (tensors, entries) = (&head[..16], &head[16..]);
+    let entries = u64::from_le_bytes(entries.try_into().expect("eight bytes")) + made.1;
+    [tensors, &entries.to_le_bytes(), &made.0, rest].concat()
+}
+
 /// A text as the format stores it: its length, then its bytes.
 pub fn stored(text: &[u8]) -> Vec<u8> {
     let mut bytes = (text.len() as u64).to_le_bytes().to_vec();

@@ -61,6 +61,11 @@ pub fn configs_that_lie() -> Vec<Folder> {
         with("activation", r#"{"model_type": "rwkv7", "hidden_act": "gelu"}"#, &["`hidden_act` is `gelu`"]),
         with("eps 0", r#"{"model_type": "rwkv7", "norm_eps": 0}"#, &["`norm_eps` is 0"]),
         with("eps -1", r#"{"model_type": "rwkv7", "norm_eps": -1.0}"#, &["`norm_eps` is -1"]),
+        with(
+            "eps that is 0 in f32",
+            r#"{"model_type": "rwkv7", "norm_eps": 1e-300}"#,
+            &["`norm_eps` is 1e-300"],
+        ),
         with("negative", r#"{"model_type": "rwkv7", "hidden_size": -8}"#, &["config.json", "-8"]),
         with(
             "channels",
@@ -138,6 +143,9 @@ pub fn shards_that_lie() -> Vec<Folder> {
         }),
         sharded("1001 shards", 30, &["1003 shards"], |map| {
             map.extend((0..1_001).map(|n| (n.to_string(), json!(n.to_string()))));
+        }),
+        sharded("an index of 600 000 tensors", 30, &["600069 tensors, expected at most 100000"], |map| {
+            map.extend((0..600_000).map(|n| (format!("{n:x}"), json!("a"))));
         }),
         sharded("a number for a shard", 30, &["index.json", "expected a string"], |map| {
             map.insert("x".to_owned(), json!(1));

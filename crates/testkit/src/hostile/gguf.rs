@@ -207,6 +207,11 @@ pub fn vocabularies(sound: &[u8]) -> Vec<Case> {
             made(&[(&long, 1)]),
             &["token 0", "16384", "found 20000"],
         ),
+        case(
+            "40 MB of tokens",
+            made(&vec![(&long[..16_000], 1); 2_500]),
+            &["tokenizer.ggml.tokens", "33554432 bytes in all", "40020000"],
+        ),
         case("a token of type 7", made(&[(b"a", 7)]), &["token 0", "found 7"]),
         case("a token of type -1", made(&[(b"a", -1)]), &["token 0", "found -1"]),
         case(

@@ -317,13 +317,26 @@ pub fn views_that_lie() -> Vec<Case> {
             pickled(|p| _ = p.op(b"}").item("x", &FITS).item("x", &FITS).op(b".")),
             &["`x` appears twice"],
         ),
-        case("copies without end", copies(), &["larger than the file"]),
+        case("copies without end", copies(&[500, 1]), &["larger than the file"]),
+        case("one storage without end", copies(&[250, 1]), &["16 times as large as the file"]),
+        case("a member that steers a terminal", steering(), &["`data/\\u{1b}[2J\\n\\u{202e}`", "64 bytes"]),
     ]
 }
 
-/// Thousands of strided views of one storage: each would be a copy.
-fn copies() -> Vec<u8> {
-    let view = View { len: 250_000, shape: &[500, 250], strides: &[500, 1], ..FITS };
+/// A storage that is too short, in a member whose name is not for terminals.
+fn steering() -> Vec<u8> {
+    let key = "\u{1b}[2J\n\u{202e}";
+    let mut pickle = Pickle::new();
+    pickle.op(b"}").item("x", &View { key, len: 17, ..FITS }).op(b".");
+    zip_of(|zip| {
+        zip.add("toy/data.pkl", &pickle.0);
+        zip.add(&format!("toy/data/{key}"), &[0; 64]);
+    })
+}
+
+/// Thousands of views of one storage: with gaps between rows each would be a copy.
+fn copies(strides: &[i64]) -> Vec<u8> {
+    let view = View { len: 250_000, shape: &[500, 250], strides, ..FITS };
     let mut pickle = Pickle::new();
     pickle.op(b"}");
     for n in 0..2_000 {

@@ -57,10 +57,17 @@ pub fn headers_that_lie() -> Vec<Case> {
             &["expected a string"],
         ),
         case("no tensors", with_header("{}", &[]), &["not an RWKV-7 model", "no tensors"]),
+        case("header bloating: metadata", metadata(700_000), &["more than 65536 entries of `__metadata__`"]),
         case("header bloating: 100001 tensors", many(100_001), &["more than 100000 tensors"]),
         case("10^6 tensors", many(1_000_000), &["header length", "at most 8388608"]),
         twice(),
     ]
+}
+
+/// A header of metadata alone, each entry as short as its key allows.
+fn metadata(count: usize) -> Vec<u8> {
+    let entries: Vec<String> = (0..count).map(|n| format!("\"{n:x}\":\"\"")).collect();
+    with_header(&format!("{{\"__metadata__\":{{{}}}}}", entries.join(",")), &[])
 }
 
 fn twice() -> Case {
@@ -123,6 +130,12 @@ fn gap(from: usize, word: &'static str) -> Case {
     )
 }
 
+/// A tuned state of two heads of that size.
+fn time_state(layer: usize, head_size: usize) -> Toy {
+    let shape = vec![2, head_size, head_size];
+    Toy { name: format!("blocks.{layer}.att.time_state"), values: vec![0.5; shape.iter().product()], shape }
+}
+
 /// The model after `change`.
 fn changed(change: impl FnOnce(&mut Vec<Toy>)) -> Vec<u8> {
     let mut toys = toy::model();
@@ -156,6 +169,25 @@ pub fn sound_files_with_wrong_models() -> Vec<Case> {
         case("no v0", without("blocks.1.att.v0"), &["`blocks.1.att.v0` is missing"]),
         case("extra tensor", extra("blocks.0.att.extra"), &["`blocks.0.att.extra`", "does not belong"]),
         case("block 2^64-1", extra("blocks.18446744073709551615.att.x_r"), &["beyond any model"]),
+        case(
+            "a tuned state in one layer",
+            changed(|toys| toys.push(time_state(0, 4))),
+            &["`blocks.1.att.time_state` is missing"],
+        ),
+        case(
+            "a tuned state in the last layer",
+            changed(|toys| toys.push(time_state(1, 4))),
+            &["`blocks.0.att.time_state` is missing"],
+        ),
+        case(
+            "tuned states of another head size",
+            changed(|toys| toys.extend([time_state(0, 2), time_state(1, 2)])),
+            &["`blocks.0.att.time_state`", "[2, 4, 4]"],
+        ),
+        case("a layer written 01", extra("blocks.01.att.x_r"), &["`blocks.01.att.x_r`", "does not belong"]),
+        case("a layer written +1", extra("blocks.+1.att.x_r"), &["`blocks.+1.att.x_r`", "does not belong"]),
+        case("a layer without number", extra("blocks.x.att.x_r"), &["`blocks.x.att.x_r`"]),
+        case("text turned round", extra("a\u{202e}b"), &["`a\\u{202e}b`"]),
         case("RWKV-6", extra("blocks.0.att.time_maa_x"), &["RWKV-6"]),
         case("transformer", extra("model.layers.0.self_attn.q_proj.weight"), &["a transformer"]),
         case(
