@@ -1,7 +1,6 @@
 //! `wkv7 logits`: the numbers themselves, to compare with other implementations.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
@@ -9,8 +8,7 @@ use wkv7::formats::WholeFile;
 use wkv7::{Config, SessionStep, State, Want};
 
 use crate::args::{ModelArgs, TokenList};
-use crate::feed::Pace;
-use crate::terminal::interrupt;
+use crate::terminal::interrupt::{self, Impatience};
 
 /// Write the logits after given tokens, and the state they leave
 #[derive(Debug, Args)]
@@ -42,28 +40,23 @@ The file holds, all f32:
 
 impl Logits {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        interrupt::listen(Impatience::LeaveAtOnce)?;
         let tokens = self.tokens.read()?;
         let model = self.model.open()?;
         let config = model.config();
         let mut session = model.session()?;
         let mut logits = Vec::new();
-        let (mut pace, mut rest) = (Pace::new(model.info().max_tokens), tokens.as_slice());
-        while !rest.is_empty() {
-            let tokens = pace.chunk(rest);
-            rest = &rest[tokens.len()..];
-            let want = match (self.all, rest.is_empty()) {
+        let chunk = model.info().max_tokens;
+        let chunks = tokens.len().div_ceil(chunk);
+        for (index, tokens) in tokens.chunks(chunk).enumerate() {
+            let want = match (self.all, index + 1 == chunks) {
                 (true, _) => Want::All,
                 (false, true) => Want::Last,
                 (false, false) => Want::Nothing,
             };
-            let start = Instant::now();
             logits.extend(model.forward(vec![SessionStep { session: &mut session, tokens, want }])?);
-            pace.took(tokens.len(), start.elapsed());
-            if interrupt::asked() {
-                anyhow::bail!("stopped before all tokens were fed");
-            }
         }
+        Impatience::Wait.set(); // until the file is whole
         write(&self.output, config, &logits, &session.state()?)
     }
 }

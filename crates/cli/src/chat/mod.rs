@@ -11,6 +11,7 @@ use wkv7::chat::{Template, Think};
 
 use crate::args::{ModelArgs, SamplingArgs, StateArgs, any_count};
 use crate::terminal::failure::one_line;
+use crate::terminal::interrupt::Impatience;
 use crate::terminal::text::TextOut;
 use crate::terminal::{self, interrupt, output};
 use conversation::Conversation;
@@ -55,8 +56,9 @@ Ctrl-C stops an answer; at the prompt, Ctrl-D or Ctrl-C twice leaves.";
 
 impl Chat {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        interrupt::listen(Impatience::LeaveAtOnce)?;
         let model = self.model.open_from(&self.state)?;
+        Impatience::Leave.set(); // an answer is stopped first
         let mut conversation = Conversation::new(model.session()?, self.template, self.think)?;
         conversation.instruct(&self.system);
         let mut input = Input::open(self.history.clone().or_else(input::usual_history))?;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use wkv7::eval::{EvalOptions, Progress};
 
 use crate::args::{ModelArgs, some_count};
+use crate::terminal::interrupt::Impatience;
 use crate::terminal::progress::Bar;
 use crate::terminal::table::Table;
 use crate::terminal::{interrupt, output};
@@ -43,7 +44,11 @@ enum Task {
 
 impl Eval {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        let impatience = match self.task {
+            Task::Perplexity(_) => Impatience::Leave, // it saves its state first
+            Task::Lambada(_) | Task::Choice(_) => Impatience::LeaveAtOnce, // kept line by line
+        };
+        interrupt::listen(impatience)?;
         match self.task {
             Task::Perplexity(task) => task.run(),
             Task::Lambada(task) => task.run(),

@@ -12,6 +12,7 @@ use wkv7::{Generate as Wanted, Sampler, Session, StopReason};
 
 use crate::args::{ModelArgs, SamplingArgs, StateArgs, any_count};
 use crate::feed::feed;
+use crate::terminal::interrupt::Impatience;
 use crate::terminal::text::TextOut;
 use crate::terminal::{self, interrupt, output};
 use prompt::{Prompt, PromptArgs};
@@ -56,7 +57,7 @@ Examples:
 
 impl Generate {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        interrupt::listen(Impatience::LeaveAtOnce)?; // one token of a large model on a cold disk takes long
         let prompt = self.prompt.read(self.state.file.is_some())?;
         let model = self.model.open_from(&self.state)?;
         let sampler = self.sampling.sampler(&model, 0)?;
@@ -94,6 +95,7 @@ impl Generate {
         if !feed(session, &tokens)? {
             return Ok(None);
         }
+        Impatience::Leave.set();
         let prompt_tokens_per_second = speed(tokens.len(), start.elapsed());
 
         let stop = prompt.stop.iter().cloned().chain(self.stop.iter().map(|text| unescaped(text))).collect();

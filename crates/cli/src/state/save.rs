@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::args::{ModelArgs, StateArgs, TokenList};
 use crate::feed::feed;
-use crate::terminal::{self, interrupt, output};
+use crate::terminal::interrupt::{self, Impatience};
+use crate::terminal::{self, output};
 
 /// Feed a text or tokens and save the state they leave
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ Examples:
 
 impl Save {
     pub fn run(self) -> anyhow::Result<()> {
-        interrupt::listen(interrupt::Impatience::Leave)?;
+        interrupt::listen(Impatience::LeaveAtOnce)?;
         let given = self.tokens.as_ref().map(TokenList::read).transpose()?;
         let text = match (&self.text, &self.file) {
             _ if given.is_some() => Vec::new(),
@@ -52,6 +53,7 @@ impl Save {
         let mut session = model.session()?;
         let tokens = given.map_or_else(|| model.encode(&text), Ok)?;
         if feed(&mut session, &tokens)? {
+            Impatience::Wait.set(); // until the file is whole
             session.save(&self.output)?;
         }
         Ok(())

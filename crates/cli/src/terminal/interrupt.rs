@@ -20,14 +20,21 @@ pub enum Impatience {
     Wait,
 }
 
-/// From now on Ctrl-C only raises a flag, which [`asked`] tells.
+impl Impatience {
+    /// From now on; [`listen`] comes first.
+    pub fn set(self) {
+        let enough = match self {
+            Self::LeaveAtOnce => 1,
+            Self::Leave => 3,
+            Self::Wait => u32::MAX,
+        };
+        ENOUGH.store(enough, Relaxed);
+    }
+}
+
+/// From now on Ctrl-C raises a flag, which [`asked`] tells, or ends the process, as `impatience` has it.
 pub fn listen(impatience: Impatience) -> anyhow::Result<()> {
-    let enough = match impatience {
-        Impatience::LeaveAtOnce => 1,
-        Impatience::Leave => 3,
-        Impatience::Wait => u32::MAX,
-    };
-    ENOUGH.store(enough, Relaxed);
+    impatience.set();
     ctrlc::set_handler(|| {
         if PRESSED.fetch_add(1, Relaxed).saturating_add(1) >= ENOUGH.load(Relaxed) {
             failure::leave();

@@ -58,3 +58,12 @@ fn verify_sees_what_rounding_does() {
     let error = report["relative_error"].as_f64().expect("a number");
     assert!(error > 1e-4 && error < 0.1, "{report}");
 }
+
+#[test]
+fn a_text_to_measure_on_is_always_a_file() {
+    for arguments in [&["verify"][..], &["eval", "perplexity"]] {
+        let said = wkv7(arguments).with([model(), "--text", "no such file"]).fails(1);
+        assert!(said.contains("no such file"), "{said}");
+    }
+    assert!(wkv7(["verify", model(), "--text", "-"]).fails(1).contains("--text"));
+}

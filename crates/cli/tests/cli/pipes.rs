@@ -73,3 +73,22 @@ fn ctrl_c_leaves_no_half_written_file() {
         _ => assert_eq!(left, ["world.safetensors"]),
     }
 }
+
+/// Ctrl-C while a prompt of a hundred thousand tokens is read, with the slow backend.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_reading_of_a_prompt() {
+    let folder = crate::run::folder();
+    let [prompt, state] = ["prompt", "state"].map(|name| crate::run::text(&folder.path().join(name)));
+    std::fs::write(&prompt, "a word ".repeat(100_000)).expect("written");
+    let run = wkv7(["generate", model(), "-f", &prompt, "--backend", "reference", "--save-state", &state]);
+    let child = run.into_command().stdin(Stdio::null()).spawn().expect("wkv7 starts");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill is there").success());
+    let start = std::time::Instant::now();
+    let done = child.wait_with_output().expect("wkv7 ends");
+    assert!(start.elapsed().as_secs_f64() < 2.0, "{:?}", start.elapsed());
+    assert_eq!((done.status.code(), done.stdout.len(), done.stderr.len()), (Some(130), 0, 0));
+    assert!(!std::path::Path::new(&state).exists(), "the state of half a prompt");
+}
