@@ -341,8 +341,11 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_of_a_bare_name_is_here() {
-        assert_eq!(folder_of(Path::new("model.pth")), Some(PathBuf::from(".")));
-        assert_eq!(folder_of(Path::new("a/model.pth")), Some(PathBuf::from("a")));
+    fn a_file_s_folder_is_known_and_that_of_a_mere_name_is_not() {
+        // Tests run in the crate's own folder.
+        assert_eq!(folder_of(Path::new("Cargo.toml")), Some(PathBuf::from(".")));
+        assert_eq!(folder_of(Path::new("src/lib.rs")), Some(PathBuf::from("src")));
+        assert_eq!(folder_of(Path::new("src")), Some(PathBuf::from("src")));
+        assert_eq!(folder_of(Path::new("in memory")), None);
     }
 }
