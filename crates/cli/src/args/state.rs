@@ -11,6 +11,6 @@ pub struct StateArgs {
     #[arg(id = "state", long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Take a tuned state as (key, value), as web-rwkv's converter writes it
-    #[arg(id = "state_transposed", long)]
+    #[arg(id = "state_transposed", long = "state-transposed")]
     pub transposed: bool,
 }

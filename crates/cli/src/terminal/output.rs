@@ -9,8 +9,8 @@ use serde::Serialize;
 /// Writes `bytes` to standard output at once.
 pub fn print(bytes: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes.as_ref())?;
-    out.flush()
+    let written = out.write_all(bytes.as_ref()).and_then(|()| out.flush());
+    written.map_err(|error| io::Error::new(error.kind(), format!("cannot write to standard output: {error}")))
 }
 
 /// Writes `value` to standard output as one line of JSON.

@@ -34,6 +34,15 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_that_says_where() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let done = wkv7(["info", model()]).into_command().stdout(full).output().expect("wkv7 ends");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.code() == Some(1) && said.contains("standard output"), "{said}");
+}
+
 /// Presses Ctrl-C once the first bytes are there.
 #[cfg(unix)]
 fn interrupted(mut child: Child) -> std::process::Output {

@@ -45,3 +45,25 @@ fn a_state_of_another_model_is_refused_with_both_fingerprints() {
     assert!(wkv7(["state", "inspect", model()]).fails(1).contains("not a state file"));
     assert!(wkv7(["state", "save", model(), "-o", &out]).stdin("abc").ok().text().is_empty());
 }
+
+#[test]
+fn a_tuned_state_may_be_stored_the_other_way_round() {
+    let folder = folder();
+    let [tuned, straight, turned] = ["tuned.st", "a", "b"].map(|name| text(&folder.path().join(name)));
+    // One number off the diagonal of each layer's first head.
+    let mut numbers = vec![0_u8; 2 * 64 * 64 * 4];
+    numbers[4..8].copy_from_slice(&1_f32.to_le_bytes());
+    let tensor = || {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2, 64, 64], &numbers)
+            .expect("fits")
+    };
+    let tensors = [0, 1].map(|layer| (format!("blocks.{layer}.att.time_state"), tensor()));
+    std::fs::write(&tuned, safetensors::serialize(tensors, None).expect("sound")).expect("written");
+    wkv7(["state", "save", model(), "", "--state", &tuned, "-o", &straight]).ok();
+    wkv7(["state", "save", model(), "", "--state", &tuned, "--state-transposed", "-o", &turned]).ok();
+    let diff = wkv7(["state", "diff", "--json", &straight, &turned]).ok().json();
+    assert_eq!(diff["layers"][1]["wkv"]["max"], 1.0);
+    for command in ["generate", "chat"] {
+        wkv7([command, model(), "--state", &tuned, "--state-transposed", "-n", "2"]).stdin("x").ok();
+    }
+}
