@@ -292,6 +292,29 @@ fn strange_paths() {
     }
 }
 
+/// A vocabulary beside a sound model: one that would bring its library down, and a pipe that would be waited for.
+#[test]
+fn vocabularies_beside_a_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = sound_gguf(folder.path());
+    let bare = folder.path().join("bare.safetensors");
+    let text = folder.path().join("tokenizer.json");
+    let pipe = Command::new("mkfifo").arg(folder.path().join("rwkv_vocab.txt")).status();
+    assert!(pipe.expect("mkfifo runs").success());
+    let converted = wkv7([OsStr::new("convert"), model.as_os_str(), bare.as_os_str()], 4 * MEMORY);
+    assert_eq!(converted.status.code(), Some(0), "{}", converted.stderr);
+    let charsmap = r#"{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "////f2FhYWE="}}"#;
+    for (name, json, words) in [
+        ("a map of 2 GB", charsmap, ["Precompiled"]),
+        ("nothing but nesting", &"{\"decoder\":[".repeat(100_000), ["recursion limit"]),
+        ("a steering name", "{\"model\": {\"type\": \"\\u001b[2J\\n\"}}", ["did not match"]),
+    ] {
+        fs::write(&text, json).expect("written");
+        let ended = wkv7([OsStr::new("generate"), bare.as_os_str(), OsStr::new("a")], MEMORY);
+        assert_eq!(complaint(&ended, "tokenizer.json", &words), None, "{name}");
+    }
+}
+
 /// A sound file runs within the limit that the hostile ones get, so the limit does not refuse by itself; what its
 /// metadata say cannot steer the terminal, and its chat template is text.
 #[test]

@@ -8,7 +8,7 @@ use tokenizers::decoders::DecoderWrapper;
 use tokenizers::{Decoder, Tokenizer as Library};
 
 use crate::table::{Table, TableBuilder};
-use crate::{Error, Tokenizer};
+use crate::{Error, Tokenizer, json_screen};
 
 /// A `tokenizer.json`: the library encodes; decoding goes through the raw bytes of each token, so that none is lost
 /// where a token ends inside a character.
@@ -27,9 +27,10 @@ impl Json {
     /// Reads the text of a `tokenizer.json`.
     ///
     /// # Errors
-    /// Text that the library refuses; a vocabulary beyond the accepted size; a decoder that gives tokens no bytes of
+    /// Text that the library refuses or does not survive; a vocabulary beyond the accepted size; a decoder that gives tokens no bytes of
     /// their own.
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        json_screen::check(text)?;
         let mut library = Library::from_bytes(text).map_err(failed)?;
         // Both serve batches of fixed size and would drop or add tokens.
         library.with_padding(None);

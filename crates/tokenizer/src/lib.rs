@@ -32,6 +32,8 @@ mod error;
 mod gguf;
 #[cfg(feature = "hf")]
 mod json;
+#[cfg(feature = "hf")]
+mod json_screen;
 mod open;
 mod space;
 mod stream;

@@ -140,3 +140,40 @@ fn bad_files_are_refused() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+/// Parts that make the library panic, or allocate what they claim.
+#[test]
+fn what_the_library_does_not_survive_is_refused() {
+    let with = |part: &str, value: Value| {
+        let mut file = byte_level();
+        file[part] = value;
+        file.to_string()
+    };
+    let precompiled = |map: &str| json!({"type": "Precompiled", "precompiled_charsmap": map});
+    let sequence = |key: &str, value: Value| json!({"type": "Sequence", key: [value]});
+    let strip =
+        |start: u64, stop: u64| json!({"type": "Strip", "content": " ", "start": start, "stop": stop});
+    let depth = 120;
+    let deep = "{\"type\":\"Sequence\",\"decoders\":[".repeat(depth) + &"]}".repeat(depth);
+    let cases = [
+        (with("normalizer", precompiled("")), "`Precompiled` normalizer"),
+        (with("normalizer", precompiled("////f2FhYWE=")), "`Precompiled` normalizer"),
+        (with("normalizer", sequence("normalizers", precompiled("YWJj"))), "`Precompiled` normalizer"),
+        (with("normalizer", json!({"precompiled_charsmap": "////f2FhYWE="})), "`Precompiled` normalizer"),
+        (with("pre_tokenizer", json!({"type": "FixedLength", "length": 0})), "length 0"),
+        (
+            with("pre_tokenizer", sequence("pretokenizers", json!({"type": "FixedLength", "length": 0}))),
+            "length 0",
+        ),
+        (with("decoder", strip(0, 1)), "`stop` to be 0"),
+        (with("decoder", sequence("decoders", strip(4_000_000_000, 4_000_000_000))), "`stop` to be 0"),
+        (format!("{{\"version\": \"1.0\", \"decoder\": {deep}, \"model\": null}}"), "recursion limit"),
+        ("{\"decoder\":[".repeat(100_000), "recursion limit"),
+        ("{".into(), "EOF"),
+    ];
+    for (text, part) in cases {
+        let message = Json::from_json(text.as_bytes()).expect_err("hostile").to_string();
+        assert!(message.contains(part), "no `{part}` in: {message}");
+    }
+    Json::from_json(with("decoder", sequence("decoders", strip(1, 0))).as_bytes()).expect("in use");
+}
