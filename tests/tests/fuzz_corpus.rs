@@ -18,8 +18,11 @@ use wkv7_testkit::TinyModel;
 use wkv7_testkit::files::toy::{self, Toy};
 use wkv7_testkit::files::{write, write_pth};
 
-/// A target, what it does, and the beginning of its seeds' names.
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+/// What a target does with bytes.
+type Run = fn(&[u8]);
+
+/// The targets by name.
+const TARGETS: [(&str, Run); 6] = [
     ("pth", fuzz::checkpoint),
     ("safetensors", fuzz::checkpoint),
     ("gguf", fuzz::checkpoint),
