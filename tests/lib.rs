@@ -79,3 +79,8 @@ impl fmt::Display for Figures {
         self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
+
+/// The README's Rust, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
