@@ -52,7 +52,7 @@ pub(crate) fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
 /// Every tensor under the name it has in the archive, as views of `file` wherever strides allow it.
 pub(crate) fn tensors(file: &Bytes) -> Result<Vec<Named>, Problem> {
     let bytes = file.as_slice();
-    let archive = Archive::read(bytes)?;
+    let archive = Archive::read(file)?;
     let root = root(&archive)?;
     check_byte_order(bytes, &archive, root)?;
     let pickle = archive.member(&format!("{root}/data.pkl")).unwrap_or(0..0); // `root` found it

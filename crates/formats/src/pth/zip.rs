@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use wkv7_core::Bytes;
+
 use crate::error::{Problem, shown};
 
 /// More members than any model has.
@@ -31,9 +33,9 @@ pub(super) struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     /// Reads the directory of the archive `file`.
-    pub(super) fn read(file: &'a [u8]) -> Result<Self, Problem> {
-        let directory = Directory::find(file)?;
-        let mut rest = &file[directory.range.clone()];
+    pub(super) fn read(file: &'a Bytes) -> Result<Self, Problem> {
+        let directory = Directory::find(file.as_slice())?;
+        let mut rest = &file.as_slice()[directory.range.clone()];
         let mut members = HashMap::new();
         let mut taken = Vec::new(); // from each local header to the end of its data
         for index in 0..directory.count {
@@ -198,15 +200,21 @@ impl<'a> Entry<'a> {
     }
 
     /// The member's data, which ends before the directory starts.
-    fn locate(&self, file: &[u8], directory: usize) -> Result<Range<usize>, Problem> {
+    ///
+    /// The headers lie all over the file, so they are read from it and not through the map.
+    fn locate(&self, file: &Bytes, directory: usize) -> Result<Range<usize>, Problem> {
         let name = shown(self.name);
-        let before = &file[..directory];
-        let record = bytes_at(before, self.local, LOCAL_BYTES)
+        let name_start = self.local.saturating_add(LOCAL_BYTES);
+        let read = |from: usize, len: usize| {
+            let to = from.checked_add(len).filter(|&to| to <= directory)?;
+            file.copy_of(from..to)
+        };
+        let record = read(self.local, LOCAL_BYTES + self.name.len())
+            .or_else(|| read(self.local, LOCAL_BYTES))
             .filter(|record| record.starts_with(&LOCAL))
             .ok_or_else(|| broken(format!("member {name}: no local header at offset {}", self.local)))?;
-        let [name_len, extra_len] = [26, 28].map(|at| u16_at(record, at) as usize);
-        let name_start = self.local + LOCAL_BYTES;
-        if bytes_at(before, name_start, name_len) != Some(self.name.as_bytes()) {
+        let [name_len, extra_len] = [26, 28].map(|at| u16_at(&record, at) as usize);
+        if name_len != self.name.len() || &record[LOCAL_BYTES..] != self.name.as_bytes() {
             return Err(broken(format!("member {name} has another name in its local header")));
         }
         let start = name_start + name_len + extra_len;
