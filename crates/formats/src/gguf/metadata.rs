@@ -170,27 +170,24 @@ impl<'a> Metadata<'a> {
 
     /// The value of `key`, where there is one, which must be a u32.
     pub(super) fn u32(&self, key: &str) -> Result<Option<u32>, Problem> {
-        match self.entries.get(key) {
-            None => Ok(None),
-            Some(&Value::Plain(Kind::U32, bytes)) => {
-                let mut number = [0; 4];
-                number.copy_from_slice(bytes); // a u32 has four
-                Ok(Some(u32::from_le_bytes(number)))
-            }
-            Some(other) => Err(wrong_type(key, "u32", other)),
-        }
+        Ok(self.four_bytes(key, Kind::U32, "u32")?.map(u32::from_le_bytes))
     }
 
     /// The value of `key`, where there is one, which must be an f32.
     pub(super) fn f32(&self, key: &str) -> Result<Option<f32>, Problem> {
+        Ok(self.four_bytes(key, Kind::F32, "f32")?.map(f32::from_le_bytes))
+    }
+
+    /// The bytes of `key`'s value, where there is one, which must be of the four-byte type `kind`.
+    fn four_bytes(&self, key: &str, kind: Kind, name: &'static str) -> Result<Option<[u8; 4]>, Problem> {
         match self.entries.get(key) {
             None => Ok(None),
-            Some(&Value::Plain(Kind::F32, bytes)) => {
+            Some(&Value::Plain(found, bytes)) if found == kind => {
                 let mut number = [0; 4];
-                number.copy_from_slice(bytes); // an f32 has four
-                Ok(Some(f32::from_le_bytes(number)))
+                number.copy_from_slice(bytes); // values are as long as their type says
+                Ok(Some(number))
             }
-            Some(other) => Err(wrong_type(key, "f32", other)),
+            Some(other) => Err(wrong_type(key, name, other)),
         }
     }
 
