@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Batch, Config, Error, Fingerprint, ModelId, Outputs, Slot, State, Weights};
+use crate::{Batch, Config, Error, Fingerprint, ModelId, Outputs, Report, Slot, State, Weights};
 
 /// A device that can run RWKV-7 models; one implementation per backend crate.
 pub trait Backend: Send + Sync {
@@ -22,6 +22,11 @@ pub trait Backend: Send + Sync {
 pub trait Model: Send {
     /// Identity, sizes, limits.
     fn info(&self) -> &ModelInfo;
+
+    /// How it computes, what it packed, what it has seen of the weights' sparsity; it grows with use.
+    fn report(&self) -> Report {
+        Report::default()
+    }
 
     /// Reserves a zeroed state. Never grows silently.
     ///
@@ -78,6 +83,10 @@ pub struct ModelInfo {
     pub max_tokens: usize,
     /// Bytes that the backend copied or packed beside the mapped file.
     pub packed_bytes: u64,
+    /// [`Weights::bytes_per_token`].
+    pub bytes_per_token: u64,
+    /// [`Weights::operations_per_token`].
+    pub operations_per_token: u64,
 }
 
 impl ModelInfo {
@@ -92,6 +101,8 @@ impl ModelInfo {
             max_slots: options.slots,
             max_tokens: options.max_tokens,
             packed_bytes: 0,
+            bytes_per_token: weights.bytes_per_token(),
+            operations_per_token: weights.operations_per_token(),
         }
     }
 }

@@ -170,6 +170,26 @@ impl Weights {
         self.tensors.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum()
     }
 
+    /// Bytes that one decoded token needs at the least, were nothing skipped: every tensor that a forward reads, but
+    /// the embedding, of which it reads one row.
+    #[must_use]
+    pub fn bytes_per_token(&self) -> u64 {
+        let read = |name: &str| name != "emb.weight" && !is_unused(name) && !name.ends_with("time_state");
+        let read = self.tensors.iter().filter(|(name, _)| read(name));
+        read.map(|(_, tensor)| tensor.bytes().len() as u64).sum()
+    }
+
+    /// Multiply-adds, counted as two operations, that one prefilled token takes in the matrices of the layers
+    /// (neither embedding nor head).
+    #[must_use]
+    pub fn operations_per_token(&self) -> u64 {
+        let Config { channels: c, ffn, .. } = self.config;
+        let layer = |ranks: &crate::Ranks| {
+            4 * c * c + 2 * c * ffn + 2 * c * (ranks.decay + ranks.rate + ranks.value + ranks.gate)
+        };
+        2 * self.config.ranks.iter().map(layer).sum::<usize>() as u64
+    }
+
     /// Numbers in all tensors.
     #[must_use]
     pub fn parameters(&self) -> u64 {

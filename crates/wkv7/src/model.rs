@@ -132,6 +132,14 @@ impl Model {
         &self.shared.info
     }
 
+    /// How the backend computes, what it packed, what it has seen of the weights' sparsity.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`].
+    pub fn report(&self) -> Result<wkv7_core::Report, Error> {
+        Ok(self.lock()?.report())
+    }
+
     /// The sizes.
     #[must_use]
     pub fn config(&self) -> &Config {
