@@ -2,32 +2,47 @@
 
 use crate::arch::Isa;
 use crate::matmul::{Product, Then, multiply};
-use crate::norm::layer_norms;
-use crate::pass::{Memory, Pass};
-use crate::scratch::Scratch;
-use crate::token_shift::token_shift;
+use crate::pass::{Own, Pass};
+use crate::scratch::SharedVectors;
+use crate::team::Member;
 use crate::weights::Layer;
 
 /// All tokens through the channel mix of layer number `at`; the result is added to the residual.
 pub(crate) fn channel_mix<I: Isa>(
     pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
+    vectors: SharedVectors<'_>,
     layer: &Layer,
     at: usize,
-    memories: &mut [Memory<'_>],
-    scratch: &mut Scratch,
 ) {
-    let (weights, channels) = (&layer.channel_mix, pass.config.channels);
-    let of_layer = at * channels..(at + 1) * channels;
-    let Scratch { x, h, mixed: [mixed, ..], hidden, .. } = scratch;
-    layer_norms(pass.isa, pass.pool, x, &layer.ln2, h);
-    let before = |step: usize| &memories[step].ffn_shift[of_layer.clone()];
-    token_shift(pass, h, before, [&weights.shift], [&mut *mixed]);
-    for (memory, tokens) in memories.iter_mut().zip(pass.steps) {
-        let last = (tokens.end - 1) * channels..tokens.end * channels;
-        memory.ffn_shift[of_layer.clone()].copy_from_slice(&h[last]);
+    let (isa, weights, ffn) = (pass.isa, &layer.channel_mix, pass.config.ffn);
+    let mixed = vectors.mixed[2];
+    pass.shift(member, own, &layer.ln2, (at, |memory| memory.ffn_shift), [&weights.shift], |token, _, x| {
+        isa.run(
+            #[inline(always)]
+            // SAFETY: each token's vector is written by its own task.
+            || unsafe { mixed.put(isa, token, x) },
+        );
+    });
+    // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
+    let mixed = unsafe { mixed.input() };
+    let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu);
+    multiply(isa, member, &mut own.desk, &[key]);
+
+    if member.number() == 0 {
+        pass.remember(own, at, |memory| memory.ffn_shift);
     }
-    let key = Product::new(&weights.key, mixed, hidden, Then::SquaredRelu);
-    multiply(pass.isa, pass.pool, &[key]);
-    let value = Product::new(&weights.value, hidden, x, Then::Add);
-    multiply(pass.isa, pass.pool, &[value]);
+    pass.each_token(member, |token| {
+        // SAFETY: the product has written it, and the members have met since.
+        let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };
+        isa.run(
+            #[inline(always)]
+            // SAFETY: each token's vector is written by its own task.
+            || unsafe { vectors.hidden.put(isa, token, hidden) },
+        );
+    });
+    // SAFETY: as above.
+    let hidden = unsafe { vectors.hidden.input() };
+    multiply(isa, member, &mut own.desk, &[Product::new(&weights.value, hidden, pass.buffers.x, Then::Add)]);
 }

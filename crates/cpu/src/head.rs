@@ -1,58 +1,85 @@
-//! The two ends of a forward: tokens to the first residual, the last residual to logits.
+//! The two ends of a pass: tokens to the first residual, the last residual to logits.
 
-use wkv7_core::{Batch, Want};
+use wkv7_core::Batch;
 
 use crate::arch::Isa;
 use crate::matmul::{Product, Then, multiply};
-use crate::norm::{TOKENS, layer_norms};
-use crate::pass::Pass;
-use crate::scratch::Scratch;
-use crate::threads::Shared;
+use crate::norm::norm;
+use crate::pass::{Own, Pass};
+use crate::scratch::SharedVectors;
+use crate::team::{Member, Shared};
 use crate::weights::Loaded;
 
-/// Fills the residual with the normalised embedding of every token of `batch`.
-pub(crate) fn embed<I: Isa>(pass: &Pass<'_, I>, weights: &Loaded, batch: &Batch<'_>, scratch: &mut Scratch) {
-    let channels = pass.config.channels;
-    let Scratch { x, h, .. } = scratch;
-    let rows = Shared::new(h);
-    let steps: Vec<&[u32]> =
-        batch.steps().iter().map(|step| step.tokens).filter(|tokens| !tokens.is_empty()).collect();
-    pass.pool.each(pass.tokens().div_ceil(TOKENS), |task, _| {
-        for token in task * TOKENS..((task + 1) * TOKENS).min(pass.tokens()) {
-            let step = pass.step_of[token];
-            let id = steps[step][token - pass.steps[step].start];
-            // SAFETY: each task takes its own tokens.
-            let row = unsafe { rows.part(token * channels..(token + 1) * channels) };
-            weights.emb.read_row(id as usize, row);
-        }
-    });
-    layer_norms(pass.isa, pass.pool, h, &weights.ln0, x);
-}
-
-/// The logits that `batch` asks for, `[rows, vocab]`, replace the content of `logits`.
-pub(crate) fn head<I: Isa>(
+/// Fills the residual with the normalised embedding of every token.
+pub(crate) fn embed<I: Isa>(
     pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
     weights: &Loaded,
     batch: &Batch<'_>,
-    scratch: &mut Scratch,
-    logits: &mut Vec<f32>,
 ) {
     let channels = pass.config.channels;
-    let rows = batch.logit_rows();
-    logits.resize(rows * pass.config.vocab, 0.0);
-    let Scratch { x, h, y, .. } = scratch;
-    let mut wanted = y.chunks_exact_mut(channels);
-    let steps = batch.steps().iter().filter(|step| !step.tokens.is_empty());
-    for (step, tokens) in steps.zip(pass.steps) {
-        let first = match step.want {
-            Want::All => tokens.start,
-            Want::Last => tokens.end - 1,
-            Want::Nothing => tokens.end,
-        };
-        let rows = x[first * channels..tokens.end * channels].chunks_exact(channels);
-        rows.zip(&mut wanted).for_each(|(x, wanted)| wanted.copy_from_slice(x));
+    own.room.resize(own.room.len().max(channels), 0.0);
+    let row = &mut own.room[..channels];
+    // Shared out even for a single token: the residual is everyone's.
+    member.each(pass.tokens(), |token| {
+        let piece = &pass.pieces[pass.piece_of[token]];
+        let at = piece.tokens.start + token - piece.places.start;
+        weights.emb.read_row(batch.steps()[piece.step].tokens[at] as usize, row);
+        // SAFETY: each task takes its own token.
+        let x = unsafe { pass.buffers.x.part(pass.row(token)) };
+        let ln = &weights.ln0;
+        pass.isa.run(
+            #[inline(always)]
+            || norm(pass.isa, row, &ln.weight, &ln.bias, ln.eps, x),
+        );
+    });
+}
+
+/// The logits of the tokens that are wanted, `[wanted, vocab]`.
+pub(crate) fn head<I: Isa>(
+    pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
+    vectors: SharedVectors<'_>,
+    weights: &Loaded,
+    logits: Shared<'_>,
+) {
+    let (isa, channels) = (pass.isa, pass.config.channels);
+    if logits.len() == 0 {
+        return;
     }
-    let (y, h) = (&y[..rows * channels], &mut h[..rows * channels]);
-    layer_norms(pass.isa, pass.pool, y, &weights.ln_out, h);
-    multiply(pass.isa, pass.pool, &[Product::new(&weights.head, h, logits, Then::Store)]);
+    own.room.resize(own.room.len().max(channels), 0.0);
+    let row = &mut own.room[..channels];
+    let mut put = |wanted: usize, token: usize| {
+        // SAFETY: nobody writes the residual in this phase.
+        let x = unsafe { pass.buffers.x.view(pass.row(token)) };
+        let ln = &weights.ln_out;
+        isa.run(
+            #[inline(always)]
+            || {
+                norm(isa, x, &ln.weight, &ln.bias, ln.eps, row);
+                // SAFETY: each task takes its own token.
+                unsafe { vectors.wanted.put(isa, wanted, row) };
+            },
+        );
+    };
+    if pass.is_single() {
+        put(0, 0);
+    } else {
+        let tokens = pass.pieces.iter().flat_map(|piece| piece.places.end - piece.wanted..piece.places.end);
+        let count: usize = pass.pieces.iter().map(|piece| piece.wanted).sum();
+        let mut tokens = tokens.enumerate();
+        let mut passed = 0;
+        member.each(count, |wanted| {
+            // Tasks come in rising order.
+            if let Some((_, token)) = tokens.nth(wanted - passed) {
+                passed = wanted + 1;
+                put(wanted, token);
+            }
+        });
+    }
+    // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
+    let wanted = unsafe { vectors.wanted.input() };
+    multiply(isa, member, &mut own.desk, &[Product::new(&weights.head, wanted, logits, Then::Store)]);
 }

@@ -2,35 +2,38 @@
 //!
 //! A forward lays the tokens of all its steps one after the other. Every matrix is then read once and meets
 //! all of them; only the token shift and the recurrent memory look at which sequence a token belongs to.
-//! Matrices stay in the mapped file, in any element type, and are dequantised row by row as they are used;
-//! vectors are converted to f32 at load. Everything is accumulated in f32.
+//! Matrices stay in the mapped file, in any element type; vectors are converted to f32 at load. Sums are f32, or exact
+//! integers that become f32.
 //!
 //! A token's results are the same to the bit whatever else is in the batch, however a prompt is cut into
 //! chunks, and on any number of threads.
 //!
 //! The instruction set is chosen once, at load: the best this machine has, or the one that the environment
-//! variable `WKV7_CPU` names (`portable`, `avx2`); see [`Path`].
+//! variable `WKV7_CPU` names; see [`Path`].
 //!
 //! | file | what |
 //! |---|---|
 //! | `model` | the layer loop and the slots |
-//! | `pass` | what every block knows of the forward it is part of |
-//! | `time_mix`, `channel_mix`, `token_shift`, `wkv`, `head`, `norm` | the blocks of the model |
+//! | `pass` | what every block knows of the walk through the layers it is part of, and the token shift |
+//! | `time_mix`, `channel_mix`, `wkv`, `head`, `norm`, `exp` | the blocks of the model |
 //! | `matmul` | matrix times the vectors of all tokens |
-//! | `weights`, `scratch` | what a model keeps |
-//! | `arch`, `threads` | instruction sets and cores |
+//! | `activations` | vectors in the forms that products take |
+//! | `weights`, `memory`, `scratch` | what a model keeps |
+//! | `arch`, `team` | instruction sets and cores |
 
+mod activations;
 mod arch;
 mod channel_mix;
+mod exp;
 mod head;
 mod matmul;
+mod memory;
 mod model;
 mod norm;
 mod pass;
 mod scratch;
-mod threads;
+mod team;
 mod time_mix;
-mod token_shift;
 mod weights;
 mod wkv;
 
@@ -73,7 +76,7 @@ impl Backend for Cpu {
     /// [`Error::Cancelled`].
     fn load(&self, weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
         match self.path.map_or_else(Path::choose, Ok)? {
-            Path::Portable => Ok(Box::new(CpuModel::new(Portable, weights, options)?)),
+            Path::Portable => Ok(Box::new(CpuModel::new(Portable, Path::Portable.name(), weights, options)?)),
             Path::Avx2 => load_avx2(weights, options),
         }
     }
@@ -82,7 +85,7 @@ impl Backend for Cpu {
 #[cfg(target_arch = "x86_64")]
 fn load_avx2(weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
     let isa = arch::Avx2::new().ok_or_else(|| lacks(Path::Avx2))?;
-    Ok(Box::new(CpuModel::new(isa, weights, options)?))
+    Ok(Box::new(CpuModel::new(isa, Path::Avx2.name(), weights, options)?))
 }
 
 #[cfg(not(target_arch = "x86_64"))]

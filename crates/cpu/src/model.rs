@@ -1,29 +1,41 @@
 //! The layer loop and the slots.
 
-use std::ops::Range;
+use std::time::Instant;
 
-use wkv7_core::{Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Slot, Slots, State, Weights};
+use wkv7_core::{
+    Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Packed, Report, Slot, Slots, State, Want, Weights,
+};
 
 use crate::BACKEND;
 use crate::arch::Isa;
 use crate::channel_mix::channel_mix;
 use crate::head::{embed, head};
-use crate::pass::{Memory, Pass};
-use crate::scratch::Scratch;
-use crate::threads::Pool;
+use crate::memory::Memory;
+use crate::pass::{Own, Pass, Piece, SharedMemory};
+use crate::scratch::{AllForms, Scratch};
+use crate::team::{Shared, Team};
 use crate::time_mix::time_mix;
 use crate::weights::Loaded;
+
+/// Memory that the activations of one pass may take: longer prompts go in several passes, which gives the same bits.
+const SCRATCH_BYTES: usize = 64 << 20;
+/// Tokens that a pass takes in any case: enough to be worth turning the matrices into panels.
+const LEAST_TOKENS: usize = 128;
 
 /// A model run on the CPU. Its matrices stay where the weights have them.
 pub(crate) struct CpuModel<I> {
     isa: I,
     info: ModelInfo,
     weights: Loaded,
-    slots: Slots<State>,
-    pool: Pool,
+    forms: AllForms,
+    slots: Slots<Memory>,
+    team: Team,
+    owns: Vec<Own>, // [members]
     scratch: Scratch,
-    steps: Vec<Range<usize>>, // tokens of each step of the batch at work
-    step_of: Vec<usize>,      // step of each token of the batch at work
+    pass_tokens: usize,   // at most, in one pass
+    pieces: Vec<Piece>,   // of the pass at work
+    piece_of: Vec<usize>, // of the pass at work
+    report: Report,
 }
 
 impl<I: Isa> CpuModel<I> {
@@ -31,32 +43,64 @@ impl<I: Isa> CpuModel<I> {
     ///
     /// # Errors
     /// [`Error::Cancelled`], [`Error::Unavailable`] where the system gives no threads.
-    pub(crate) fn new(isa: I, weights: &Weights, options: &LoadOptions) -> Result<Self, Error> {
+    pub(crate) fn new(isa: I, name: &str, weights: &Weights, options: &LoadOptions) -> Result<Self, Error> {
         let mut info = ModelInfo::new(BACKEND, weights, options);
-        let weights = Loaded::new(weights, options.progress.as_ref())?;
-        info.packed_bytes = weights.packed_bytes();
+        let team = Team::new(options.threads)?;
+        let begun = Instant::now();
+        let weights = Loaded::new(weights, options.exact, options.progress.as_ref())?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let (vectors, turned) = (weights.vector_bytes(), weights.turned_bytes());
+        info.packed_bytes = vectors + turned;
+        let mut report = Report::default();
+        name.clone_into(&mut report.kernels);
+        report.packed.push(Packed::new("vectors as f32", vectors, seconds));
+        if turned > 0 {
+            // In the same walk over the weights, which these are nearly all of.
+            report.packed.push(Packed::new("thin matrices by output", turned, seconds));
+        }
+        let pass_tokens = (SCRATCH_BYTES / Scratch::token_bytes(&info.config)).max(LEAST_TOKENS);
         Ok(Self {
             isa,
+            forms: AllForms::of(&weights),
             weights,
             slots: Slots::new(info.id, info.max_slots),
-            pool: Pool::new(options.threads)?,
+            owns: std::iter::repeat_with(Own::default).take(team.members()).collect(),
+            team,
             scratch: Scratch::default(),
-            steps: Vec::new(),
-            step_of: Vec::new(),
+            pass_tokens,
+            pieces: Vec::new(),
+            piece_of: Vec::new(),
+            report,
             info,
         })
     }
 
-    /// Lays the tokens of all steps one after the other; steps without any are left out.
-    fn lay_out(&mut self, batch: &Batch<'_>) {
-        self.steps.clear();
-        self.step_of.clear();
-        for step in batch.steps().iter().filter(|step| !step.tokens.is_empty()) {
-            let start = self.step_of.len();
-            let end = start + step.tokens.len();
-            self.step_of.resize(end, self.steps.len());
-            self.steps.push(start..end);
+    /// Takes the next tokens of `batch` for a pass of `limit`: `done` says, for each step, how many have gone. Returns
+    /// whether there are any.
+    fn lay_out(&mut self, batch: &Batch<'_>, done: &mut [usize], limit: usize) -> bool {
+        self.pieces.clear();
+        self.piece_of.clear();
+        let mut memory = 0; // steps that are not empty have one
+        for (step, at) in batch.steps().iter().enumerate() {
+            if at.tokens.is_empty() {
+                continue;
+            }
+            let start = self.piece_of.len();
+            let count = (at.tokens.len() - done[step]).min(limit - start);
+            if count > 0 {
+                let tokens = done[step]..done[step] + count;
+                let wanted = match at.want {
+                    Want::Nothing => 0,
+                    Want::Last => usize::from(tokens.end == at.tokens.len()),
+                    Want::All => count,
+                };
+                self.piece_of.resize(start + count, self.pieces.len());
+                done[step] = tokens.end;
+                self.pieces.push(Piece { step, memory, tokens, places: start..start + count, wanted });
+            }
+            memory += 1;
         }
+        !self.pieces.is_empty()
     }
 }
 
@@ -65,8 +109,12 @@ impl<I: Isa> Model for CpuModel<I> {
         &self.info
     }
 
+    fn report(&self) -> Report {
+        self.report.clone()
+    }
+
     fn open_slot(&mut self) -> Result<Slot, Error> {
-        self.slots.open(|| State::zeros(&self.info.config))
+        self.slots.open(|| Memory::zeros(&self.info.config))
     }
 
     fn close_slot(&mut self, slot: Slot) {
@@ -74,36 +122,74 @@ impl<I: Isa> Model for CpuModel<I> {
     }
 
     fn read_state(&mut self, slot: &Slot) -> Result<State, Error> {
-        self.slots.get(slot).cloned()
+        Ok(self.slots.get(slot)?.read(&self.info.config))
     }
 
     fn write_state(&mut self, slot: &mut Slot, state: &State) -> Result<(), Error> {
         state.check(&self.info.config)?;
-        self.slots.get_mut(slot)?.clone_from(state);
+        self.slots.get_mut(slot)?.write(&self.info.config, state);
+        Ok(())
+    }
+
+    fn copy_state(&mut self, from: &Slot, to: &mut Slot) -> Result<(), Error> {
+        let memory = self.slots.get(from)?.clone();
+        *self.slots.get_mut(to)? = memory;
         Ok(())
     }
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
-        self.lay_out(batch);
+        let vocab = self.info.config.vocab;
+        outputs.logits.resize(batch.logit_rows() * vocab, 0.0);
+        // Passes of equal size: a short last one would do little for the panels it needs.
+        let passes = batch.tokens().div_ceil(self.pass_tokens).max(1);
+        let limit = batch.tokens().div_ceil(passes);
+        let mut done = vec![0; batch.steps().len()];
+        let mut logits = outputs.logits.as_mut_slice();
+        while self.lay_out(batch, &mut done, limit) {
+            let wanted = self.pieces.iter().map(|piece| piece.wanted).sum::<usize>();
+            // Pieces follow the order of steps and tokens, and so do their logits.
+            let (own, rest) = std::mem::take(&mut logits).split_at_mut(wanted * vocab);
+            logits = rest;
+            self.pass(batch, wanted, own)?;
+        }
+        Ok(())
+    }
+}
+
+impl<I: Isa> CpuModel<I> {
+    /// Walks the tokens laid out through all layers.
+    fn pass(&mut self, batch: &Batch<'_>, wanted: usize, logits: &mut [f32]) -> Result<(), Error> {
+        let (config, tokens) = (&self.info.config, self.piece_of.len());
+        self.scratch.resize(config, &self.forms, tokens, wanted);
+        if tokens == 1 {
+            for own in &mut self.owns {
+                own.vectors.resize(config, &self.forms, 1, wanted);
+            }
+        }
         let busy = batch.steps().iter().filter(|step| !step.tokens.is_empty());
-        let states = self.slots.get_each_mut(busy.map(|step| &*step.slot))?;
-        let mut memories: Vec<Memory<'_>> = states.into_iter().map(Memory::of).collect();
-        self.scratch.resize(&self.info.config, self.step_of.len());
-        let (weights, scratch, logits) = (&self.weights, &mut self.scratch, &mut outputs.logits);
+        let memories = self.slots.get_each_mut(busy.map(|step| &*step.slot))?;
+        let memories: Vec<_> = memories.into_iter().map(SharedMemory::of).collect();
         let pass = Pass {
             isa: self.isa,
-            pool: &self.pool,
-            config: &self.info.config,
-            steps: &self.steps,
-            step_of: &self.step_of,
+            config,
+            pieces: &self.pieces,
+            piece_of: &self.piece_of,
+            memories: &memories,
+            buffers: self.scratch.share(),
         };
-        self.pool.enter(|| {
-            embed(&pass, weights, batch, scratch);
+        let (weights, owns, logits) = (&self.weights, Shared::new(&mut self.owns), Shared::new(logits));
+        self.team.run(|member| {
+            // SAFETY: each member takes what is its own.
+            let [own] = (unsafe { owns.part(member.number()..member.number() + 1) }) else { return };
+            let mut vectors = std::mem::take(&mut own.vectors);
+            let at_work = if pass.is_single() { vectors.share() } else { pass.buffers.vectors };
+            embed(&pass, member, own, weights, batch);
             for (at, layer) in weights.layers.iter().enumerate() {
-                time_mix(&pass, layer, at, &mut memories, scratch);
-                channel_mix(&pass, layer, at, &mut memories, scratch);
+                time_mix(&pass, member, own, at_work, layer, at);
+                channel_mix(&pass, member, own, at_work, layer, at);
             }
-            head(&pass, weights, batch, scratch, logits);
+            head(&pass, member, own, at_work, weights, logits);
+            own.vectors = vectors;
         });
         Ok(())
     }

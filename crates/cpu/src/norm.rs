@@ -1,18 +1,13 @@
 //! Layer norm over all channels or one head, and the length of a vector.
 
-use crate::arch::Isa;
+use crate::arch::{Isa, LANES};
 use crate::matmul::dot;
-use crate::threads::{Pool, Shared};
-use crate::weights::Norm;
-
-/// Tokens of one task in the passes over single numbers.
-pub(crate) const TOKENS: usize = 8;
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias` into `out`; all `[n]`.
 #[inline(always)]
 pub(crate) fn norm<I: Isa>(isa: I, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
     let n = x.len() as f32;
-    let mean = sum(x) / n;
+    let mean = sum(isa, x) / n;
     for (out, x) in out.iter_mut().zip(x) {
         *out = x - mean;
     }
@@ -21,26 +16,6 @@ pub(crate) fn norm<I: Isa>(isa: I, x: &[f32], weight: &[f32], bias: &[f32], eps:
     for ((out, weight), bias) in out.iter_mut().zip(weight).zip(bias) {
         *out = isa.mul_add(*out * scale, *weight, *bias);
     }
-}
-
-/// Layer norm of every token: `x` and `out` are `[tokens, channels]`.
-pub(crate) fn layer_norms<I: Isa>(isa: I, pool: &Pool, x: &[f32], norm: &Norm, out: &mut [f32]) {
-    let channels = norm.weight.len();
-    let block = TOKENS * channels;
-    let out = Shared::new(out);
-    pool.each(x.len().div_ceil(block), |task, _| {
-        let of = task * block..((task + 1) * block).min(x.len());
-        // SAFETY: each task takes its own tokens.
-        let out = unsafe { out.part(of.clone()) };
-        isa.run(
-            #[inline(always)]
-            || {
-                for (x, out) in x[of].chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-                    self::norm(isa, x, &norm.weight, &norm.bias, norm.eps, out);
-                }
-            },
-        );
-    });
 }
 
 /// `x / max(|x|, 1e-12)`: the removal key of one head gets length one.
@@ -52,20 +27,17 @@ pub(crate) fn l2_normalize<I: Isa>(isa: I, x: &mut [f32]) {
     }
 }
 
-/// Sum in the fixed order of [`dot`].
+/// Sum in the order of [`dot`].
 #[inline(always)]
-fn sum(x: &[f32]) -> f32 {
-    let (chunks, tail) = x.as_chunks::<16>();
-    let mut lanes = [0.0f32; 16];
+fn sum<I: Isa>(isa: I, x: &[f32]) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut sums = isa.splat(0.0);
     for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
-        }
+        sums = isa.lanes_add(sums, isa.load(chunk));
     }
-    for (lane, x) in lanes.iter_mut().zip(tail) {
-        *lane += x;
-    }
-    crate::matmul::fold(lanes)
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    isa.fold(isa.lanes_add(sums, isa.load(&last)))
 }
 
 #[cfg(test)]

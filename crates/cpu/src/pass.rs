@@ -1,38 +1,184 @@
-//! What every block needs to know of the forward it is part of.
+//! What every block needs to know of the pass it is part of.
 
 use std::ops::Range;
 
-use wkv7_core::{Config, State};
+use wkv7_core::Config;
 
-use crate::threads::{Pool, Shared};
+use crate::arch::Isa;
+use crate::matmul::Desk;
+use crate::memory::Memory;
+use crate::norm::norm;
+use crate::scratch::{Buffers, Vectors};
+use crate::team::{Member, Shared};
+use crate::weights::Norm;
 
-/// One forward over the tokens of all steps, laid one after the other.
-pub(crate) struct Pass<'a, I> {
-    pub(crate) isa: I,
-    pub(crate) pool: &'a Pool,
-    pub(crate) config: &'a Config,
-    /// The tokens of each step, none empty: `[steps]`.
-    pub(crate) steps: &'a [Range<usize>],
-    /// The step of each token: `[tokens]`.
-    pub(crate) step_of: &'a [usize],
+/// Tokens of one task in the phases over single numbers.
+const TOKENS: usize = 4;
+
+/// Some tokens of one step that a pass takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    /// The step's number in the batch.
+    pub(crate) step: usize,
+    /// The memory's number among those of the batch.
+    pub(crate) memory: usize,
+    /// Which of the step's tokens.
+    pub(crate) tokens: Range<usize>,
+    /// Where they lie among the tokens of the pass.
+    pub(crate) places: Range<usize>,
+    /// The last of them, this many, go into the head.
+    pub(crate) wanted: usize,
 }
 
-impl<I> Pass<'_, I> {
-    pub(crate) fn tokens(&self) -> usize {
-        self.step_of.len()
+/// One walk through the layers: the tokens of all pieces, laid one after the other.
+pub(crate) struct Pass<'a, I> {
+    pub(crate) isa: I,
+    pub(crate) config: &'a Config,
+    /// None empty.
+    pub(crate) pieces: &'a [Piece],
+    /// The piece of each token: `[tokens]`.
+    pub(crate) piece_of: &'a [usize],
+    /// `[memories]`.
+    pub(crate) memories: &'a [SharedMemory<'a>],
+    pub(crate) buffers: Buffers<'a>,
+}
+
+/// What one member keeps to itself.
+#[derive(Default)]
+pub(crate) struct Own {
+    pub(crate) desk: Desk,
+    /// Of a single token.
+    pub(crate) vectors: Vectors,
+    /// Of a single token: the normalised input of a block, `[channels]`.
+    pub(crate) h: Vec<f32>,
+    /// `[2 * channels + ffn]`, and six times a head.
+    pub(crate) room: Vec<f32>,
+}
+
+/// A sequence's memory while many threads advance it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SharedMemory<'a> {
+    pub(crate) att_shift: Shared<'a>, // [layers, channels]
+    pub(crate) wkv: Shared<'a>,       // [layers, heads, head_size (key), head_size (value)]
+    pub(crate) ffn_shift: Shared<'a>, // [layers, channels]
+}
+
+impl<'a> SharedMemory<'a> {
+    pub(crate) fn of(memory: &'a mut Memory) -> Self {
+        let Memory { att_shift, wkv, ffn_shift } = memory;
+        Self { att_shift: Shared::new(att_shift), wkv: Shared::new(wkv), ffn_shift: Shared::new(ffn_shift) }
     }
 }
 
-/// The state of one step's sequence, with the recurrent memory ready to be advanced by many threads.
-pub(crate) struct Memory<'a> {
-    pub(crate) att_shift: &'a mut [f32], // [layers, channels]
-    pub(crate) wkv: Shared<'a>,          // [layers, heads, head_size (value), head_size (key)]
-    pub(crate) ffn_shift: &'a mut [f32], // [layers, channels]
-}
+impl<'a, I: Isa> Pass<'a, I> {
+    pub(crate) fn tokens(&self) -> usize {
+        self.piece_of.len()
+    }
 
-impl<'a> Memory<'a> {
-    pub(crate) fn of(state: &'a mut State) -> Self {
-        let State { att_shift, wkv, ffn_shift } = state;
-        Self { att_shift, wkv: Shared::new(wkv), ffn_shift }
+    /// A single token: whatever is made of it by itself, each member makes for itself, which costs less than meeting.
+    pub(crate) fn is_single(&self) -> bool {
+        self.tokens() == 1
+    }
+
+    /// The places of a token's channels.
+    pub(crate) fn row(&self, token: usize) -> Range<usize> {
+        token * self.config.channels..(token + 1) * self.config.channels
+    }
+
+    /// The places of layer number `at` in a shift.
+    pub(crate) fn of_layer(&self, at: usize) -> Range<usize> {
+        at * self.config.channels..(at + 1) * self.config.channels
+    }
+
+    /// Does `task` for every token: shared out among the members, who then meet; or, for a single token, by each.
+    #[inline(always)]
+    pub(crate) fn each_token(&self, member: &Member<'_>, mut task: impl FnMut(usize)) {
+        if self.is_single() {
+            return task(0);
+        }
+        member.each(self.tokens().div_ceil(TOKENS), |number| {
+            (number * TOKENS..((number + 1) * TOKENS).min(self.tokens())).for_each(&mut task);
+        });
+    }
+
+    /// Every token's normalised input, and the vectors that the token shift makes of it: `put(token, n, x)` gets the
+    /// `n`th vector, `h + (previous - h) * mix`; a mix of 1 looks only at the previous token.
+    ///
+    /// `before(memory)` is the shift that a sequence remembers, `[layers, channels]`.
+    pub(crate) fn shift<const N: usize>(
+        &self,
+        member: &Member<'_>,
+        own: &mut Own,
+        ln: &Norm,
+        (at, before): (usize, impl Fn(&SharedMemory<'a>) -> Shared<'a>),
+        mixes: [&[f32]; N],
+        put: impl Fn(usize, usize, &[f32]),
+    ) {
+        let channels = self.config.channels;
+        let mut room = std::mem::take(&mut own.room);
+        room.resize(room.len().max(2 * channels), 0.0);
+        let (previous, mixed) = room[..2 * channels].split_at_mut(channels);
+        let mut last = usize::MAX; // the token whose normalised input lies in `previous`
+        self.each_token(member, |token| {
+            let piece = &self.pieces[self.piece_of[token]];
+            // SAFETY: nobody writes the residual in this phase.
+            let x = |token| unsafe { self.buffers.x.view(self.row(token)) };
+            let h = if self.is_single() {
+                own.h.resize(channels, 0.0);
+                own.h.as_mut_slice()
+            } else {
+                // SAFETY: each token's input is written by its own task.
+                unsafe { self.buffers.h.part(self.row(token)) }
+            };
+            self.isa.run(
+                #[inline(always)]
+                || {
+                    if token == piece.places.start {
+                        // SAFETY: shifts are written only after the members have met.
+                        previous.copy_from_slice(unsafe {
+                            before(&self.memories[piece.memory]).view(self.of_layer(at))
+                        });
+                    } else if last != token - 1 {
+                        norm(self.isa, x(token - 1), &ln.weight, &ln.bias, ln.eps, previous);
+                    }
+                    norm(self.isa, x(token), &ln.weight, &ln.bias, ln.eps, h);
+                },
+            );
+            for (n, mix) in mixes.iter().enumerate() {
+                self.isa.run(
+                    #[inline(always)]
+                    || {
+                        for (((out, h), previous), mix) in mixed.iter_mut().zip(&*h).zip(&*previous).zip(*mix) {
+                            *out = self.isa.mul_add(previous - h, *mix, *h);
+                        }
+                    },
+                );
+                put(token, n, mixed);
+            }
+            let h = if self.is_single() {
+                own.h.as_slice()
+            } else {
+                // SAFETY: this task has written it.
+                unsafe { self.buffers.h.view(self.row(token)) }
+            };
+            previous.copy_from_slice(h);
+            last = token;
+        });
+        own.room = room;
+    }
+
+    /// Lets every sequence remember its last token's normalised input. To be called by one member, in the phase after
+    /// [`Pass::shift`].
+    pub(crate) fn remember(&self, own: &Own, at: usize, shift: impl Fn(&SharedMemory<'a>) -> Shared<'a>) {
+        for piece in self.pieces {
+            // SAFETY: one member writes, and nobody reads shifts in this phase.
+            let out = unsafe { shift(&self.memories[piece.memory]).part(self.of_layer(at)) };
+            if self.is_single() {
+                out.copy_from_slice(&own.h);
+            } else {
+                // SAFETY: inputs were written before the members met.
+                out.copy_from_slice(unsafe { self.buffers.h.view(self.row(piece.places.end - 1)) });
+            }
+        }
     }
 }

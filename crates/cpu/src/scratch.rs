@@ -1,46 +1,180 @@
-//! Activations of one forward: made once per model, grown to the largest batch seen.
+//! Activations of one forward: made once per model, grown to the largest pass seen.
 
 use wkv7_core::{Config, Ranks};
 
-/// Every buffer is `[tokens, channels]` unless it says otherwise.
+use crate::activations::{Activations, Forms, SharedActivations};
+use crate::team::Shared;
+use crate::weights::Loaded;
+
+/// What the members of the team fill together. Every buffer is `[tokens, channels]` unless it says otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    pub(crate) x: Vec<f32>,          // the residual
-    pub(crate) h: Vec<f32>,          // normalised input of a block
-    pub(crate) mixed: [Vec<f32>; 6], // after the token shift, for r w k v a g
-    pub(crate) r: Vec<f32>,
-    pub(crate) k: Vec<f32>,
-    pub(crate) v: Vec<f32>,
-    pub(crate) v_first: Vec<f32>,
-    pub(crate) inner: Inner,
-    pub(crate) d: Vec<f32>, // decay before its bias and its bounds
-    pub(crate) a: Vec<f32>, // rate before its bias and the sigmoid
-    pub(crate) g: Vec<f32>,
-    pub(crate) nu: Vec<f32>, // value residual before its bias and the sigmoid
-    pub(crate) y: Vec<f32>,
-    pub(crate) hidden: Vec<f32>, // [tokens, ffn]
+    x: Vec<f32>, // the residual
+    h: Vec<f32>, // normalised input of a block
+    r: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    v_first: Vec<f32>,
+    d: Vec<f32>, // decay before its bias and its bounds
+    a: Vec<f32>, // rate before its bias and the sigmoid
+    g: Vec<f32>,
+    nu: Vec<f32>,         // value residual before its bias and the sigmoid
+    y: Vec<f32>,          // the heads' results
+    hidden: Vec<f32>,     // [tokens, ffn]
+    inner: [Vec<f32>; 4], // [tokens, rank], between the two matrices of each low-rank net
+    vectors: Vectors,
 }
 
-/// Between the two matrices of each low-rank net: `[tokens, rank]`, room for the largest rank.
+/// [`Scratch`] at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buffers<'a> {
+    pub(crate) x: Shared<'a>,
+    pub(crate) h: Shared<'a>,
+    pub(crate) r: Shared<'a>,
+    pub(crate) k: Shared<'a>,
+    pub(crate) v: Shared<'a>,
+    pub(crate) v_first: Shared<'a>,
+    pub(crate) d: Shared<'a>,
+    pub(crate) a: Shared<'a>,
+    pub(crate) g: Shared<'a>,
+    pub(crate) nu: Shared<'a>,
+    pub(crate) y: Shared<'a>,
+    pub(crate) hidden: Shared<'a>,
+    pub(crate) inner: [Shared<'a>; 4],
+    pub(crate) vectors: SharedVectors<'a>,
+}
+
+/// Vectors on their way into products.
 #[derive(Debug, Default)]
-pub(crate) struct Inner {
-    pub(crate) decay: Vec<f32>,
-    pub(crate) rate: Vec<f32>,
-    pub(crate) gate: Vec<f32>,
-    pub(crate) value: Vec<f32>,
+pub(crate) struct Vectors {
+    mixed: [Activations; 6], // after the token shift, for r w k v a g; the channel mix uses the third
+    inner: [Activations; 4],
+    read: Activations,   // what the heads gave
+    hidden: Activations, // [tokens, ffn]
+    wanted: Activations, // [wanted tokens, channels]: into the head
+}
+
+/// [`Vectors`] at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SharedVectors<'a> {
+    pub(crate) mixed: [SharedActivations<'a>; 6],
+    pub(crate) inner: [SharedActivations<'a>; 4],
+    pub(crate) read: SharedActivations<'a>,
+    pub(crate) hidden: SharedActivations<'a>,
+    pub(crate) wanted: SharedActivations<'a>,
+}
+
+/// Decay, rate, gate, value residual: the order of everything that is four.
+pub(crate) fn ranks(ranks: &Ranks) -> [usize; 4] {
+    [ranks.decay, ranks.rate, ranks.gate, ranks.value]
+}
+
+/// The forms in which the matrices of all layers take their vectors.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AllForms {
+    mixed: [Forms; 6],
+    inner: [Forms; 4],
+    read: Forms,
+    hidden: Forms,
+    wanted: Forms,
+}
+
+impl AllForms {
+    pub(crate) fn of(weights: &Loaded) -> Self {
+        let mut forms = Self { wanted: weights.head.kind.forms(), ..Self::default() };
+        for layer in &weights.layers {
+            let (time_mix, channel_mix) = (&layer.time_mix, &layer.channel_mix);
+            let [r, w, k, v, a, g] = &mut forms.mixed;
+            let nets = [
+                (Some(&time_mix.decay), &mut *w),
+                (Some(&time_mix.rate), &mut *a),
+                (Some(&time_mix.gate), &mut *g),
+                (time_mix.value_residual.as_ref(), &mut *v),
+            ];
+            for ((net, mixed), inner) in nets.into_iter().zip(&mut forms.inner) {
+                if let Some(net) = net {
+                    *mixed = mixed.or(net.first.kind.forms());
+                    *inner = inner.or(net.second.kind.forms());
+                }
+            }
+            *r = r.or(time_mix.receptance.kind.forms());
+            *k = k.or(time_mix.key.kind.forms()).or(channel_mix.key.kind.forms());
+            *v = v.or(time_mix.value.kind.forms());
+            forms.read = forms.read.or(time_mix.output.kind.forms());
+            forms.hidden = forms.hidden.or(channel_mix.value.kind.forms());
+        }
+        forms
+    }
+}
+
+impl Vectors {
+    /// Makes room for `tokens`, `wanted` of which go into the head.
+    pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
+        for (mixed, forms) in self.mixed.iter_mut().zip(forms.mixed) {
+            mixed.resize(config.channels, tokens, forms);
+        }
+        for (at, (inner, forms)) in self.inner.iter_mut().zip(forms.inner).enumerate() {
+            inner.resize(largest_rank(config, at), tokens, forms);
+        }
+        self.read.resize(config.channels, tokens, forms.read);
+        self.hidden.resize(config.ffn, tokens, forms.hidden);
+        self.wanted.resize(config.channels, wanted, forms.wanted);
+    }
+
+    pub(crate) fn share(&mut self) -> SharedVectors<'_> {
+        SharedVectors {
+            mixed: self.mixed.each_mut().map(Activations::share),
+            inner: self.inner.each_mut().map(Activations::share),
+            read: self.read.share(),
+            hidden: self.hidden.share(),
+            wanted: self.wanted.share(),
+        }
+    }
+}
+
+fn largest_rank(config: &Config, at: usize) -> usize {
+    config.ranks.iter().map(|of_layer| ranks(of_layer)[at]).max().unwrap_or(0)
 }
 
 impl Scratch {
-    /// Gives every buffer the size for `tokens`. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, config: &Config, tokens: usize) {
-        let Self { x, h, mixed, r, k, v, v_first, inner, d, a, g, nu, y, hidden } = self;
-        let wide = [x, h, r, k, v, v_first, d, a, g, nu, y].into_iter().chain(mixed);
-        wide.for_each(|buffer| buffer.resize(tokens * config.channels, 0.0));
-        let largest = |of: fn(&Ranks) -> usize| config.ranks.iter().map(of).max().unwrap_or(0);
-        inner.decay.resize(tokens * largest(|ranks| ranks.decay), 0.0);
-        inner.rate.resize(tokens * largest(|ranks| ranks.rate), 0.0);
-        inner.gate.resize(tokens * largest(|ranks| ranks.gate), 0.0);
-        inner.value.resize(tokens * largest(|ranks| ranks.value), 0.0);
+    /// Memory of one token of a pass, roughly.
+    pub(crate) fn token_bytes(config: &Config) -> usize {
+        let numbers = 19 * config.channels + 2 * config.ffn;
+        numbers * size_of::<f32>()
+    }
+
+    /// Gives every buffer the size for `tokens`, `wanted` of which go into the head. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
+        let Self { x, h, r, k, v, v_first, d, a, g, nu, y, hidden, inner, vectors } = self;
+        for buffer in [x, h, r, k, v, v_first, d, a, g, nu, y] {
+            buffer.resize(tokens * config.channels, 0.0);
+        }
         hidden.resize(tokens * config.ffn, 0.0);
+        for (at, inner) in inner.iter_mut().enumerate() {
+            inner.resize(tokens * largest_rank(config, at), 0.0);
+        }
+        // A single token's vectors are made by every member for itself.
+        if tokens > 1 {
+            vectors.resize(config, forms, tokens, wanted);
+        }
+    }
+
+    pub(crate) fn share(&mut self) -> Buffers<'_> {
+        Buffers {
+            x: Shared::new(&mut self.x),
+            h: Shared::new(&mut self.h),
+            r: Shared::new(&mut self.r),
+            k: Shared::new(&mut self.k),
+            v: Shared::new(&mut self.v),
+            v_first: Shared::new(&mut self.v_first),
+            d: Shared::new(&mut self.d),
+            a: Shared::new(&mut self.a),
+            g: Shared::new(&mut self.g),
+            nu: Shared::new(&mut self.nu),
+            y: Shared::new(&mut self.y),
+            hidden: Shared::new(&mut self.hidden),
+            inner: self.inner.each_mut().map(|inner| Shared::new(inner)),
+            vectors: self.vectors.share(),
+        }
     }
 }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::arch::Isa;
-use crate::matmul::{Product, Then, dot, multiply, sigmoid};
-use crate::norm::{l2_normalize, layer_norms, norm};
-use crate::pass::{Memory, Pass};
-use crate::scratch::Scratch;
-use crate::threads::{Shared, desk};
-use crate::token_shift::token_shift;
+use crate::exp::{exp, sigmoid};
+use crate::matmul::{Product, Then, dot, multiply};
+use crate::norm::{l2_normalize, norm};
+use crate::pass::{Own, Pass};
+use crate::scratch::{SharedVectors, ranks};
+use crate::team::Member;
 use crate::weights::{Layer, LowRank, TimeMix};
 use crate::wkv;
 
@@ -18,131 +18,164 @@ const DECAY_SCALE: f32 = 0.606_530_66; // exp(-0.5)
 /// All tokens through the time mix of layer number `at`; the result is added to the residual.
 pub(crate) fn time_mix<I: Isa>(
     pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
+    vectors: SharedVectors<'_>,
     layer: &Layer,
     at: usize,
-    memories: &mut [Memory<'_>],
-    scratch: &mut Scratch,
 ) {
-    let (weights, channels) = (&layer.time_mix, pass.config.channels);
-    let of_layer = at * channels..(at + 1) * channels;
-    layer_norms(pass.isa, pass.pool, &scratch.x, &layer.ln1, &mut scratch.h);
-    let before = |step: usize| &memories[step].att_shift[of_layer.clone()];
+    let (isa, weights) = (pass.isa, &layer.time_mix);
     let mixes = weights.shift.each_ref().map(Vec::as_slice);
-    let outs = scratch.mixed.each_mut().map(Vec::as_mut_slice);
-    token_shift(pass, &scratch.h, before, mixes, outs);
-    for (memory, tokens) in memories.iter_mut().zip(pass.steps) {
-        let last = (tokens.end - 1) * channels..tokens.end * channels;
-        memory.att_shift[of_layer.clone()].copy_from_slice(&scratch.h[last]);
-    }
-    project(pass, weights, scratch);
-    heads(pass, weights, at, memories, scratch);
-    let output = Product::new(&weights.output, &scratch.y, &mut scratch.x, Then::Add);
-    multiply(pass.isa, pass.pool, &[output]);
-}
-
-/// Everything between the token shift and the recurrent memory that mixes channels, in two regions.
-fn project<I: Isa>(pass: &Pass<'_, I>, weights: &TimeMix, scratch: &mut Scratch) {
-    let Scratch { mixed, r, k, v, v_first, inner, d, a, g, nu, .. } = scratch;
-    let [x_r, x_w, x_k, x_v, x_a, x_g] = mixed.each_ref();
-    let TimeMix { decay, rate, gate, value_residual, .. } = weights;
-    let width = |net: &LowRank| pass.tokens() * net.first.outputs();
-    let inner_w = &mut inner.decay[..width(decay)];
-    let inner_a = &mut inner.rate[..width(rate)];
-    let inner_g = &mut inner.gate[..width(gate)];
-    let inner_v = &mut inner.value[..value_residual.as_ref().map_or(0, width)];
-    // The first layer's value is what the later layers' values are blended with.
-    let v = if value_residual.is_some() { v } else { v_first };
-
-    let first = [
-        Product::new(&weights.receptance, x_r, r, Then::Store),
-        Product::new(&weights.key, x_k, k, Then::Store),
-        Product::new(&weights.value, x_v, v, Then::Store),
-        Product::new(&decay.first, x_w, inner_w, Then::Tanh),
-        Product::new(&rate.first, x_a, inner_a, Then::Store),
-        Product::new(&gate.first, x_g, inner_g, Then::Sigmoid),
-    ];
-    let residual = value_residual.as_ref();
-    let first_residual = residual.map(|net| Product::new(&net.first, x_v, inner_v, Then::Store));
-    multiply(pass.isa, pass.pool, first.iter().chain(&first_residual));
-
-    let second = [
-        Product::new(&decay.second, inner_w, d, Then::Store),
-        Product::new(&rate.second, inner_a, a, Then::Store),
-        Product::new(&gate.second, inner_g, g, Then::Store),
-    ];
-    let second_residual = residual.map(|net| Product::new(&net.second, inner_v, nu, Then::Store));
-    multiply(pass.isa, pass.pool, second.iter().chain(&second_residual));
-}
-
-/// Everything that stays within a head, in one region over heads and steps: `scratch.y` is made from the others.
-fn heads<I: Isa>(
-    pass: &Pass<'_, I>,
-    weights: &TimeMix,
-    at: usize,
-    memories: &[Memory<'_>],
-    scratch: &mut Scratch,
-) {
-    let (heads, n) = (pass.config.heads, pass.config.head_size);
-    let Scratch { r, k, v, v_first, d, a, g, nu, y, .. } = scratch;
-    let y = Shared::new(y);
-    let inputs = Projected { r, k, v, v_first, d, a, g, nu };
-    pass.pool.each(heads * pass.steps.len(), |task, room| {
-        let (step, head) = (task / heads, task % heads);
-        let start = (at * heads + head) * n * n;
-        // SAFETY: each task takes one head of one sequence, and a batch holds each sequence once.
-        let s = unsafe { memories[step].wkv.part(start..start + n * n) };
-        let one = Head { weights, inputs, channels: head * n..(head + 1) * n, width: pass.config.channels };
-        pass.isa.run(
+    pass.shift(member, own, &layer.ln1, (at, |memory| memory.att_shift), mixes, |token, n, x| {
+        isa.run(
             #[inline(always)]
-            || one.advance(pass.isa, pass.steps[step].clone(), s, y, room),
+            // SAFETY: each token's vectors are written by its own task.
+            || unsafe { vectors.mixed[n].put(isa, token, x) },
         );
     });
+    project(pass, member, own, vectors, weights);
+
+    let inner = inner_vectors(pass, member, vectors, at);
+    let nets = nets(weights);
+    let outs = [pass.buffers.d, pass.buffers.a, pass.buffers.g, pass.buffers.nu];
+    let second = nets.into_iter().zip(inner).zip(outs).filter_map(|((net, inner), out)| {
+        // SAFETY: the vectors are in, and the members have met since.
+        net.map(|net| Product::new(&net.second, unsafe { inner.input() }, out, Then::Store))
+    });
+    let second: Vec<_> = second.collect();
+    if !pass.is_single() {
+        multiply(isa, member, &mut own.desk, &second);
+    }
+    heads(pass, member, own, weights, at, &second);
+
+    pass.each_token(member, |token| {
+        // SAFETY: the heads have written it, and the members have met since.
+        let y = unsafe { pass.buffers.y.view(pass.row(token)) };
+        isa.run(
+            #[inline(always)]
+            // SAFETY: each token's vector is written by its own task.
+            || unsafe { vectors.read.put(isa, token, y) },
+        );
+    });
+    // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
+    let read = unsafe { vectors.read.input() };
+    multiply(isa, member, &mut own.desk, &[Product::new(&weights.output, read, pass.buffers.x, Then::Add)]);
 }
 
-/// What [`project`] made, all `[tokens, channels]`; see [`Scratch`].
-#[derive(Clone, Copy)]
-struct Projected<'a> {
-    r: &'a [f32],
-    k: &'a [f32],
-    v: &'a [f32],
-    v_first: &'a [f32],
-    d: &'a [f32],
-    a: &'a [f32],
-    g: &'a [f32],
-    nu: &'a [f32],
+/// Decay, rate, gate, value residual.
+fn nets(weights: &TimeMix) -> [Option<&LowRank>; 4] {
+    [Some(&weights.decay), Some(&weights.rate), Some(&weights.gate), weights.value_residual.as_ref()]
+}
+
+/// Everything that mixes the channels of the shifted inputs, in one phase.
+fn project<I: Isa>(
+    pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
+    vectors: SharedVectors<'_>,
+    weights: &TimeMix,
+) {
+    let buffers = pass.buffers;
+    // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
+    let [x_r, x_w, x_k, x_v, x_a, x_g] = vectors.mixed.map(|mixed| unsafe { mixed.input() });
+    // The first layer's value is what the later layers' values are blended with.
+    let v = if weights.value_residual.is_some() { buffers.v } else { buffers.v_first };
+    let mut products = vec![
+        Product::new(&weights.receptance, x_r, buffers.r, Then::Store),
+        Product::new(&weights.key, x_k, buffers.k, Then::Store),
+        Product::new(&weights.value, x_v, v, Then::Store),
+    ];
+    let thens = [Then::Tanh, Then::Store, Then::Sigmoid, Then::Store];
+    let nets = nets(weights).into_iter().zip([x_w, x_a, x_g, x_v]).zip(buffers.inner.into_iter().zip(thens));
+    products.extend(nets.filter_map(|((net, x), (inner, then))| {
+        net.map(|net| Product::new(&net.first, x, inner, then))
+    }));
+    multiply(pass.isa, member, &mut own.desk, &products);
+}
+
+/// What lies between the two matrices of each low-rank net, ready for the second.
+fn inner_vectors<'a, I: Isa>(
+    pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    vectors: SharedVectors<'a>,
+    at: usize,
+) -> [crate::activations::SharedActivations<'a>; 4] {
+    let widths = ranks(&pass.config.ranks[at]);
+    let inner: [_; 4] = std::array::from_fn(|n| vectors.inner[n].of(widths[n]));
+    let nets = if at == 0 { 3 } else { 4 }; // the first layer has no value residual
+    pass.each_token(member, |token| {
+        for (n, inner) in inner.iter().enumerate().take(nets) {
+            // SAFETY: the products have written it, and the members have met since.
+            let x = unsafe { pass.buffers.inner[n].view(token * widths[n]..(token + 1) * widths[n]) };
+            pass.isa.run(
+                #[inline(always)]
+                // SAFETY: each token's vectors are written by its own task.
+                || unsafe { inner.put(pass.isa, token, x) },
+            );
+        }
+    });
+    inner
+}
+
+/// Everything that stays within a head, in one phase over heads and sequences: `y` is made from the others. For a
+/// single token, each head first takes its part of the low-rank nets' `second` products.
+fn heads<I: Isa>(
+    pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    own: &mut Own,
+    weights: &TimeMix,
+    at: usize,
+    second: &[Product<'_>],
+) {
+    let (isa, heads, n) = (pass.isa, pass.config.heads, pass.config.head_size);
+    if member.number() == 0 {
+        pass.remember(own, at, |memory| memory.att_shift);
+    }
+    own.room.resize(own.room.len().max(6 * n), 0.0);
+    let Own { room, desk, .. } = own;
+    member.each(heads * pass.pieces.len(), |task| {
+        let (piece, head) = (&pass.pieces[task / heads], task % heads);
+        let channels = head * n..(head + 1) * n;
+        if pass.is_single() {
+            for product in second {
+                product.run(isa, channels.clone(), desk);
+            }
+        }
+        let start = (at * heads + head) * n * n;
+        // SAFETY: each task takes one head of one sequence, and a pass holds each sequence once.
+        let s = unsafe { pass.memories[piece.memory].wkv.part(start..start + n * n) };
+        let one = Head { weights, channels, width: pass.config.channels };
+        isa.run(
+            #[inline(always)]
+            || one.advance(pass, piece.places.clone(), s, room),
+        );
+    });
 }
 
 /// One head of one layer.
 struct Head<'a> {
     weights: &'a TimeMix,
-    inputs: Projected<'a>,
     channels: Range<usize>, // this head's
     width: usize,           // all channels
 }
 
 impl Head<'_> {
-    /// All `tokens` of a step through this head's memory `s` `[n, n]`, into their places in `y`.
+    /// All `tokens` of a piece through this head's memory `s`, into their places in `y`.
     #[inline(always)]
-    fn advance<I: Isa>(
-        &self,
-        isa: I,
-        tokens: Range<usize>,
-        s: &mut [f32],
-        y: Shared<'_>,
-        room: &mut Vec<f32>,
-    ) {
-        let n = self.channels.len();
-        let mut parts = desk(room, 6 * n).chunks_exact_mut(n);
+    fn advance<I: Isa>(&self, pass: &Pass<'_, I>, tokens: Range<usize>, s: &mut [f32], room: &mut [f32]) {
+        let (isa, n) = (pass.isa, self.channels.len());
+        let mut parts = room[..6 * n].chunks_exact_mut(n);
         let [w, k, v, kk, b, read] = std::array::from_fn(|_| parts.next().unwrap_or_default());
         let ln_x = &self.weights.ln_x;
         let (weight, bias) = (&ln_x.weight[self.channels.clone()], &ln_x.bias[self.channels.clone()]);
         let r_k = &self.weights.r_k[self.channels.clone()];
         for token in tokens {
             let of = token * self.width + self.channels.start..token * self.width + self.channels.end;
-            self.prepare(isa, of.clone(), [&mut *w, &mut *k, &mut *v, &mut *kk, &mut *b]);
-            let (r, g) = (&self.inputs.r[of.clone()], &self.inputs.g[of.clone()]);
-            // SAFETY: this head's channels of this token, which no other task has.
-            let y = unsafe { y.part(of) };
+            self.prepare(pass, of.clone(), [&mut *w, &mut *k, &mut *v, &mut *kk, &mut *b]);
+            // SAFETY: only this task reads and writes this head's channels in this phase.
+            let (r, g) = unsafe { (pass.buffers.r.view(of.clone()), pass.buffers.g.view(of.clone())) };
+            // SAFETY: as above.
+            let y = unsafe { pass.buffers.y.part(of) };
             wkv::step(isa, s, wkv::Inputs { r, w, k, v, kk, b }, read);
             norm(isa, read, weight, bias, ln_x.eps, y);
             // The token's own contribution, outside the memory.
@@ -158,16 +191,21 @@ impl Head<'_> {
 
     /// The recurrent memory's inputs of one token: `of` are the head's places in the projections.
     #[inline(always)]
-    fn prepare<I: Isa>(&self, isa: I, of: Range<usize>, [w, k, v, kk, b]: [&mut [f32]; 5]) {
-        let (weights, n) = (self.weights, w.len());
-        let Projected { k: key, v: value, v_first, d, a, nu, .. } = self.inputs;
-        let [key, d, a] = [key, d, a].map(|x| &x[of.clone()]);
+    fn prepare<I: Isa>(&self, pass: &Pass<'_, I>, of: Range<usize>, [w, k, v, kk, b]: [&mut [f32]; 5]) {
+        let (isa, weights, n) = (pass.isa, self.weights, w.len());
+        let buffers = pass.buffers;
+        // SAFETY: only this task touches this head's channels in this phase, and it writes none of these meanwhile.
+        let inputs = [buffers.k, buffers.d, buffers.a, buffers.v_first, buffers.v, buffers.nu]
+            .map(|buffer| unsafe { buffer.view(of.clone()) });
+        let [key, d, a, v_first, value, nu] = inputs;
         let own = self.channels.clone();
         let (w0, a0) = (&weights.decay.bias[own.clone()], &weights.rate.bias[own.clone()]);
         let (k_k, k_a) = (&weights.k_k[own.clone()], &weights.k_a[own.clone()]);
-        for j in 0..n {
-            w[j] = (-DECAY_SCALE * sigmoid(d[j] + w0[j])).exp();
-            b[j] = sigmoid(a[j] + a0[j]); // the rate; times the removal key below
+        for ((w, d), w0) in w.iter_mut().zip(d).zip(w0) {
+            *w = exp(isa, -DECAY_SCALE * sigmoid(isa, d + w0));
+        }
+        for ((rate, a), a0) in b.iter_mut().zip(a).zip(a0) {
+            *rate = sigmoid(isa, a + a0); // times the removal key below
         }
         for j in 0..n {
             // The removal key uses the key before the rate changes it.
@@ -178,11 +216,11 @@ impl Head<'_> {
         for (b, kk) in b.iter_mut().zip(kk) {
             *b *= *kk;
         }
-        v.copy_from_slice(&v_first[of.clone()]);
+        v.copy_from_slice(v_first);
         if let Some(net) = &weights.value_residual {
-            let (value, nu, v0) = (&value[of.clone()], &nu[of], &net.bias[own]);
+            let v0 = &net.bias[own];
             for j in 0..n {
-                v[j] = value[j] + (v[j] - value[j]) * sigmoid(nu[j] + v0[j]);
+                v[j] = value[j] + (v[j] - value[j]) * sigmoid(isa, nu[j] + v0[j]);
             }
         }
     }

@@ -1,29 +1,37 @@
 //! Weights as the kernels want them: vectors as f32, matrices where they lie.
 
+use std::ops::Range;
+
 use wkv7_core as core;
 use wkv7_core::{Config, Error, Layout, Progress, Tensor, Weights};
 
-/// A matrix `[outputs, inputs]` that maps `x` `[inputs]` to `y` `[outputs]`, borrowed from the file.
+use crate::matmul::Kind;
+
+/// A matrix `[outputs, inputs]` that maps `x` `[inputs]` to `y` `[outputs]`, stored by outputs: borrowed from the file,
+/// or laid out anew where the file has it the other way round.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) tensor: Tensor,
+    pub(crate) kind: Kind,
+    packed_bytes: u64,
 }
 
 impl Matrix {
     /// For `tensor @ x`.
-    fn right(tensor: &Tensor) -> Self {
-        Self { tensor: tensor.clone() }
+    ///
+    /// # Errors
+    /// Sizes beyond any memory.
+    pub(crate) fn right(tensor: &Tensor, exact: bool) -> Result<Self, Error> {
+        let (tensor, packed_bytes) = by_outputs(tensor)?;
+        Ok(Self { kind: Kind::of(tensor.dtype(), exact), tensor, packed_bytes })
     }
 
     /// For `x @ tensor`, which is its transpose times `x`.
-    fn left(tensor: &Tensor) -> Self {
-        Self { tensor: tensor.clone().transposed() }
-    }
-
-    /// A matrix for tests, applied as `tensor @ x`.
-    #[cfg(test)]
-    pub(crate) fn of(tensor: &Tensor) -> Self {
-        Self::right(tensor)
+    ///
+    /// # Errors
+    /// As [`Matrix::right`].
+    pub(crate) fn left(tensor: &Tensor, exact: bool) -> Result<Self, Error> {
+        Self::right(&tensor.clone().transposed(), exact)
     }
 
     pub(crate) fn inputs(&self) -> usize {
@@ -34,10 +42,47 @@ impl Matrix {
         self.tensor.rows()
     }
 
-    /// Whether a stored row belongs to one output; else it belongs to one input.
-    pub(crate) fn rows_are_outputs(&self) -> bool {
-        self.tensor.layout() == Layout::Rows
+    /// The stored rows of `outputs`.
+    #[inline(always)]
+    pub(crate) fn rows(&self, outputs: Range<usize>) -> &[u8] {
+        let length = self.tensor.stored_row_bytes();
+        &self.tensor.bytes().as_slice()[outputs.start * length..outputs.end * length]
     }
+}
+
+/// The same matrix stored by outputs, and the bytes that this took. Plain numbers move, and keep their type; blocks run
+/// along the stored rows, so those are read as f32.
+fn by_outputs(tensor: &Tensor) -> Result<(Tensor, u64), Error> {
+    if tensor.layout() == Layout::Rows {
+        return Ok((tensor.clone(), 0));
+    }
+    let (rows, columns) = (tensor.rows(), tensor.columns());
+    let turned = if tensor.dtype().is_block() {
+        Tensor::from_f32("packed", &[rows, columns], &tensor.to_f32())?
+    } else {
+        let bytes = turned(tensor.bytes().as_slice(), columns, rows, tensor.dtype().block_bytes());
+        Tensor::new("packed", tensor.dtype(), &[rows, columns], bytes.into())?
+    };
+    let bytes = turned.bytes().len() as u64;
+    Ok((turned, bytes))
+}
+
+/// The transpose of `bytes` `[rows, columns]` of items of `size` bytes.
+fn turned(bytes: &[u8], rows: usize, columns: usize, size: usize) -> Vec<u8> {
+    /// Items of a square that is turned while it is in the cache.
+    const SQUARE: usize = 32;
+    let mut out = vec![0; bytes.len()];
+    for down in (0..rows).step_by(SQUARE) {
+        for across in (0..columns).step_by(SQUARE) {
+            for row in down..(down + SQUARE).min(rows) {
+                for column in across..(across + SQUARE).min(columns) {
+                    let (from, to) = ((row * columns + column) * size, (column * rows + row) * size);
+                    out[to..to + size].copy_from_slice(&bytes[from..from + size]);
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Scale and shift of a norm, `[channels]` each, and what is added to the variance.
@@ -106,7 +151,7 @@ impl Loaded {
     ///
     /// # Errors
     /// [`Error::Cancelled`] where `progress` says so.
-    pub(crate) fn new(weights: &Weights, progress: Option<&Progress>) -> Result<Self, Error> {
+    pub(crate) fn new(weights: &Weights, exact: bool, progress: Option<&Progress>) -> Result<Self, Error> {
         let config = weights.config();
         let eps = config.recipe.layer_norm_eps;
         let total = weights.total_bytes();
@@ -117,7 +162,7 @@ impl Loaded {
         let mut layers = Vec::with_capacity(weights.layers.len());
         for (at, found) in weights.layers.iter().enumerate() {
             tell(total / weights.layers.len() as u64 * at as u64)?;
-            layers.push(layer(found, config));
+            layers.push(layer(found, config, exact)?);
         }
         tell(total)?;
         Ok(Self {
@@ -125,23 +170,41 @@ impl Loaded {
             ln0: norm(&weights.ln0, eps),
             layers,
             ln_out: norm(&weights.ln_out, eps),
-            head: Matrix::right(&weights.head),
+            head: Matrix::right(&weights.head, exact)?,
         })
     }
 
     /// Bytes that the vectors take beside the file.
-    pub(crate) fn packed_bytes(&self) -> u64 {
+    pub(crate) fn vector_bytes(&self) -> u64 {
         let norm = |norm: &Norm| norm.weight.len() + norm.bias.len();
         let layer = |layer: &Layer| {
-            let TimeMix { shift, decay, rate, value_residual, gate, k_k, k_a, r_k, ln_x, .. } =
-                &layer.time_mix;
-            let nets = [Some(decay), Some(rate), value_residual.as_ref(), Some(gate)];
+            let TimeMix { shift, k_k, k_a, r_k, ln_x, .. } = &layer.time_mix;
             shift.iter().chain([k_k, k_a, r_k, &layer.channel_mix.shift]).map(Vec::len).sum::<usize>()
-                + nets.into_iter().flatten().map(|net| net.bias.len()).sum::<usize>()
+                + layer.time_mix.nets().map(|net| net.bias.len()).sum::<usize>()
                 + [&layer.ln1, &layer.ln2, ln_x].map(norm).iter().sum::<usize>()
         };
         let numbers = self.layers.iter().map(layer).sum::<usize>() + norm(&self.ln0) + norm(&self.ln_out);
         (numbers * size_of::<f32>()) as u64
+    }
+
+    /// Bytes of matrices that were laid out anew.
+    pub(crate) fn turned_bytes(&self) -> u64 {
+        let layer = |layer: &Layer| layer.matrices().map(|matrix| matrix.packed_bytes).sum::<u64>();
+        self.layers.iter().map(layer).sum::<u64>() + self.head.packed_bytes
+    }
+}
+
+impl TimeMix {
+    fn nets(&self) -> impl Iterator<Item = &LowRank> {
+        [Some(&self.decay), Some(&self.rate), self.value_residual.as_ref(), Some(&self.gate)].into_iter().flatten()
+    }
+}
+
+impl Layer {
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let TimeMix { receptance, key, value, output, .. } = &self.time_mix;
+        let thin = self.time_mix.nets().flat_map(|net| [&net.first, &net.second]);
+        [receptance, key, value, output, &self.channel_mix.key, &self.channel_mix.value].into_iter().chain(thin)
     }
 }
 
@@ -149,43 +212,43 @@ fn norm(found: &core::Norm, eps: f32) -> Norm {
     Norm { weight: found.weight.to_f32(), bias: found.bias.to_f32(), eps }
 }
 
-fn low_rank(found: &core::LowRank) -> LowRank {
-    LowRank {
+fn low_rank(found: &core::LowRank, exact: bool) -> Result<LowRank, Error> {
+    Ok(LowRank {
         bias: found.bias.as_ref().map_or_else(Vec::new, Tensor::to_f32),
-        first: Matrix::left(&found.first),
-        second: Matrix::left(&found.second),
-    }
+        first: Matrix::left(&found.first, exact)?,
+        second: Matrix::left(&found.second, exact)?,
+    })
 }
 
-fn layer(found: &core::Layer, config: &Config) -> Layer {
+fn layer(found: &core::Layer, config: &Config, exact: bool) -> Result<Layer, Error> {
     let recipe = config.recipe;
-    Layer {
+    Ok(Layer {
         ln1: norm(&found.ln1, recipe.layer_norm_eps),
         ln2: norm(&found.ln2, recipe.layer_norm_eps),
-        time_mix: time_mix(&found.time_mix, recipe.group_norm_eps),
+        time_mix: time_mix(&found.time_mix, recipe.group_norm_eps, exact)?,
         channel_mix: ChannelMix {
             shift: found.channel_mix.x_k.to_f32(),
-            key: Matrix::right(&found.channel_mix.key),
-            value: Matrix::right(&found.channel_mix.value),
+            key: Matrix::right(&found.channel_mix.key, exact)?,
+            value: Matrix::right(&found.channel_mix.value, exact)?,
         },
-    }
+    })
 }
 
-fn time_mix(found: &core::TimeMix, group_norm_eps: f32) -> TimeMix {
+fn time_mix(found: &core::TimeMix, group_norm_eps: f32, exact: bool) -> Result<TimeMix, Error> {
     let shift = [&found.x_r, &found.x_w, &found.x_k, &found.x_v, &found.x_a, &found.x_g];
-    TimeMix {
+    Ok(TimeMix {
         shift: shift.map(Tensor::to_f32),
-        decay: low_rank(&found.decay),
-        rate: low_rank(&found.rate),
-        value_residual: found.value_residual.as_ref().map(low_rank),
-        gate: low_rank(&found.gate),
+        decay: low_rank(&found.decay, exact)?,
+        rate: low_rank(&found.rate, exact)?,
+        value_residual: found.value_residual.as_ref().map(|net| low_rank(net, exact)).transpose()?,
+        gate: low_rank(&found.gate, exact)?,
         k_k: found.k_k.to_f32(),
         k_a: found.k_a.to_f32(),
         r_k: found.r_k.to_f32(),
-        receptance: Matrix::right(&found.receptance),
-        key: Matrix::right(&found.key),
-        value: Matrix::right(&found.value),
-        output: Matrix::right(&found.output),
+        receptance: Matrix::right(&found.receptance, exact)?,
+        key: Matrix::right(&found.key, exact)?,
+        value: Matrix::right(&found.value, exact)?,
+        output: Matrix::right(&found.output, exact)?,
         ln_x: norm(&found.ln_x, group_norm_eps),
-    }
+    })
 }

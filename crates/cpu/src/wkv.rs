@@ -1,7 +1,9 @@
 //! The recurrent memory of one head: the generalised delta rule of RWKV-7.
+//!
+//! Here it lies by key: `s` `[n (key), n (value)]`, the transpose of the exchange format, so that a lane holds one
+//! value's memory and no sum crosses lanes. At 64 by 64 it stays in the first-level cache over all tokens of a chunk.
 
-use crate::arch::Isa;
-use crate::matmul::dot;
+use crate::arch::{Isa, LANES};
 
 /// One token's inputs to one head, each `[n]`.
 #[derive(Debug, Clone, Copy)]
@@ -20,19 +22,112 @@ pub(crate) struct Inputs<'a> {
     pub(crate) b: &'a [f32],
 }
 
-/// Advances `s` `[n (value), n (key)]` by one token and writes the read-out into `y` `[n]`.
+/// Lanes of values that the removal looks at side by side, and those that an update keeps in registers.
+const LOOK: usize = 4;
+const KEEP: usize = 2;
+
+/// Advances `s` `[n (key), n (value)]` by one token and writes the read-out into `y` `[n]`.
 ///
 /// `S = S (diag(w) - kk^T b) + v^T k`, then `y = S r` (arXiv 2503.14456, section 4).
 #[inline(always)]
 pub(crate) fn step<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f32]) {
+    let n = inputs.r.len();
+    if n.is_multiple_of(LOOK * LANES) {
+        for first in (0..n).step_by(LOOK * LANES) {
+            let removed = removed::<I, LOOK>(isa, s, inputs.kk, n, first);
+            for part in 0..LOOK / KEEP {
+                let removed: [I::Lanes; KEEP] = std::array::from_fn(|lanes| removed[KEEP * part + lanes]);
+                update::<I, KEEP>(isa, s, inputs, removed, first + part * KEEP * LANES, y);
+            }
+        }
+    } else if n.is_multiple_of(LANES) {
+        for first in (0..n).step_by(LANES) {
+            let removed = removed::<I, 1>(isa, s, inputs.kk, n, first);
+            update::<I, 1>(isa, s, inputs, removed, first, y);
+        }
+    } else {
+        any_size(isa, s, inputs, y);
+    }
+}
+
+/// Numbers `first..` of a row.
+#[inline(always)]
+fn lanes<const L: usize>(row: &[f32], first: usize) -> &[[f32; LANES]] {
+    row[first..first + L * LANES].as_chunks().0
+}
+
+/// What the memory of `L` lanes of values holds along the removal key.
+#[inline(always)]
+fn removed<I: Isa, const L: usize>(isa: I, s: &[f32], kk: &[f32], n: usize, first: usize) -> [I::Lanes; L] {
+    let mut sums = [isa.splat(0.0); L];
+    for (row, kk) in s.chunks_exact(n).zip(kk) {
+        let (row, kk) = (lanes::<L>(row, first), isa.splat(*kk));
+        for (sum, s) in sums.iter_mut().zip(row) {
+            *sum = isa.lanes_mul_add(isa.load(s), kk, *sum);
+        }
+    }
+    sums
+}
+
+/// Forgets, removes and writes `L` lanes of values, and reads them out.
+#[inline(always)]
+fn update<I: Isa, const L: usize>(
+    isa: I,
+    s: &mut [f32],
+    inputs: Inputs<'_>,
+    removed: [I::Lanes; L],
+    first: usize,
+    y: &mut [f32],
+) {
+    let Inputs { r, w, k, v, b, .. } = inputs;
+    let n = r.len();
+    let v: [I::Lanes; L] = std::array::from_fn(|at| isa.load(&lanes::<L>(v, first)[at]));
+    let mut sums = [isa.splat(0.0); L];
+    for ((((row, r), w), k), b) in s.chunks_exact_mut(n).zip(r).zip(w).zip(k).zip(b) {
+        let (r, w, k, b) = (isa.splat(*r), isa.splat(*w), isa.splat(*k), isa.splat(*b));
+        let row = row[first..first + L * LANES].as_chunks_mut().0;
+        for at in 0..L {
+            let written = isa.lanes_mul(v[at], k);
+            let kept = isa.lanes_mul_add(isa.load(&row[at]), w, written);
+            let new = isa.lanes_neg_mul_add(removed[at], b, kept);
+            isa.store(new, &mut row[at]);
+            sums[at] = isa.lanes_mul_add(new, r, sums[at]);
+        }
+    }
+    let y = y[first..first + L * LANES].as_chunks_mut().0;
+    for (y, sum) in y.iter_mut().zip(sums) {
+        isa.store(sum, y);
+    }
+}
+
+/// Heads of sizes that are not whole lanes.
+#[inline(always)]
+fn any_size<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f32]) {
     let Inputs { r, w, k, v, kk, b } = inputs;
     let n = r.len();
-    for ((s, v), y) in s.chunks_exact_mut(n).zip(v).zip(y) {
-        let removed = dot(isa, s, kk); // what the old memory holds along the removal key
-        for (((s, w), k), b) in s.iter_mut().zip(w).zip(k).zip(b) {
-            *s = isa.mul_add(*s, *w, isa.mul_add(*v, *k, -removed * *b));
+    for value in 0..n {
+        let mut removed = 0.0;
+        for key in 0..n {
+            removed = isa.mul_add(s[key * n + value], kk[key], removed);
         }
-        *y = dot(isa, s, r);
+        let mut sum = 0.0;
+        for key in 0..n {
+            let s = &mut s[key * n + value];
+            *s = isa.mul_add(-removed, b[key], isa.mul_add(*s, w[key], v[value] * k[key]));
+            sum = isa.mul_add(*s, r[key], sum);
+        }
+        y[value] = sum;
+    }
+}
+
+/// Turns every `n` by `n` square of `from` into `to`: from the exchange format to this one, and back.
+pub(crate) fn turn(from: &[f32], n: usize, to: &mut [f32]) {
+    for (from, to) in from.chunks_exact(n * n).zip(to.chunks_exact_mut(n * n)) {
+        for (row, from) in from.chunks_exact(n).enumerate() {
+            for (column, x) in from.iter().enumerate() {
+                to[column * n + row] = *x;
+            }
+        }
     }
 }
 
@@ -41,7 +136,7 @@ mod tests {
     use super::*;
     use crate::arch::tests::on_every_path;
 
-    /// The same in f64, as the definition reads.
+    /// The same in f64, as the definition reads, in the exchange format.
     fn twin(s: &mut [f64], i: Inputs<'_>) -> Vec<f64> {
         let n = i.r.len();
         let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|&x| f64::from(x)).collect() };
@@ -60,7 +155,7 @@ mod tests {
     #[test]
     fn heads_of_any_size_match_their_f64_twin() {
         fn check(isa: impl Isa) {
-            for n in [1, 3, 8, 16, 20, 32, 64, 100] {
+            for n in [1, 3, 8, 16, 20, 32, 64, 100, 128] {
                 let mut s = vec![0.0f32; n * n];
                 let mut wide = vec![0.0f64; n * n];
                 let (mut off, mut norm) = (0.0, 0.0); // squares over all tokens
@@ -87,6 +182,11 @@ mod tests {
                 }
                 let error = f64::sqrt(off / norm);
                 assert!(error < 1e-6, "head of {n}: {error:e}");
+                let mut exchange = vec![0.0; n * n];
+                turn(&s, n, &mut exchange);
+                let off: f64 = exchange.iter().zip(&wide).map(|(s, want)| (f64::from(*s) - want).powi(2)).sum();
+                let norm: f64 = wide.iter().map(|want| want.powi(2)).sum();
+                assert!((off / norm).sqrt() < 1e-6, "head of {n}");
             }
         }
         on_every_path!(check);

@@ -1,14 +1,11 @@
 //! x86-64 with 256-bit vectors, fused multiply-add and f16 conversion: Haswell, Zen and all that followed.
+//!
+//! Whatever takes more than one instruction is a function compiled for them, in which the instructions are safe; the
+//! methods only enter it.
 
-use std::arch::x86_64::{
-    __m256, _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
-    _mm256_storeu_ps,
-};
+use std::arch::x86_64::*;
 
-use wkv7_core::Dtype;
-use wkv7_core::blocks::dequantize;
-
-use super::{Isa, LANES};
+use super::{GROUP, Isa, LANES, PANEL};
 
 /// Proof that this machine has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
@@ -24,15 +21,27 @@ impl Avx2 {
     }
 }
 
-impl Isa for Avx2 {
-    type Lanes = [__m256; LANES / 8];
+/// Enters functions compiled for AVX2, FMA and F16C.
+macro_rules! enter {
+    ($call:expr) => {
+        // SAFETY: `self` proves that this machine has the instructions.
+        unsafe { $call }
+    };
+}
 
-    const TOKENS: usize = 3; // 12 of 16 registers hold sums
+impl Isa for Avx2 {
+    type Lanes = [__m256; 2];
+    type Eight = __m256;
+    type Bytes = __m256i;
+    type Ints = __m256i;
+    type Sums = [__m256i; 2];
+
+    const TILE: usize = 6; // 12 of 16 registers hold sums
+    const QUADS: bool = false;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
-        // SAFETY: only `new` makes a `Avx2`, after finding all three features.
-        unsafe { enter(kernel) }
+        enter!(run(kernel))
     }
 
     // One instruction inside `run`, where FMA is on.
@@ -42,63 +51,509 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        enter!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
+    }
+
+    #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> Self::Lanes {
-        let [low, high] = halves(x);
-        // SAFETY: eight floats, read without regard to alignment; `self` proves the instruction.
-        let low = unsafe { _mm256_loadu_ps(low.as_ptr()) };
-        // SAFETY: as above.
-        [low, unsafe { _mm256_loadu_ps(high.as_ptr()) }]
+        enter!(load(x))
     }
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::Lanes {
-        // SAFETY: `self` proves the instruction.
-        [unsafe { _mm256_set1_ps(x) }; LANES / 8]
+        [enter!(_mm256_set1_ps(x)); 2]
+    }
+
+    #[inline(always)]
+    fn lanes_mul(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        [enter!(_mm256_mul_ps(a[0], b[0])), enter!(_mm256_mul_ps(a[1], b[1]))]
+    }
+
+    #[inline(always)]
+    fn lanes_add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        [enter!(_mm256_add_ps(a[0], b[0])), enter!(_mm256_add_ps(a[1], b[1]))]
     }
 
     #[inline(always)]
     fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
-        // SAFETY: `self` proves the instruction.
-        let low = unsafe { _mm256_fmadd_ps(a[0], b[0], c[0]) };
-        // SAFETY: as above.
-        [low, unsafe { _mm256_fmadd_ps(a[1], b[1], c[1]) }]
+        [enter!(_mm256_fmadd_ps(a[0], b[0], c[0])), enter!(_mm256_fmadd_ps(a[1], b[1], c[1]))]
     }
 
     #[inline(always)]
-    fn store(self, [low, high]: Self::Lanes) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
-        // SAFETY: room for eight floats, written without regard to alignment; `self` proves the instruction.
-        unsafe { _mm256_storeu_ps(out[..8].as_mut_ptr(), low) };
-        // SAFETY: as above.
-        unsafe { _mm256_storeu_ps(out[8..].as_mut_ptr(), high) };
-        out
+    fn lanes_neg_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
+        [enter!(_mm256_fnmadd_ps(a[0], b[0], c[0])), enter!(_mm256_fnmadd_ps(a[1], b[1], c[1]))]
     }
 
-    // The library converts halves out of line, which costs more than the conversion.
     #[inline(always)]
-    fn read(self, dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-        if dtype != Dtype::F16 {
-            return dequantize(dtype, bytes, out);
-        }
-        let ((halves, last_halves), (eights, last)) = (bytes.as_chunks::<16>(), out.as_chunks_mut::<8>());
-        for (halves, eight) in halves.iter().zip(eights) {
-            // SAFETY: sixteen bytes, read without regard to alignment; `self` proves the instruction.
-            let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
-            // SAFETY: `self` proves the instruction.
-            let numbers = unsafe { _mm256_cvtph_ps(halves) };
-            // SAFETY: room for eight floats, written without regard to alignment.
-            unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), numbers) };
-        }
-        dequantize(dtype, last_halves, last);
+    fn store(self, lanes: Self::Lanes, out: &mut [f32; LANES]) {
+        enter!(store(lanes, out));
     }
-}
 
-#[inline(always)]
-fn halves(x: &[f32; LANES]) -> [&[f32]; 2] {
-    [&x[..8], &x[8..]]
+    #[inline(always)]
+    fn fold(self, [low, high]: Self::Lanes) -> f32 {
+        enter!(fold_eight(_mm256_add_ps(low, high)))
+    }
+
+    #[inline(always)]
+    fn read_f32(self, bytes: &[u8; 64]) -> Self::Lanes {
+        enter!(read_f32(bytes))
+    }
+
+    #[inline(always)]
+    fn read_f16(self, bytes: &[u8; 32]) -> Self::Lanes {
+        enter!(read_f16(bytes))
+    }
+
+    #[inline(always)]
+    fn read_bf16(self, bytes: &[u8; 32]) -> Self::Lanes {
+        enter!(read_bf16(bytes))
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [Self::Lanes; LANES]) -> [Self::Lanes; LANES] {
+        enter!(transpose(rows))
+    }
+
+    #[inline(always)]
+    fn half(self, bits: u16) -> f32 {
+        enter!(half(bits))
+    }
+
+    #[inline(always)]
+    fn halves(self, bits: [u16; 8]) -> __m256 {
+        enter!(halves(bits))
+    }
+
+    #[inline(always)]
+    fn load_eight(self, x: &[f32; 8]) -> __m256 {
+        enter!(load_eight(x))
+    }
+
+    #[inline(always)]
+    fn splat_eight(self, x: f32) -> __m256 {
+        enter!(_mm256_set1_ps(x))
+    }
+
+    #[inline(always)]
+    fn eight_bytes(self, bytes: u64) -> __m256 {
+        enter!(eight_bytes(bytes))
+    }
+
+    #[inline(always)]
+    fn eight_mul(self, a: __m256, b: __m256) -> __m256 {
+        enter!(_mm256_mul_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn eight_mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        enter!(_mm256_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn store_eight(self, x: __m256, out: &mut [f32; 8]) {
+        enter!(_mm256_storeu_ps(out.as_mut_ptr(), x));
+    }
+
+    #[inline(always)]
+    fn fold_eight(self, x: __m256) -> f32 {
+        enter!(fold_eight(x))
+    }
+
+    #[inline(always)]
+    fn bytes(self, bytes: &[u8; 32]) -> __m256i {
+        enter!(load_bytes(bytes))
+    }
+
+    #[inline(always)]
+    fn nibbles(self, bytes: &[u8; 16]) -> __m256i {
+        enter!(nibbles(bytes))
+    }
+
+    #[inline(always)]
+    fn shift_right(self, x: __m256i, by: usize, mask: u8) -> __m256i {
+        enter!(shift_right(x, by, mask))
+    }
+
+    #[inline(always)]
+    fn shift_left(self, x: __m256i, by: usize, mask: u8) -> __m256i {
+        enter!(shift_left(x, by, mask))
+    }
+
+    #[inline(always)]
+    fn or(self, a: __m256i, b: __m256i) -> __m256i {
+        enter!(_mm256_or_si256(a, b))
+    }
+
+    #[inline(always)]
+    fn sixteens(self, bits: u32) -> __m256i {
+        enter!(sixteens(bits))
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, x: __m256i, out: &mut [u8; 32]) {
+        enter!(_mm256_storeu_si256(out.as_mut_ptr().cast(), x));
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, codes: __m256i, x: __m256i) -> __m256i {
+        enter!(dot_codes(codes, x))
+    }
+
+    #[inline(always)]
+    fn dot_signed(self, codes: __m256i, x: __m256i) -> __m256i {
+        enter!(dot_codes(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes)))
+    }
+
+    #[inline(always)]
+    fn dot_scaled(self, codes: __m256i, x: __m256i, scales: [i8; 2]) -> __m256i {
+        enter!(dot_scaled(codes, x, scales))
+    }
+
+    #[inline(always)]
+    fn totals(self, sums: [__m256i; 8]) -> __m256i {
+        enter!(totals(sums))
+    }
+
+    #[inline(always)]
+    fn load_ints(self, x: &[i32; 8]) -> __m256i {
+        enter!(load_ints(x))
+    }
+
+    #[inline(always)]
+    fn ints_sub(self, a: __m256i, b: __m256i) -> __m256i {
+        enter!(_mm256_sub_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn ints_to_eight(self, x: __m256i) -> __m256 {
+        enter!(_mm256_cvtepi32_ps(x))
+    }
+
+    #[inline(always)]
+    fn quads<const T: usize, const BITS: u32>(
+        self,
+        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+        x: [&[i8; GROUP]; T],
+    ) -> [Self::Sums; T] {
+        enter!(quads::<T, BITS>(panel, x))
+    }
+
+    #[inline(always)]
+    fn pairs<const T: usize>(
+        self,
+        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        x: [&[i16; GROUP]; T],
+    ) -> [Self::Sums; T] {
+        enter!(pairs(panel, x))
+    }
+
+    #[inline(always)]
+    fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes {
+        enter!(sums_to_lanes(sums, by))
+    }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn enter<R>(kernel: impl FnOnce() -> R) -> R {
+fn run<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load(x: &[f32; LANES]) -> [__m256; 2] {
+    let (halves, _) = x.as_chunks::<8>();
+    [load_eight(&halves[0]), load_eight(&halves[1])]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_eight(x: &[f32; 8]) -> __m256 {
+    // SAFETY: eight floats, read without regard to alignment.
+    unsafe { _mm256_loadu_ps(x.as_ptr()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_ints(x: &[i32; 8]) -> __m256i {
+    // SAFETY: eight integers, read without regard to alignment.
+    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_bytes(x: &[u8; 32]) -> __m256i {
+    // SAFETY: 32 bytes, read without regard to alignment.
+    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_half_bytes(x: &[u8; 16]) -> __m128i {
+    // SAFETY: 16 bytes, read without regard to alignment.
+    unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn store([low, high]: [__m256; 2], out: &mut [f32; LANES]) {
+    let (halves, _) = out.as_chunks_mut::<8>();
+    // SAFETY: room for eight floats, written without regard to alignment.
+    unsafe { _mm256_storeu_ps(halves[0].as_mut_ptr(), low) };
+    // SAFETY: as above.
+    unsafe { _mm256_storeu_ps(halves[1].as_mut_ptr(), high) };
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn fold_eight(x: __m256) -> f32 {
+    let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn read_f32(bytes: &[u8; 64]) -> [__m256; 2] {
+    let (halves, _) = bytes.as_chunks::<32>();
+    [_mm256_castsi256_ps(load_bytes(&halves[0])), _mm256_castsi256_ps(load_bytes(&halves[1]))]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn read_f16(bytes: &[u8; 32]) -> [__m256; 2] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    [_mm256_cvtph_ps(load_half_bytes(&halves[0])), _mm256_cvtph_ps(load_half_bytes(&halves[1]))]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn read_bf16(bytes: &[u8; 32]) -> [__m256; 2] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    let [low, high] = [load_half_bytes(&halves[0]), load_half_bytes(&halves[1])];
+    [bf16_to_f32(low), bf16_to_f32(high)]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn bf16_to_f32(x: __m128i) -> __m256 {
+    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn half(bits: u16) -> f32 {
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn halves(bits: [u16; 8]) -> __m256 {
+    let bits = bits.map(|bits| bits as i16);
+    let [a, b, c, d, e, f, g, h] = bits;
+    _mm256_cvtph_ps(_mm_setr_epi16(a, b, c, d, e, f, g, h))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn eight_bytes(bytes: u64) -> __m256 {
+    _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)))
+}
+
+/// Four 8 by 8 corners, each turned by itself, the two off the diagonal exchanged.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn transpose(rows: [[__m256; 2]; LANES]) -> [[__m256; 2]; LANES] {
+    let corner = |down: usize, across: usize| {
+        let mut corner = [_mm256_setzero_ps(); 8];
+        for (n, row) in corner.iter_mut().enumerate() {
+            *row = rows[8 * down + n][across];
+        }
+        transpose_eight(corner)
+    };
+    let mut turned = rows;
+    for down in 0..2 {
+        for across in 0..2 {
+            for (n, row) in corner(down, across).into_iter().enumerate() {
+                turned[8 * across + n][down] = row;
+            }
+        }
+    }
+    turned
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn transpose_eight(r: [__m256; 8]) -> [__m256; 8] {
+    let low = |a, b| _mm256_unpacklo_ps(a, b);
+    let high = |a, b| _mm256_unpackhi_ps(a, b);
+    let t = [
+        low(r[0], r[1]),
+        high(r[0], r[1]),
+        low(r[2], r[3]),
+        high(r[2], r[3]),
+        low(r[4], r[5]),
+        high(r[4], r[5]),
+        low(r[6], r[7]),
+        high(r[6], r[7]),
+    ];
+    let first = |a, b| _mm256_shuffle_ps::<0x44>(a, b);
+    let last = |a, b| _mm256_shuffle_ps::<0xee>(a, b);
+    let q = [
+        first(t[0], t[2]),
+        last(t[0], t[2]),
+        first(t[1], t[3]),
+        last(t[1], t[3]),
+        first(t[4], t[6]),
+        last(t[4], t[6]),
+        first(t[5], t[7]),
+        last(t[5], t[7]),
+    ];
+    let lower = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
+    let upper = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
+    [
+        lower(q[0], q[4]),
+        lower(q[1], q[5]),
+        lower(q[2], q[6]),
+        lower(q[3], q[7]),
+        upper(q[0], q[4]),
+        upper(q[1], q[5]),
+        upper(q[2], q[6]),
+        upper(q[3], q[7]),
+    ]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn nibbles(bytes: &[u8; 16]) -> __m256i {
+    let twice = _mm256_broadcastsi128_si256(load_half_bytes(bytes));
+    let moved = _mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4));
+    _mm256_and_si256(moved, _mm256_set1_epi8(15))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn shift_right(x: __m256i, by: usize, mask: u8) -> __m256i {
+    // Whole words move; what comes over from the byte above is masked off where the mask is no wider than what stays.
+    let mask = mask & (0xff >> by);
+    let moved = _mm256_srl_epi16(x, _mm_cvtsi32_si128(by as i32));
+    _mm256_and_si256(moved, _mm256_set1_epi8(mask as i8))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn shift_left(x: __m256i, by: usize, mask: u8) -> __m256i {
+    let kept = _mm256_and_si256(x, _mm256_set1_epi8(mask as i8));
+    _mm256_sll_epi16(kept, _mm_cvtsi32_si128(by as i32))
+}
+
+/// Byte n of the result looks at byte n / 8 of `bits`, bit n % 8.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn sixteens(bits: u32) -> __m256i {
+    let bytes = _mm256_setr_epi64x(
+        0,
+        0x0101_0101_0101_0101,
+        0x0202_0202_0202_0202,
+        0x0303_0303_0303_0303,
+    );
+    let spread = _mm256_shuffle_epi8(_mm256_set1_epi32(bits as i32), bytes);
+    let bit = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+    let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+    _mm256_and_si256(set, _mm256_set1_epi8(16))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn dot_codes(codes: __m256i, x: __m256i) -> __m256i {
+    _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_set1_epi16(1))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn dot_scaled(codes: __m256i, x: __m256i, [first, second]: [i8; 2]) -> __m256i {
+    // Twice 63 * 127 and 32 * 127 fit in 16 bits.
+    let products = _mm256_maddubs_epi16(codes, x);
+    let products = _mm256_sub_epi16(products, _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
+    let scales = _mm256_set_m128i(_mm_set1_epi16(i16::from(second)), _mm_set1_epi16(i16::from(first)));
+    _mm256_madd_epi16(products, scales)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn totals(s: [__m256i; 8]) -> __m256i {
+    let add = |a, b| _mm256_hadd_epi32(a, b);
+    // Each 128-bit half holds its half of the sums of four.
+    let low = add(add(s[0], s[1]), add(s[2], s[3]));
+    let high = add(add(s[4], s[5]), add(s[6], s[7]));
+    let (a, b) = (_mm256_permute2x128_si256::<0x20>(low, high), _mm256_permute2x128_si256::<0x31>(low, high));
+    _mm256_add_epi32(a, b)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn quads<const T: usize, const BITS: u32>(
+    panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+    x: [&[i8; GROUP]; T],
+) -> [[__m256i; 2]; T] {
+    const { assert!(BITS <= 5, "wider codes go through `pairs`") };
+    // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
+    let run = if BITS <= 4 { 8 } else { 4 };
+    let mut sums = [[_mm256_setzero_si256(); 2]; T];
+    for part in 0..GROUP / 4 / run {
+        let mut words = [[_mm256_setzero_si256(); 2]; T];
+        for quad in part * run..(part + 1) * run {
+            let (codes, _) = panel[quad].as_flattened().as_chunks::<32>();
+            let codes = [load_bytes(&codes[0]), load_bytes(&codes[1])];
+            for t in 0..T {
+                let x = x[t].as_chunks::<4>().0[quad].map(|x| x as u8);
+                let x = _mm256_set1_epi32(i32::from_le_bytes(x));
+                words[t][0] = _mm256_add_epi16(words[t][0], _mm256_maddubs_epi16(codes[0], x));
+                words[t][1] = _mm256_add_epi16(words[t][1], _mm256_maddubs_epi16(codes[1], x));
+            }
+        }
+        let one = _mm256_set1_epi16(1);
+        for t in 0..T {
+            sums[t][0] = _mm256_add_epi32(sums[t][0], _mm256_madd_epi16(words[t][0], one));
+            sums[t][1] = _mm256_add_epi32(sums[t][1], _mm256_madd_epi16(words[t][1], one));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn pairs<const T: usize>(
+    panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+    x: [&[i16; GROUP]; T],
+) -> [[__m256i; 2]; T] {
+    let mut sums = [[_mm256_setzero_si256(); 2]; T];
+    for pair in 0..GROUP / 2 {
+        let (numbers, _) = panel[pair].as_flattened().as_chunks::<16>();
+        let numbers = [load_words(&numbers[0]), load_words(&numbers[1])];
+        for t in 0..T {
+            let [low, high] = x[t].as_chunks::<2>().0[pair];
+            let x = _mm256_set1_epi32(i32::from(low as u16) | i32::from(high) << 16);
+            sums[t][0] = _mm256_add_epi32(sums[t][0], _mm256_madd_epi16(numbers[0], x));
+            sums[t][1] = _mm256_add_epi32(sums[t][1], _mm256_madd_epi16(numbers[1], x));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_words(x: &[i16; 16]) -> __m256i {
+    // SAFETY: 16 words, read without regard to alignment.
+    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn sums_to_lanes(sums: [__m256i; 2], by: i32) -> [__m256; 2] {
+    let by = _mm256_set1_epi32(by);
+    [
+        _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0], by)),
+        _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1], by)),
+    ]
 }

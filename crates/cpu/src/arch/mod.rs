@@ -4,6 +4,9 @@
 //! a model is loaded, and [`Isa::run`] compiles whatever is inlined into its closure for them. Kernels are
 //! therefore generic functions marked `#[inline(always)]`, called from `isa.run(#[inline(always)] || ...)`: what is
 //! left out of line is compiled for the target at large, where `mul_add` is a library call a hundred times slower.
+//!
+//! The trait has two halves. One is f32 arithmetic on [`LANES`] numbers. The other is integer dot products of the
+//! block types with activations in 8 bits, which give exact sums of 32 products and so the same on every path.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -15,20 +18,34 @@ pub(crate) use avx2::Avx2;
 pub use path::Path;
 pub(crate) use portable::Portable;
 
-use wkv7_core::Dtype;
-use wkv7_core::blocks::dequantize;
-
 /// Numbers that a kernel works on side by side, and so the partial sums of one dot product, on every path.
 pub(crate) const LANES: usize = 16;
 
+/// Rows of a panel: matrices meet many tokens in panels of this many rows, one to a lane.
+pub(crate) const PANEL: usize = LANES;
+
+/// Numbers that share a scale in the integer products.
+pub(crate) const GROUP: usize = 32;
+
 /// An instruction set that this machine is known to have.
 pub(crate) trait Isa: Copy + Send + Sync + 'static {
-    /// [`LANES`] numbers in registers. Spelled out, because the compiler does not reliably keep a whole tile of
-    /// sums in registers by itself.
+    /// [`LANES`] f32 numbers.
     type Lanes: Copy;
+    /// 8 f32 numbers.
+    type Eight: Copy;
+    /// 32 bytes, signed or not.
+    type Bytes: Copy;
+    /// 8 sums of i32.
+    type Ints: Copy;
+    /// A sum of i32 for each row of a panel.
+    type Sums: Copy;
 
-    /// Tokens that share a pass over two rows, at most 3: as many as leave all sums in registers.
-    const TOKENS: usize;
+    /// Tokens that share a pass over a panel, at most [`MAX_TILE`]: as many as leave all sums in registers.
+    const TILE: usize;
+
+    /// Whether panels hold codes of any width as bytes ([`Isa::quads`]); else those of more than five bits are
+    /// widened ([`Isa::pairs`]).
+    const QUADS: bool;
 
     /// Runs `kernel`, compiled for this instruction set together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
@@ -36,58 +53,139 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// `a * b + c`, rounded once where the machine can. Only fast inside [`Isa::run`].
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32;
 
+    /// Asks for the cache line at `at`, which need not lie in any buffer.
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        let _ = at;
+    }
+
     /// The numbers of `x`.
     fn load(self, x: &[f32; LANES]) -> Self::Lanes;
 
     /// The same number [`LANES`] times.
     fn splat(self, x: f32) -> Self::Lanes;
 
+    /// `a * b` on every lane.
+    fn lanes_mul(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+
+    /// `a + b` on every lane.
+    fn lanes_add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+
     /// [`Isa::mul_add`] on every lane.
     fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
 
-    /// The numbers of all lanes.
-    fn store(self, lanes: Self::Lanes) -> [f32; LANES];
+    /// `c - a * b` on every lane, rounded as [`Isa::mul_add`].
+    fn lanes_neg_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
 
-    /// Reads `bytes` (whole blocks of `dtype`) as f32 into `out`, bit for bit as [`dequantize`] does.
-    #[inline(always)]
-    fn read(self, dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-        dequantize(dtype, bytes, out);
-    }
+    /// The numbers of all lanes.
+    fn store(self, lanes: Self::Lanes, out: &mut [f32; LANES]);
+
+    /// The sum of all lanes: halves are added until one is left.
+    fn fold(self, lanes: Self::Lanes) -> f32;
+
+    /// Reads 16 f32 numbers.
+    fn read_f32(self, bytes: &[u8; 64]) -> Self::Lanes;
+
+    /// Reads 16 f16 numbers.
+    fn read_f16(self, bytes: &[u8; 32]) -> Self::Lanes;
+
+    /// Reads 16 bf16 numbers.
+    fn read_bf16(self, bytes: &[u8; 32]) -> Self::Lanes;
+
+    /// Rows become columns.
+    fn transpose(self, rows: [Self::Lanes; LANES]) -> [Self::Lanes; LANES];
+
+    /// The f16 number with these bits.
+    fn half(self, bits: u16) -> f32;
+
+    /// Eight f16 numbers.
+    fn halves(self, bits: [u16; 8]) -> Self::Eight;
+
+    /// Eight numbers.
+    fn load_eight(self, x: &[f32; 8]) -> Self::Eight;
+
+    /// The same number eight times.
+    fn splat_eight(self, x: f32) -> Self::Eight;
+
+    /// Eight unsigned bytes, the lowest first.
+    fn eight_bytes(self, bytes: u64) -> Self::Eight;
+
+    /// `a * b`.
+    fn eight_mul(self, a: Self::Eight, b: Self::Eight) -> Self::Eight;
+
+    /// [`Isa::mul_add`].
+    fn eight_mul_add(self, a: Self::Eight, b: Self::Eight, c: Self::Eight) -> Self::Eight;
+
+    /// The numbers themselves.
+    fn store_eight(self, x: Self::Eight, out: &mut [f32; 8]);
+
+    /// The sum of all eight: halves are added until one is left.
+    fn fold_eight(self, x: Self::Eight) -> f32;
+
+    /// 32 bytes.
+    fn bytes(self, bytes: &[u8; 32]) -> Self::Bytes;
+
+    /// The low nibbles of 16 bytes, then their high nibbles.
+    fn nibbles(self, bytes: &[u8; 16]) -> Self::Bytes;
+
+    /// Each byte shifted right by `by` (0 to 7), and the bits of `mask`.
+    fn shift_right(self, x: Self::Bytes, by: usize, mask: u8) -> Self::Bytes;
+
+    /// Each byte's bits of `mask`, shifted left by `by`, beyond which no bit of `mask` may go.
+    fn shift_left(self, x: Self::Bytes, by: usize, mask: u8) -> Self::Bytes;
+
+    /// Bits of either.
+    fn or(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes;
+
+    /// Byte n is 16 where bit n is set, else 0.
+    fn sixteens(self, bits: u32) -> Self::Bytes;
+
+    /// The bytes themselves.
+    fn store_bytes(self, x: Self::Bytes, out: &mut [u8; 32]);
+
+    /// Partial sums of the products of `codes` (0 to 127) and `x` (signed, not -128): all eight add up to the whole.
+    fn dot_codes(self, codes: Self::Bytes, x: Self::Bytes) -> Self::Ints;
+
+    /// The same for signed `codes`.
+    fn dot_signed(self, codes: Self::Bytes, x: Self::Bytes) -> Self::Ints;
+
+    /// The same for `codes` (0 to 63) from which 32 is taken; the first 16 products times `scales[0]`, the others times
+    /// `scales[1]`.
+    fn dot_scaled(self, codes: Self::Bytes, x: Self::Bytes, scales: [i8; 2]) -> Self::Ints;
+
+    /// The whole sum of each, in order.
+    fn totals(self, sums: [Self::Ints; 8]) -> Self::Ints;
+
+    /// Eight i32 numbers.
+    fn load_ints(self, x: &[i32; 8]) -> Self::Ints;
+
+    /// `a - b`.
+    fn ints_sub(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+
+    /// As f32.
+    fn ints_to_eight(self, x: Self::Ints) -> Self::Eight;
+
+    /// For each of `T` tokens the products of a group with every row of a panel, summed: `panel` holds 4 codes of each
+    /// row, for each quad of the group. Codes are below `1 << BITS`.
+    fn quads<const T: usize, const BITS: u32>(
+        self,
+        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+        x: [&[i8; GROUP]; T],
+    ) -> [Self::Sums; T];
+
+    /// The same for signed numbers in 16 bits: `panel` holds 2 numbers of each row, for each pair of the group.
+    fn pairs<const T: usize>(
+        self,
+        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        x: [&[i16; GROUP]; T],
+    ) -> [Self::Sums; T];
+
+    /// Every sum less `by`, as f32.
+    fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes;
 }
+
+/// The largest [`Isa::TILE`].
+pub(crate) const MAX_TILE: usize = 12;
 
 #[cfg(test)]
-pub(crate) mod tests {
-    /// Calls a generic function with a value of every instruction set that this machine has.
-    macro_rules! on_every_path {
-        ($check:ident) => {{
-            $check(crate::arch::Portable);
-            #[cfg(target_arch = "x86_64")]
-            if let Some(isa) = crate::arch::Avx2::new() {
-                $check(isa);
-            }
-        }};
-    }
-    pub(crate) use on_every_path;
-
-    use super::Isa;
-    use wkv7_core::Dtype;
-    use wkv7_core::blocks::dequantize;
-
-    fn halves_are_read_exactly<I: Isa>(isa: I) {
-        let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
-        for (skipped, count) in [(0, 65_536), (1, 65_535), (3, 1), (5, 8), (70, 27)] {
-            let bytes = &all[2 * skipped..2 * (skipped + count)];
-            let (mut got, mut want) = (vec![0.0; count], vec![0.0; count]);
-            isa.run(|| isa.read(Dtype::F16, bytes, &mut got));
-            dequantize(Dtype::F16, bytes, &mut want);
-            let same =
-                |(got, want): (&f32, &f32)| got.to_bits() == want.to_bits() || want.is_nan() && got.is_nan();
-            assert!(got.iter().zip(&want).all(same), "{count} halves from {skipped}");
-        }
-    }
-
-    #[test]
-    fn every_half_is_read_exactly_on_every_path() {
-        on_every_path!(halves_are_read_exactly);
-    }
-}
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
-//! What every machine of the compile target has.
+//! What every machine of the compile target has: plain loops that compilers turn into vector code.
 
-use super::{Isa, LANES};
+use super::{GROUP, Isa, LANES, PANEL};
 
 /// The compile target's own instructions.
 #[derive(Debug, Clone, Copy)]
@@ -8,8 +8,13 @@ pub(crate) struct Portable;
 
 impl Isa for Portable {
     type Lanes = [f32; LANES];
+    type Eight = [f32; 8];
+    type Bytes = [u8; 32];
+    type Ints = [i32; 8];
+    type Sums = [i32; PANEL];
 
-    const TOKENS: usize = 1; // two rows of one token fill half of SSE's registers
+    const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
+    const QUADS: bool = false;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -33,6 +38,22 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    fn lanes_mul(self, mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        for lane in 0..LANES {
+            a[lane] *= b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn lanes_add(self, mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        for lane in 0..LANES {
+            a[lane] += b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
     fn lanes_mul_add(self, a: [f32; LANES], b: [f32; LANES], mut c: [f32; LANES]) -> [f32; LANES] {
         for lane in 0..LANES {
             c[lane] += a[lane] * b[lane];
@@ -41,7 +62,243 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn store(self, lanes: [f32; LANES]) -> [f32; LANES] {
-        lanes
+    fn lanes_neg_mul_add(self, a: [f32; LANES], b: [f32; LANES], mut c: [f32; LANES]) -> [f32; LANES] {
+        for lane in 0..LANES {
+            c[lane] -= a[lane] * b[lane];
+        }
+        c
     }
+
+    #[inline(always)]
+    fn store(self, lanes: [f32; LANES], out: &mut [f32; LANES]) {
+        *out = lanes;
+    }
+
+    #[inline(always)]
+    fn fold(self, lanes: [f32; LANES]) -> f32 {
+        fold(lanes)
+    }
+
+    #[inline(always)]
+    fn read_f32(self, bytes: &[u8; 64]) -> [f32; LANES] {
+        let (numbers, _) = bytes.as_chunks::<4>();
+        std::array::from_fn(|lane| f32::from_le_bytes(numbers[lane]))
+    }
+
+    #[inline(always)]
+    fn read_f16(self, bytes: &[u8; 32]) -> [f32; LANES] {
+        let (numbers, _) = bytes.as_chunks::<2>();
+        std::array::from_fn(|lane| half_to_f32(u16::from_le_bytes(numbers[lane])))
+    }
+
+    #[inline(always)]
+    fn read_bf16(self, bytes: &[u8; 32]) -> [f32; LANES] {
+        let (numbers, _) = bytes.as_chunks::<2>();
+        std::array::from_fn(|lane| f32::from_bits(u32::from(u16::from_le_bytes(numbers[lane])) << 16))
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [[f32; LANES]; LANES]) -> [[f32; LANES]; LANES] {
+        std::array::from_fn(|column| std::array::from_fn(|row| rows[row][column]))
+    }
+
+    #[inline(always)]
+    fn half(self, bits: u16) -> f32 {
+        half_to_f32(bits)
+    }
+
+    #[inline(always)]
+    fn halves(self, bits: [u16; 8]) -> [f32; 8] {
+        bits.map(half_to_f32)
+    }
+
+    #[inline(always)]
+    fn load_eight(self, x: &[f32; 8]) -> [f32; 8] {
+        *x
+    }
+
+    #[inline(always)]
+    fn splat_eight(self, x: f32) -> [f32; 8] {
+        [x; 8]
+    }
+
+    #[inline(always)]
+    fn eight_bytes(self, bytes: u64) -> [f32; 8] {
+        bytes.to_le_bytes().map(f32::from)
+    }
+
+    #[inline(always)]
+    fn eight_mul(self, mut a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        for lane in 0..8 {
+            a[lane] *= b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn eight_mul_add(self, a: [f32; 8], b: [f32; 8], mut c: [f32; 8]) -> [f32; 8] {
+        for lane in 0..8 {
+            c[lane] += a[lane] * b[lane];
+        }
+        c
+    }
+
+    #[inline(always)]
+    fn store_eight(self, x: [f32; 8], out: &mut [f32; 8]) {
+        *out = x;
+    }
+
+    #[inline(always)]
+    fn fold_eight(self, x: [f32; 8]) -> f32 {
+        fold(x)
+    }
+
+    #[inline(always)]
+    fn bytes(self, bytes: &[u8; 32]) -> [u8; 32] {
+        *bytes
+    }
+
+    #[inline(always)]
+    fn nibbles(self, bytes: &[u8; 16]) -> [u8; 32] {
+        std::array::from_fn(|n| if n < 16 { bytes[n] & 15 } else { bytes[n - 16] >> 4 })
+    }
+
+    #[inline(always)]
+    fn shift_right(self, x: [u8; 32], by: usize, mask: u8) -> [u8; 32] {
+        x.map(|x| (x >> by) & mask)
+    }
+
+    #[inline(always)]
+    fn shift_left(self, x: [u8; 32], by: usize, mask: u8) -> [u8; 32] {
+        x.map(|x| (x & mask) << by)
+    }
+
+    #[inline(always)]
+    fn or(self, a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
+        std::array::from_fn(|n| a[n] | b[n])
+    }
+
+    #[inline(always)]
+    fn sixteens(self, bits: u32) -> [u8; 32] {
+        std::array::from_fn(|n| ((bits >> n) as u8 & 1) << 4)
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, x: [u8; 32], out: &mut [u8; 32]) {
+        *out = x;
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, codes: [u8; 32], x: [u8; 32]) -> [i32; 8] {
+        dot(codes.map(i16::from), x)
+    }
+
+    #[inline(always)]
+    fn dot_signed(self, codes: [u8; 32], x: [u8; 32]) -> [i32; 8] {
+        dot(codes.map(|code| i16::from(code as i8)), x)
+    }
+
+    #[inline(always)]
+    fn dot_scaled(self, codes: [u8; 32], x: [u8; 32], scales: [i8; 2]) -> [i32; 8] {
+        let scaled = |n: usize| (i16::from(codes[n]) - 32) * i16::from(scales[n / 16]);
+        dot(std::array::from_fn(scaled), x)
+    }
+
+    #[inline(always)]
+    fn totals(self, sums: [[i32; 8]; 8]) -> [i32; 8] {
+        sums.map(|sums| sums.into_iter().sum())
+    }
+
+    #[inline(always)]
+    fn load_ints(self, x: &[i32; 8]) -> [i32; 8] {
+        *x
+    }
+
+    #[inline(always)]
+    fn ints_sub(self, a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        std::array::from_fn(|n| a[n] - b[n])
+    }
+
+    #[inline(always)]
+    fn ints_to_eight(self, x: [i32; 8]) -> [f32; 8] {
+        x.map(|x| x as f32)
+    }
+
+    #[inline(always)]
+    fn quads<const T: usize, const BITS: u32>(
+        self,
+        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+        x: [&[i8; GROUP]; T],
+    ) -> [[i32; PANEL]; T] {
+        x.map(|x| {
+            let (quads, _) = x.as_chunks::<4>();
+            let mut sums = [0i32; PANEL];
+            for (codes, x) in panel.iter().zip(quads) {
+                for (sum, codes) in sums.iter_mut().zip(codes) {
+                    for (code, x) in codes.iter().zip(x) {
+                        *sum += i32::from(*code) * i32::from(*x);
+                    }
+                }
+            }
+            sums
+        })
+    }
+
+    #[inline(always)]
+    fn pairs<const T: usize>(
+        self,
+        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        x: [&[i16; GROUP]; T],
+    ) -> [[i32; PANEL]; T] {
+        x.map(|x| {
+            let (pairs, _) = x.as_chunks::<2>();
+            let mut sums = [0i32; PANEL];
+            for (numbers, x) in panel.iter().zip(pairs) {
+                for (sum, numbers) in sums.iter_mut().zip(numbers) {
+                    // The form of one instruction on many machines.
+                    *sum += i32::from(numbers[0]) * i32::from(x[0]) + i32::from(numbers[1]) * i32::from(x[1]);
+                }
+            }
+            sums
+        })
+    }
+
+    #[inline(always)]
+    fn sums_to_lanes(self, sums: [i32; PANEL], by: i32) -> [f32; LANES] {
+        sums.map(|sum| (sum - by) as f32)
+    }
+}
+
+/// The sum of the partial sums: halves are added until one is left.
+#[inline(always)]
+fn fold<const N: usize>(mut lanes: [f32; N]) -> f32 {
+    let mut half = N / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// Partial sums of four products each.
+#[inline(always)]
+fn dot(codes: [i16; 32], x: [u8; 32]) -> [i32; 8] {
+    let mut sums = [0; 8];
+    for n in 0..32 {
+        sums[n / 4] += i32::from(codes[n]) * i32::from(x[n] as i8);
+    }
+    sums
+}
+
+/// A half as a single, in a form that vectorises: exponent and fraction move into place, and one multiplication sets
+/// the exponent right, subnormals included. Infinities and NaNs are put together apart.
+#[inline(always)]
+fn half_to_f32(bits: u16) -> f32 {
+    let (sign, rest) = (u32::from(bits & 0x8000) << 16, u32::from(bits & 0x7fff) << 13);
+    let finite = f32::from_bits(rest) * f32::from_bits(0x7780_0000); // 2^112, the difference of the exponents' biases
+    let special = 0x7f80_0000 | rest;
+    let magnitude = if bits & 0x7c00 == 0x7c00 { special } else { finite.to_bits() };
+    f32::from_bits(sign | magnitude)
 }

@@ -1,0 +1,338 @@
+//! Vectors on their way into products, in the forms that the kernels take.
+//!
+//! * As f32: in order for few tokens; for many by class, numbers `n`, `n + 16`, `n + 32`, ... side by side, which is
+//!   the order in which panels are walked (see `matmul`).
+//! * In 8 bits, for the block types: each group of 32 has a scale, `max |x| / 127`, and signed codes. This is the one
+//!   approximation of this backend; `exact` forbids it.
+
+use crate::arch::{GROUP, Isa, LANES};
+use crate::team::Shared;
+
+/// From this many tokens on, products walk panels.
+pub(crate) const MANY: usize = 7;
+
+/// Groups whose sums are taken together: rows are filled up to whole ones.
+pub(crate) const EIGHT: usize = 8;
+
+/// Which forms the products of a vector ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Forms {
+    pub(crate) numbers: bool,
+    pub(crate) codes: bool,
+}
+
+impl Forms {
+    /// The forms that either asks for.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { numbers: self.numbers || other.numbers, codes: self.codes || other.codes }
+    }
+}
+
+/// The vectors of some tokens, `[tokens, n]`.
+#[derive(Debug, Default)]
+pub(crate) struct Activations {
+    n: usize,
+    tokens: usize,
+    forms: Forms,
+    numbers: Vec<f32>, // [tokens, stride]
+    codes: Vec<i8>,    // [tokens, groups, 32]
+    words: Vec<i16>,   // [tokens, groups, 32]: the codes widened, for many tokens
+    scales: Vec<f32>,  // [tokens, groups]
+    sums: Vec<i32>,    // [tokens, groups]: sums of codes
+    shifts: Vec<f32>,  // [tokens, groups]: scales times sums
+}
+
+/// Groups of `n` numbers, filled up to eights.
+fn groups(n: usize) -> usize {
+    n.div_ceil(GROUP).next_multiple_of(EIGHT)
+}
+
+impl Activations {
+    /// Makes room for `tokens` vectors of up to `n`. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
+        (self.n, self.tokens, self.forms) = (n, tokens, forms);
+        let grow = |have: usize, need: usize| have.max(need);
+        let numbers = if forms.numbers { tokens * n.next_multiple_of(LANES) } else { 0 };
+        let groups = if forms.codes { tokens * groups(n) } else { 0 };
+        let words = if tokens >= MANY { groups * GROUP } else { 0 };
+        self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
+        self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
+        self.words.resize(grow(self.words.len(), words), 0);
+        self.scales.resize(grow(self.scales.len(), groups), 0.0);
+        self.sums.resize(grow(self.sums.len(), groups), 0);
+        self.shifts.resize(grow(self.shifts.len(), groups), 0.0);
+    }
+
+    /// To be filled by many threads.
+    pub(crate) fn share(&mut self) -> SharedActivations<'_> {
+        SharedActivations {
+            n: self.n,
+            tokens: self.tokens,
+            forms: self.forms,
+            numbers: Shared::new(&mut self.numbers),
+            codes: Shared::new(&mut self.codes),
+            words: Shared::new(&mut self.words),
+            scales: Shared::new(&mut self.scales),
+            sums: Shared::new(&mut self.sums),
+            shifts: Shared::new(&mut self.shifts),
+        }
+    }
+}
+
+/// [`Activations`] at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SharedActivations<'a> {
+    n: usize,
+    tokens: usize,
+    forms: Forms,
+    numbers: Shared<'a>,
+    codes: Shared<'a, i8>,
+    words: Shared<'a, i16>,
+    scales: Shared<'a>,
+    sums: Shared<'a, i32>,
+    shifts: Shared<'a>,
+}
+
+impl<'a> SharedActivations<'a> {
+    /// The same room for vectors of `n`, no more than it was made for.
+    pub(crate) fn of(self, n: usize) -> Self {
+        assert!(n <= self.n, "room for the vectors");
+        Self { n, ..self }
+    }
+
+    /// Puts the vector of `token` in.
+    ///
+    /// # Safety
+    /// Nobody else writes or reads this token's vector meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32]) {
+        let stride = self.n.next_multiple_of(LANES);
+        if self.forms.numbers {
+            // SAFETY: this token's numbers, which the caller keeps to itself.
+            let out = unsafe { self.numbers.part(token * stride..(token + 1) * stride) };
+            if self.tokens >= MANY {
+                by_class(x, out);
+            } else {
+                let (head, tail) = out.split_at_mut(x.len());
+                head.copy_from_slice(x);
+                tail.fill(0.0);
+            }
+        }
+        if self.forms.codes {
+            let groups = groups(self.n);
+            let (of, codes) = (token * groups..(token + 1) * groups, token * groups * GROUP);
+            // SAFETY: as above.
+            let codes_out = unsafe { self.codes.part(codes..codes + groups * GROUP) };
+            // SAFETY: as above.
+            let scales = unsafe { self.scales.part(of.clone()) };
+            // SAFETY: as above.
+            let sums = unsafe { self.sums.part(of.clone()) };
+            // SAFETY: as above.
+            let shifts = unsafe { self.shifts.part(of) };
+            quantize(isa, x, codes_out, scales, sums, shifts);
+            if self.tokens >= MANY {
+                // SAFETY: as above.
+                let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
+                words.iter_mut().zip(codes_out).for_each(|(word, code)| *word = i16::from(*code));
+            }
+        }
+    }
+
+    /// All vectors, to be read.
+    ///
+    /// # Safety
+    /// Every vector is in, before a barrier that this thread has passed, and nobody writes while the input is used.
+    pub(crate) unsafe fn input(&self) -> Input<'a> {
+        // SAFETY: the caller keeps writers away.
+        let numbers = unsafe { self.numbers.view(0..self.numbers.len()) };
+        // SAFETY: as above.
+        let codes = unsafe { self.codes.view(0..self.codes.len()) };
+        // SAFETY: as above.
+        let words = unsafe { self.words.view(0..self.words.len()) };
+        // SAFETY: as above.
+        let scales = unsafe { self.scales.view(0..self.scales.len()) };
+        // SAFETY: as above.
+        let sums = unsafe { self.sums.view(0..self.sums.len()) };
+        // SAFETY: as above.
+        let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
+        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, shifts }
+    }
+}
+
+/// Vectors to be multiplied; what each part holds: [`Activations`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Input<'a> {
+    pub(crate) n: usize,
+    pub(crate) tokens: usize,
+    numbers: &'a [f32],
+    codes: &'a [i8],
+    words: &'a [i16],
+    scales: &'a [f32],
+    sums: &'a [i32],
+    shifts: &'a [f32],
+}
+
+/// One token's groups of codes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codes<'a> {
+    pub(crate) codes: &'a [[i8; GROUP]],
+    pub(crate) words: &'a [[i16; GROUP]], // none for few tokens
+    pub(crate) scales: &'a [f32],
+    pub(crate) sums: &'a [i32],
+    pub(crate) shifts: &'a [f32],
+}
+
+impl<'a> Input<'a> {
+    /// One token's numbers, zeros up to whole lanes included; by class for many tokens.
+    #[inline(always)]
+    pub(crate) fn numbers(&self, token: usize) -> &'a [f32] {
+        let stride = self.n.next_multiple_of(LANES);
+        &self.numbers[token * stride..(token + 1) * stride]
+    }
+
+    /// One token's groups, empty ones up to eights included.
+    #[inline(always)]
+    pub(crate) fn codes(&self, token: usize) -> Codes<'a> {
+        let groups = groups(self.n);
+        let of = token * groups..(token + 1) * groups;
+        let words = self.words.as_chunks().0;
+        Codes {
+            codes: &self.codes.as_chunks().0[of.clone()],
+            words: if words.is_empty() { &[] } else { &words[of.clone()] },
+            scales: &self.scales[of.clone()],
+            sums: &self.sums[of.clone()],
+            shifts: &self.shifts[of],
+        }
+    }
+}
+
+/// Numbers `n`, `n + 16`, ... side by side, for each `n` below 16; zeros where `x` ends early.
+#[inline(always)]
+fn by_class(x: &[f32], out: &mut [f32]) {
+    let rows = out.len() / LANES;
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    for (row, chunk) in chunks.iter().enumerate() {
+        for (class, x) in chunk.iter().enumerate() {
+            out[class * rows + row] = *x;
+        }
+    }
+    if !tail.is_empty() {
+        for class in 0..LANES {
+            out[class * rows + chunks.len()] = tail.get(class).copied().unwrap_or(0.0);
+        }
+    }
+}
+
+/// The largest number of a group below which its codes are zero: far below anything that matters beside others,
+/// and as far from where its inverse overflows.
+const SMALLEST: f32 = 1e-30;
+
+/// Groups of 32 numbers in 8 bits. A group with an infinity or NaN gets a NaN for its scale, so that it shows.
+#[inline(always)]
+fn quantize<I: Isa>(
+    isa: I,
+    x: &[f32],
+    codes: &mut [i8],
+    scales: &mut [f32],
+    sums: &mut [i32],
+    shifts: &mut [f32],
+) {
+    let (groups, tail) = x.as_chunks::<GROUP>();
+    let mut last = [0.0; GROUP];
+    last[..tail.len()].copy_from_slice(tail);
+    let last = if tail.is_empty() { None } else { Some(&last) };
+    let codes = codes.as_chunks_mut::<GROUP>().0;
+    for (group, x) in groups.iter().chain(last).enumerate() {
+        let (mut largest, mut odd) = ([0.0f32; 8], [false; 8]);
+        for x in x.as_chunks::<8>().0 {
+            for lane in 0..8 {
+                let magnitude = x[lane].abs();
+                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
+                odd[lane] |= !(magnitude <= f32::MAX);
+            }
+        }
+        let largest = largest.into_iter().fold(0.0, f32::max);
+        let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
+        let mut sum = 0;
+        for (code, x) in codes[group].iter_mut().zip(x) {
+            // Rounded to the nearest by the addition, which leaves the integer in the lowest bits.
+            let rounded = (isa.mul_add(*x, inverse, 12_582_912.0).to_bits() as i32) - 0x4b40_0000;
+            *code = rounded as i8;
+            sum += i32::from(rounded as i8);
+        }
+        let scale = if odd.contains(&true) { f32::NAN } else if inverse > 0.0 { largest / 127.0 } else { 0.0 };
+        (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
+    }
+    let used = groups.len() + usize::from(last.is_some());
+    codes[used..].fill([0; GROUP]);
+    scales[used..].fill(0.0);
+    sums[used..].fill(0);
+    shifts[used..].fill(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::tests::on_every_path;
+
+    fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
+        let mut activations = Activations::default();
+        let forms = Forms { numbers: true, codes: true };
+        activations.resize(x.len() / tokens, tokens, forms);
+        let shared = activations.share();
+        for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {
+            // SAFETY: there is only this thread.
+            isa.run(|| unsafe { shared.put(isa, token, x) });
+        }
+        activations
+    }
+
+    #[test]
+    fn codes_are_within_half_a_step() {
+        fn check(isa: impl Isa) {
+            for n in [1, 31, 32, 33, 100, 300] {
+                let x: Vec<f32> = (0..n).map(|i| (i as f32 * 0.77).sin() * (i as f32 * 0.1).exp()).collect();
+                let mut activations = filled(isa, &x, 1);
+                // SAFETY: there is only this thread.
+                let codes = unsafe { activations.share().input() }.codes(0);
+                assert_eq!(codes.codes.len() % EIGHT, 0);
+                for (i, x) in x.iter().enumerate() {
+                    let scale = codes.scales[i / GROUP];
+                    let code = f32::from(codes.codes[i / GROUP][i % GROUP]);
+                    assert!((x - scale * code).abs() <= 0.5001 * scale, "{x} as {code} times {scale}");
+                }
+                for (group, found) in codes.codes.iter().enumerate() {
+                    let sum: i32 = found.iter().map(|code| i32::from(*code)).sum();
+                    assert_eq!(codes.sums[group], sum);
+                    assert_eq!(codes.shifts[group], codes.scales[group] * sum as f32);
+                }
+            }
+        }
+        on_every_path!(check);
+    }
+
+    #[test]
+    fn odd_numbers_are_not_lost() {
+        fn check(isa: impl Isa) {
+            for (odd, want_nan) in [(f32::NAN, true), (f32::INFINITY, true), (1e-40, false), (f32::MAX, false)] {
+                let mut x = [0.0; 64];
+                x[40] = odd;
+                let mut activations = filled(isa, &x, 1);
+                // SAFETY: there is only this thread.
+                let codes = unsafe { activations.share().input() }.codes(0);
+                assert_eq!((codes.scales[0], codes.codes[0]), (0.0, [0; GROUP]));
+                assert_eq!(codes.scales[1].is_nan(), want_nan, "{odd}");
+            }
+        }
+        on_every_path!(check);
+    }
+
+    #[test]
+    fn classes_gather_every_sixteenth_number() {
+        let x: Vec<f32> = (0..20).map(|n| n as f32).collect();
+        let mut out = [7.0; 32];
+        by_class(&x, &mut out[..]);
+        assert_eq!(out[..10], [0.0, 16.0, 1.0, 17.0, 2.0, 18.0, 3.0, 19.0, 4.0, 0.0]);
+        assert_eq!((out[30], out[31]), (15.0, 0.0));
+    }
+}

@@ -1,0 +1,91 @@
+//! Few tokens, block types: stored rows are dotted in integers with each token's codes, straight from where they lie.
+//!
+//! A span of eight groups gives eight exact sums, which become f32 side by side, each times its scales; the products of
+//! groups `g`, `g + 8`, `g + 16`, ... are added up apart, one class to a lane, and folded at the end.
+
+use std::ops::Range;
+
+use super::block::{Block, Scales};
+use super::product::Product;
+use crate::activations::{Codes, EIGHT};
+use crate::arch::Isa;
+
+/// Bytes between what is read and what is asked for ahead.
+const AHEAD: usize = 2048;
+
+/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
+#[inline(always)]
+pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
+    let length = product.matrix.tensor.stored_row_bytes();
+    let raw = raw.chunks_exact(length);
+    for (output, row) in rows.zip(raw) {
+        match product.input.tokens {
+            1 => cell::<I, B, 1>(isa, product, output, row, 0),
+            tokens => {
+                let mut token = 0;
+                while token < tokens {
+                    match tokens - token {
+                        1 => cell::<I, B, 1>(isa, product, output, row, token),
+                        2 => cell::<I, B, 2>(isa, product, output, row, token),
+                        _ => cell::<I, B, 3>(isa, product, output, row, token),
+                    }
+                    token += (tokens - token).min(3);
+                }
+            }
+        }
+    }
+}
+
+/// One output of `T` tokens.
+#[inline(always)]
+fn cell<I: Isa, B: Block, const T: usize>(isa: I, product: &Product<'_>, output: usize, row: &[u8], token: usize) {
+    let codes: [Codes<'_>; T] = std::array::from_fn(
+        #[inline(always)]
+        |t| product.input.codes(token + t),
+    );
+    let (spans, rest) = B::split(row);
+    let mut sums = [isa.splat_eight(0.0); T];
+    for (at, span) in spans.iter().enumerate() {
+        let line = std::ptr::from_ref(span).cast::<u8>();
+        for ahead in (0..size_of::<B::Span>()).step_by(64) {
+            isa.prefetch(line.wrapping_add(AHEAD + ahead));
+        }
+        add::<I, B, T>(isa, span, &codes, at, &mut sums);
+    }
+    if !rest.is_empty() {
+        add::<I, B, T>(isa, &B::fill(rest), &codes, spans.len(), &mut sums);
+    }
+    for (t, sum) in sums.into_iter().enumerate() {
+        product.finish(isa, token + t, output, &[isa.fold_eight(sum)]);
+    }
+}
+
+/// Adds the products of span number `at` to `sums`.
+#[inline(always)]
+fn add<I: Isa, B: Block, const T: usize>(
+    isa: I,
+    span: &B::Span,
+    codes: &[Codes<'_>; T],
+    at: usize,
+    sums: &mut [I::Eight; T],
+) {
+    let Scales { scales, shifts } = B::scales(isa, span);
+    for (codes, sum) in codes.iter().zip(sums) {
+        let x = &codes.codes.as_chunks::<EIGHT>().0[at];
+        let totals = isa.totals(std::array::from_fn(
+            #[inline(always)]
+            |group| B::dot(isa, span, group, &x[group]),
+        ));
+        let own = isa.load_eight(&codes.scales.as_chunks().0[at]);
+        let totals = if B::OFFSET == 0 {
+            totals
+        } else {
+            let counted = codes.sums.as_chunks::<EIGHT>().0[at].map(|sum| B::OFFSET * sum);
+            isa.ints_sub(totals, isa.load_ints(&counted))
+        };
+        *sum = isa.eight_mul_add(isa.ints_to_eight(totals), isa.eight_mul(scales, own), *sum);
+        if B::SHIFTED {
+            *sum = isa.eight_mul_add(shifts, isa.load_eight(&codes.shifts.as_chunks().0[at]), *sum);
+        }
+    }
+}

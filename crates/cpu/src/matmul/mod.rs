@@ -1,0 +1,28 @@
+//! Products of matrices with the vectors of all tokens of a forward.
+//!
+//! The order of every sum depends on the sizes of the matrix alone: a dot product is added up in classes of numbers
+//! (`n mod 16` for plain types) or of groups (`g mod 8` for block types), in order within a class, and the classes are
+//! folded in halves. So a token's result is the same, to the bit, whatever the batch, the chunk and the number of
+//! threads.
+//!
+//! | file | what |
+//! |---|---|
+//! | `product` | one product: its tasks, and which kernel does them |
+//! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
+//! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
+//!
+//! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
+//! block types where `exact` forbids activations in 8 bits.
+
+mod block;
+mod block_panels;
+mod block_rows;
+mod element;
+mod panels;
+mod product;
+mod rows;
+
+pub(crate) use product::{Desk, Kind, Product, Then, dot, multiply};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,317 @@
+//! One product, cut into tasks.
+
+use std::ops::Range;
+
+use wkv7_core::Dtype;
+use wkv7_core::blocks::dequantize;
+
+use super::block::{self, Block, Pairs, Quads};
+use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel};
+use super::element::{self, Element};
+use super::{block_panels, block_rows, panels, rows};
+use crate::activations::{EIGHT, Forms, Input, MANY};
+use crate::arch::{GROUP, Isa, LANES, PANEL};
+use crate::exp::{sigmoid, tanh};
+use crate::team::{Member, Shared};
+use crate::weights::Matrix;
+
+/// Bytes of stored rows that a task of few tokens reads: enough to be worth handing out, few enough that no thread waits
+/// long for another's last task.
+const TASK_BYTES: usize = 16 << 10;
+
+/// Bytes of panels that a task of many tokens keeps: what the second-level cache holds beside the tokens.
+const PANEL_BYTES: usize = 256 << 10;
+
+/// Rows dequantised together for few tokens.
+const TILE_ROWS: usize = 4;
+
+/// Which kernels a matrix takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    F32,
+    F16,
+    BF16,
+    /// Block types in integers.
+    Block(Dtype),
+    /// Anything, by way of f32.
+    Dequantized,
+}
+
+impl Kind {
+    /// The kernels for rows of `dtype`.
+    pub(crate) fn of(dtype: Dtype, exact: bool) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::BF16 => Self::BF16,
+            Dtype::Q8_0
+            | Dtype::Q4_0
+            | Dtype::Q4_1
+            | Dtype::Q5_0
+            | Dtype::Q5_1
+            | Dtype::Q4K
+            | Dtype::Q5K
+            | Dtype::Q6K
+                if !exact =>
+            {
+                Self::Block(dtype)
+            }
+            _ => Self::Dequantized,
+        }
+    }
+
+    /// The forms of activations that they take.
+    pub(crate) fn forms(self) -> Forms {
+        let codes = matches!(self, Self::Block(_));
+        Forms { numbers: !codes, codes }
+    }
+}
+
+/// What becomes of a product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Then {
+    /// It is the output.
+    Store,
+    /// It is added to the output.
+    Add,
+    /// `max(0, y)^2`.
+    SquaredRelu,
+    /// `tanh(y)`.
+    Tanh,
+    /// `1 / (1 + exp(-y))`.
+    Sigmoid,
+}
+
+impl Then {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, out: &mut [f32], sums: &[f32]) {
+        let pairs = out.iter_mut().zip(sums);
+        match self {
+            Self::Store => pairs.for_each(|(out, y)| *out = *y),
+            Self::Add => pairs.for_each(|(out, y)| *out += *y),
+            // Not `max`, which would turn a NaN into zero and hide a broken model.
+            Self::SquaredRelu => pairs.for_each(|(out, y)| *out = if *y < 0.0 { 0.0 } else { y * y }),
+            Self::Tanh => pairs.for_each(|(out, y)| *out = tanh(isa, *y)),
+            Self::Sigmoid => pairs.for_each(|(out, y)| *out = sigmoid(isa, *y)),
+        }
+    }
+}
+
+/// `out = then(matrix @ x)` for every token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub(super) matrix: &'a Matrix,
+    pub(super) input: Input<'a>,
+    out: Shared<'a>, // [tokens, outputs]
+    then: Then,
+}
+
+/// What one thread needs room for.
+#[derive(Default)]
+pub(crate) struct Desk {
+    rows: Vec<f32>,
+    panels: Vec<f32>,
+    quads: Vec<GroupPanel<Quads>>,
+    pairs: Vec<GroupPanel<Pairs>>,
+}
+
+impl<'a> Product<'a> {
+    pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
+        assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
+        assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
+        Self { matrix, input, out, then }
+    }
+
+    /// Outputs of one task.
+    fn task_outputs(&self) -> usize {
+        let row_bytes = self.matrix.tensor.stored_row_bytes();
+        if self.input.tokens < MANY {
+            return (TASK_BYTES / row_bytes).next_multiple_of(TILE_ROWS).max(TILE_ROWS);
+        }
+        let panel_bytes = match self.matrix.kind {
+            Kind::Block(_) => self.matrix.inputs() * PANEL * 2,
+            _ => self.matrix.inputs() * PANEL * 4,
+        };
+        // Enough tasks for everyone come first, shared panels second.
+        let most = (self.matrix.outputs() / (16 * PANEL)).max(1);
+        (PANEL_BYTES / panel_bytes).clamp(1, most) * PANEL
+    }
+
+    fn tasks(&self) -> usize {
+        self.matrix.outputs().div_ceil(self.task_outputs())
+    }
+
+    fn run_task<I: Isa>(&self, isa: I, task: usize, desk: &mut Desk) {
+        let first = task * self.task_outputs();
+        self.run(isa, first..(first + self.task_outputs()).min(self.matrix.outputs()), desk);
+    }
+
+    /// Does the outputs `outputs`, for every token.
+    pub(crate) fn run<I: Isa>(&self, isa: I, outputs: Range<usize>, desk: &mut Desk) {
+        let raw = self.matrix.rows(outputs.clone());
+        match self.matrix.kind {
+            Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, &mut desk.panels),
+            Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, &mut desk.panels),
+            Kind::BF16 => self.plain::<I, element::BF16>(isa, outputs, raw, &mut desk.panels),
+            Kind::Block(Dtype::Q8_0) => self.block::<I, block::Q8_0>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q4_0) => self.block::<I, block::Q4_0>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q4_1) => self.block::<I, block::Q4_1>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q5_0) => self.block::<I, block::Q5_0>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q5_1) => self.block::<I, block::Q5_1>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q4K) => self.block::<I, block::Q4K>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q5K) => self.block::<I, block::Q5K>(isa, outputs, raw, desk),
+            Kind::Block(Dtype::Q6K) => self.block::<I, block::Q6K>(isa, outputs, raw, desk),
+            Kind::Block(_) | Kind::Dequantized => self.dequantized(isa, outputs, raw, desk),
+        }
+    }
+
+    fn plain<I: Isa, E: Element>(&self, isa: I, outputs: Range<usize>, raw: &[E::Raw], panels: &mut Vec<f32>) {
+        let inputs = self.matrix.inputs();
+        if self.input.tokens < MANY {
+            return isa.run(
+                #[inline(always)]
+                || rows::few::<I, E>(isa, self, outputs, raw),
+            );
+        }
+        let own = panels::panel_len(inputs);
+        let count = outputs.len().div_ceil(PANEL);
+        grow(panels, count * own, 0.0);
+        let panels = &mut panels[..count * own];
+        isa.run(
+            #[inline(always)]
+            || {
+                for (raw, panel) in raw.chunks(PANEL * inputs * E::SIZE).zip(panels.chunks_exact_mut(own)) {
+                    panels::pack::<I, E>(isa, raw, raw.len() / (inputs * E::SIZE), inputs, panel);
+                }
+            },
+        );
+        self.tiles(isa, outputs, panels.chunks_exact(own));
+    }
+
+    /// Every tile of tokens meets every panel while both are in the caches.
+    fn tiles<'p, I: Isa>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: impl Iterator<Item = &'p [f32]> + Clone,
+    ) {
+        for token in (0..self.input.tokens).step_by(I::TILE) {
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.clone()) {
+                let count = PANEL.min(outputs.end - output);
+                isa.run(
+                    #[inline(always)]
+                    || panels::tile(isa, self, panel, output, count, token),
+                );
+            }
+        }
+    }
+
+    fn dequantized<I: Isa>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
+        let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
+        let many = self.input.tokens >= MANY;
+        let tile = if many { PANEL } else { TILE_ROWS };
+        grow(&mut desk.rows, tile * inputs, 0.0);
+        let length = self.matrix.tensor.stored_row_bytes();
+        for (raw, first) in raw.chunks(tile * length).zip(outputs.clone().step_by(tile)) {
+            let count = raw.len() / length;
+            let numbers = &mut desk.rows[..count * inputs];
+            isa.run(
+                #[inline(always)]
+                || dequantize(dtype, raw, numbers),
+            );
+            self.plain::<I, element::Numbers>(isa, first..first + count, numbers, &mut desk.panels);
+        }
+    }
+
+    fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
+        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
+        if self.input.tokens < MANY {
+            return isa.run(
+                #[inline(always)]
+                || block_rows::few::<I, B>(isa, self, outputs, raw),
+            );
+        }
+        if I::QUADS || B::BITS <= 5 {
+            self.block_tiles::<I, B, Quads>(isa, outputs, raw, &mut desk.quads, &EMPTY_QUADS);
+        } else {
+            self.block_tiles::<I, B, Pairs>(isa, outputs, raw, &mut desk.pairs, &EMPTY_PAIRS);
+        }
+    }
+
+    fn block_tiles<I: Isa, B: Block, C: block_panels::Keep<B> + Clone>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        raw: &[u8],
+        panels: &mut Vec<GroupPanel<C>>,
+        empty: &GroupPanel<C>,
+    ) {
+        let own = self.matrix.inputs().div_ceil(GROUP).next_multiple_of(EIGHT);
+        let count = outputs.len().div_ceil(PANEL);
+        if panels.len() < count * own {
+            panels.resize(count * own, empty.clone());
+        }
+        let length = self.matrix.tensor.stored_row_bytes();
+        let panels = &mut panels[..count * own];
+        for (raw, panel) in raw.chunks(PANEL * length).zip(panels.chunks_exact_mut(own)) {
+            isa.run(
+                #[inline(always)]
+                || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
+            );
+        }
+        for token in (0..self.input.tokens).step_by(I::TILE) {
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+                let count = PANEL.min(outputs.end - output);
+                isa.run(
+                    #[inline(always)]
+                    || block_panels::tile::<I, B, C>(isa, self, panel, output, count, token),
+                );
+            }
+        }
+    }
+
+    /// Writes the outputs from `output` on of one token.
+    #[inline(always)]
+    pub(super) fn finish<I: Isa>(&self, isa: I, token: usize, output: usize, sums: &[f32]) {
+        let start = token * self.matrix.outputs() + output;
+        // SAFETY: these outputs are this task's alone, and no earlier part of them is used any more.
+        let out = unsafe { self.out.part(start..start + sums.len()) };
+        self.then.apply(isa, out, sums);
+    }
+}
+
+/// Makes `buffer` at least `len` long; what it holds stays.
+fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
+    if buffer.len() < len {
+        buffer.resize(len, filler);
+    }
+}
+
+/// Does `products`, none of which reads what another writes, in one phase.
+pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, products: &[Product<'_>]) {
+    let tasks = products.iter().map(Product::tasks).sum();
+    member.each(tasks, |mut task| {
+        for product in products {
+            let own = product.tasks();
+            if task < own {
+                return product.run_task(isa, task, desk);
+            }
+            task -= own;
+        }
+    });
+}
+
+/// `a . b` in the fixed order of this backend.
+#[inline(always)]
+pub(crate) fn dot<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f32 {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = isa.splat(0.0);
+    for (a, b) in a.iter().zip(b) {
+        sums = isa.lanes_mul_add(isa.load(a), isa.load(b), sums);
+    }
+    if !rest_a.is_empty() {
+        let rest = |x: &[f32]| isa.load(&element::Numbers::read_rest(x));
+        sums = isa.lanes_mul_add(rest(rest_a), rest(rest_b), sums);
+    }
+    isa.fold(sums)
+}
