@@ -243,24 +243,12 @@ fn quantize<I: Isa>(
     let last = if tail.is_empty() { None } else { Some(&last) };
     let codes = codes.as_chunks_mut::<GROUP>().0;
     for (group, x) in groups.iter().chain(last).enumerate() {
-        let (mut largest, mut odd) = ([0.0f32; 8], [false; 8]);
-        for x in x.as_chunks::<8>().0 {
-            for lane in 0..8 {
-                let magnitude = x[lane].abs();
-                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
-                odd[lane] |= !(magnitude <= f32::MAX);
-            }
-        }
-        let largest = largest.into_iter().fold(0.0, f32::max);
+        let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let mut sum = 0;
-        for (code, x) in codes[group].iter_mut().zip(x) {
-            // Rounded to the nearest by the addition, which leaves the integer in the lowest bits.
-            let rounded = (isa.mul_add(*x, inverse, 12_582_912.0).to_bits() as i32) - 0x4b40_0000;
-            *code = rounded as i8;
-            sum += i32::from(rounded as i8);
-        }
-        let scale = if odd.contains(&true) { f32::NAN } else if inverse > 0.0 { largest / 127.0 } else { 0.0 };
+        let sum = isa.round(x, inverse, &mut codes[group]);
+        // A difference from itself is zero, but for an infinity or NaN.
+        let odd = isa.largest(&x.map(|x| if x - x == 0.0 { 0.0 } else { 1.0 })) > 0.0;
+        let scale = if odd { f32::NAN } else if inverse > 0.0 { largest / 127.0 } else { 0.0 };
         (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
     }
     let used = groups.len() + usize::from(last.is_some());

@@ -166,6 +166,21 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn signed_bytes(self, bytes: &[i8; 32]) -> __m256i {
+        enter!(load_signed(bytes))
+    }
+
+    #[inline(always)]
+    fn largest(self, x: &[f32; GROUP]) -> f32 {
+        enter!(largest(x))
+    }
+
+    #[inline(always)]
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
+        enter!(round(x, scale, out))
+    }
+
+    #[inline(always)]
     fn nibbles(self, bytes: &[u8; 16]) -> __m256i {
         enter!(nibbles(bytes))
     }
@@ -285,6 +300,44 @@ fn load_ints(x: &[i32; 8]) -> __m256i {
 fn load_bytes(x: &[u8; 32]) -> __m256i {
     // SAFETY: 32 bytes, read without regard to alignment.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_signed(x: &[i8; 32]) -> __m256i {
+    // SAFETY: 32 bytes, read without regard to alignment.
+    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn largest(x: &[f32; GROUP]) -> f32 {
+    let sign = _mm256_set1_ps(-0.0);
+    let mut most = _mm256_setzero_ps();
+    for x in x.as_chunks::<8>().0 {
+        most = _mm256_max_ps(most, _mm256_andnot_ps(sign, load_eight(x)));
+    }
+    let four = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps::<1>(most));
+    let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn round(x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
+    let scale = _mm256_set1_ps(scale);
+    let (x, _) = x.as_chunks::<8>();
+    let ints = |n: usize| _mm256_cvtps_epi32(_mm256_mul_ps(load_eight(&x[n]), scale));
+    let (a, b, c, d) = (ints(0), ints(1), ints(2), ints(3));
+    let sum = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
+    // Packing works within halves: the four groups of eight come out in quarters, to be put in order.
+    let packed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    let packed = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    // SAFETY: room for 32 bytes, written without regard to alignment.
+    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), packed) };
+    let four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0x4e>(four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0xb1>(two)))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -125,6 +125,15 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// 32 bytes.
     fn bytes(self, bytes: &[u8; 32]) -> Self::Bytes;
 
+    /// 32 signed bytes.
+    fn signed_bytes(self, bytes: &[i8; 32]) -> Self::Bytes;
+
+    /// The largest magnitude of `x`; anything where `x` holds a NaN.
+    fn largest(self, x: &[f32; GROUP]) -> f32;
+
+    /// `x` times `scale`, rounded to the nearest, half to even: below 128 in magnitude, or anything. Returns the sum.
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32;
+
     /// The low nibbles of 16 bytes, then their high nibbles.
     fn nibbles(self, bytes: &[u8; 16]) -> Self::Bytes;
 

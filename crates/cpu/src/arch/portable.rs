@@ -159,6 +159,28 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    fn signed_bytes(self, bytes: &[i8; 32]) -> [u8; 32] {
+        bytes.map(|x| x as u8)
+    }
+
+    #[inline(always)]
+    fn largest(self, x: &[f32; GROUP]) -> f32 {
+        x.iter().fold(0.0, |largest, x| if x.abs() > largest { x.abs() } else { largest })
+    }
+
+    #[inline(always)]
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
+        let mut sum = 0;
+        for (code, x) in out.iter_mut().zip(x) {
+            // Rounded by the addition, which leaves the integer in the lowest bits.
+            let rounded = ((x * scale + 12_582_912.0).to_bits() as i32).wrapping_sub(0x4b40_0000) as i8;
+            *code = rounded;
+            sum += i32::from(rounded);
+        }
+        sum
+    }
+
+    #[inline(always)]
     fn nibbles(self, bytes: &[u8; 16]) -> [u8; 32] {
         std::array::from_fn(|n| if n < 16 { bytes[n] & 15 } else { bytes[n - 16] >> 4 })
     }

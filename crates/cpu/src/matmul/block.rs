@@ -46,7 +46,7 @@ pub(crate) trait Block {
     /// Partial sums of the products of a group's codes with `x`, the offset aside.
     #[inline(always)]
     fn dot<I: Isa>(isa: I, span: &Self::Span, group: usize, x: &[i8; GROUP]) -> I::Ints {
-        isa.dot_codes(Self::codes(isa, span, group), isa.bytes(&x.map(|x| x as u8)))
+        isa.dot_codes(Self::codes(isa, span, group), isa.signed_bytes(x))
     }
 
     /// The codes of a group as signed numbers in 16 bits, offset and scales of their own included.
@@ -146,7 +146,7 @@ impl Block for Q8_0 {
 
     #[inline(always)]
     fn dot<I: Isa>(isa: I, span: &Self::Span, group: usize, x: &[i8; GROUP]) -> I::Ints {
-        isa.dot_signed(Self::codes(isa, span, group), isa.bytes(&x.map(|x| x as u8)))
+        isa.dot_signed(Self::codes(isa, span, group), isa.signed_bytes(x))
     }
 
     #[inline(always)]
@@ -338,7 +338,7 @@ impl Block for Q6K {
     #[inline(always)]
     fn dot<I: Isa>(isa: I, span: &Self::Span, group: usize, x: &[i8; GROUP]) -> I::Ints {
         let codes = Self::codes(isa, span, group);
-        isa.dot_scaled(codes, isa.bytes(&x.map(|x| x as u8)), Self::own_scales(span, group))
+        isa.dot_scaled(codes, isa.signed_bytes(x), Self::own_scales(span, group))
     }
 
     #[inline(always)]

@@ -46,10 +46,6 @@ fn cell<I: Isa, B: Block, const T: usize>(isa: I, product: &Product<'_>, output:
     let (spans, rest) = B::split(row);
     let mut sums = [isa.splat_eight(0.0); T];
     for (at, span) in spans.iter().enumerate() {
-        let line = std::ptr::from_ref(span).cast::<u8>();
-        for ahead in (0..size_of::<B::Span>()).step_by(64) {
-            isa.prefetch(line.wrapping_add(AHEAD + ahead));
-        }
         add::<I, B, T>(isa, span, &codes, at, &mut sums);
     }
     if !rest.is_empty() {
@@ -72,10 +68,17 @@ fn add<I: Isa, B: Block, const T: usize>(
     let Scales { scales, shifts } = B::scales(isa, span);
     for (codes, sum) in codes.iter().zip(sums) {
         let x = &codes.codes.as_chunks::<EIGHT>().0[at];
-        let totals = isa.totals(std::array::from_fn(
-            #[inline(always)]
-            |group| B::dot(isa, span, group, &x[group]),
-        ));
+        // Spelled out: the compiler keeps a list that it fills in memory.
+        let totals = isa.totals([
+            B::dot(isa, span, 0, &x[0]),
+            B::dot(isa, span, 1, &x[1]),
+            B::dot(isa, span, 2, &x[2]),
+            B::dot(isa, span, 3, &x[3]),
+            B::dot(isa, span, 4, &x[4]),
+            B::dot(isa, span, 5, &x[5]),
+            B::dot(isa, span, 6, &x[6]),
+            B::dot(isa, span, 7, &x[7]),
+        ]);
         let own = isa.load_eight(&codes.scales.as_chunks().0[at]);
         let totals = if B::OFFSET == 0 {
             totals

@@ -23,7 +23,7 @@ pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range
     while first < rows.len() {
         let (left, output) = (rows.len() - first, rows.start + first);
         let raw = &raw[first * length..];
-        let count = if tokens == 1 && left >= 4 { 4 } else { left.min(2) };
+        let count = if tokens == 1 { 1 } else { left.min(2) };
         let mut token = 0;
         while token < tokens {
             token += match (count, tokens - token) {
@@ -88,7 +88,6 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {
-            isa.prefetch(std::ptr::from_ref(&chunked[r][chunk]).cast::<u8>().wrapping_add(AHEAD));
             let row = E::read(isa, &chunked[r][chunk]);
             for t in 0..T {
                 sums[t][r] = isa.lanes_mul_add(row, isa.load(&whole[t][chunk]), sums[t][r]);
