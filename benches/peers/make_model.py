@@ -38,8 +38,8 @@ VOCAB = 65536
 HEAD_SIZE = 64
 SLAB = 1 << 22  # numbers drawn at a time
 
-# How alike the channel mix's inputs of neighbouring tokens are, as a correlation, in the last layer: found by `--check`.
-# It grows evenly from nothing, as the layers add what all tokens have in common.
+# How alike the channel mix's inputs of neighbouring tokens are in the last layer, as a correlation: found by
+# `--check`. It grows evenly from nothing, as the layers add what all tokens have in common.
 LIKENESS = 0.23
 BIAS = 0.5  # the size of the biases of `ln2`, beside normalised inputs of variance 1
 

@@ -71,7 +71,7 @@ def main(load, description):
     loaded = time.perf_counter() - begin
     if args.what == "measure":
         found = speeds(engine, args.prefill, args.decode)
-        found.update(load_seconds=loaded, engine=engine.describe())
+        found.update(load_seconds=loaded, about=engine.describe())
     else:
         first, chosen = greedy(engine, [token % engine.vocab for token in args.prompt], args.tokens)
         found = {"tokens": chosen, "logits": [float(x) for x in first]}
