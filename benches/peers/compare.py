@@ -173,7 +173,10 @@ def main():
     args = parser.parse_args()
     args.wkv7 = args.wkv7.resolve()
     args.folder.mkdir(parents=True, exist_ok=True)
-    record = compare(args)
+    try:
+        record = compare(args)
+    except subprocess.CalledProcessError as error:  # what went wrong it has said itself
+        sys.exit(f"error: `{' '.join(map(str, error.cmd))}` ended with status {error.returncode}")
     out = args.out or args.folder
     out.mkdir(parents=True, exist_ok=True)
     (out / "peers.json").write_text(json.dumps(record, indent=1) + "\n")
