@@ -208,10 +208,10 @@ mod tests {
 
     #[test]
     fn the_target_folder_is_cargos() {
-        let root = Path::new("/root");
-        assert_eq!(target(root, None), Path::new("/root/target"));
-        assert_eq!(target(root, Some("elsewhere".into())), Path::new("/root/elsewhere"));
-        assert_eq!(target(root, Some("/tmp/target".into())), Path::new("/tmp/target"));
+        let root = Path::new("/checkout");
+        assert_eq!(target(root, None), Path::new("/checkout/target"));
+        assert_eq!(target(root, Some("elsewhere".into())), Path::new("/checkout/elsewhere"));
+        assert_eq!(target(root, Some("/elsewhere".into())), Path::new("/elsewhere"));
     }
 
     #[test]
