@@ -1,13 +1,15 @@
-//! Repeatable jobs of the workspace: `cargo xtask check | test | golden`.
+//! Repeatable jobs of the workspace: `cargo xtask check | test | golden | bench`.
 //!
 //! One place says how the project is checked, and people, `.ci/run` and the hosted workflow all call it. A job
 //! is a [`job::Job`]: a name, what must be installed, and what to run. [`summary`] runs a list of them and
 //! reports.
 
+mod bench;
 mod check;
 mod golden;
 mod job;
 mod need;
+mod peers;
 mod process;
 mod summary;
 mod test;
@@ -32,6 +34,8 @@ enum Command {
     Test(test::Options),
     /// Make the golden data anew, or compare it with what is checked in
     Golden(golden::Options),
+    /// Measure: micro-benchmarks, or speed beside other engines
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Golden(options) => golden::run(&options),
+        Command::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,38 @@
+//! `cargo xtask bench`: measurements, of parts of ours and beside other engines.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::peers;
+use crate::process::{cargo, run as run_command};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The micro-benchmarks: `cargo bench -p wkv7-benches`
+    Micro {
+        /// Passed on, as `--bench tokenizer`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Speed beside other engines: same model, threads and token counts, in turns
+    Peers(Box<peers::Options>),
+}
+
+/// Measures what was asked for.
+///
+/// # Errors
+/// Where a program cannot be run or fails.
+pub fn run(options: &Options) -> Result<()> {
+    match &options.what {
+        What::Micro { arguments } => {
+            run_command(cargo(&["bench", "--package", "wkv7-benches"]).args(arguments))
+        }
+        What::Peers(options) => peers::run(options),
+    }
+}
