@@ -248,7 +248,13 @@ fn quantize<I: Isa>(
         let sum = isa.round(x, inverse, &mut codes[group]);
         // A difference from itself is zero, but for an infinity or NaN.
         let odd = isa.largest(&x.map(|x| if x - x == 0.0 { 0.0 } else { 1.0 })) > 0.0;
-        let scale = if odd { f32::NAN } else if inverse > 0.0 { largest / 127.0 } else { 0.0 };
+        let scale = if odd {
+            f32::NAN
+        } else if inverse > 0.0 {
+            largest / 127.0
+        } else {
+            0.0
+        };
         (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
     }
     let used = groups.len() + usize::from(last.is_some());
@@ -302,7 +308,9 @@ mod tests {
     #[test]
     fn odd_numbers_are_not_lost() {
         fn check(isa: impl Isa) {
-            for (odd, want_nan) in [(f32::NAN, true), (f32::INFINITY, true), (1e-40, false), (f32::MAX, false)] {
+            for (odd, want_nan) in
+                [(f32::NAN, true), (f32::INFINITY, true), (1e-40, false), (f32::MAX, false)]
+            {
                 let mut x = [0.0; 64];
                 x[40] = odd;
                 let mut activations = filled(isa, &x, 1);

@@ -1,5 +1,6 @@
 //! Channel mix: token shift, key, squared relu, value.
 
+use crate::activations::MANY;
 use crate::arch::Isa;
 use crate::matmul::{Product, Then, multiply};
 use crate::pass::{Own, Pass};
@@ -43,6 +44,21 @@ pub(crate) fn channel_mix<I: Isa>(
         );
     });
     // SAFETY: as above.
-    let hidden = unsafe { vectors.hidden.input() };
-    multiply(isa, member, &mut own.desk, &[Product::new(&weights.value, hidden, pass.buffers.x, Then::Add)]);
+    let input = unsafe { vectors.hidden.input() };
+    let mut value = Product::new(&weights.value, input, pass.buffers.x, Then::Add);
+    let Own { desk, active, units_seen, .. } = own;
+    if pass.tokens() < MANY {
+        // Every member finds them for itself, which costs less than meeting.
+        active.resize(ffn, pass.tokens());
+        for token in 0..pass.tokens() {
+            // SAFETY: the product has written it, and the members have met since.
+            let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };
+            let found = active.find(token, hidden);
+            if pass.is_single() {
+                *units_seen = (units_seen.0 + ffn as u64, units_seen.1 + (ffn - found) as u64);
+            }
+        }
+        value = value.with_active(active);
+    }
+    multiply(isa, member, desk, &[value]);
 }

@@ -98,7 +98,10 @@ mod tests {
             assert!(of(exp, f32::NEG_INFINITY) < 1.3e-38 && of(exp, -100.0) < 1.3e-38);
             assert_eq!([of(sigmoid, f32::INFINITY), of(sigmoid, 200.0)], [1.0; 2]);
             assert!(of(sigmoid, f32::NEG_INFINITY) == 0.0 && of(sigmoid, -200.0) < 1e-37);
-            assert_eq!([of(tanh, f32::INFINITY), of(tanh, f32::NEG_INFINITY), of(tanh, 0.0)], [1.0, -1.0, 0.0]);
+            assert_eq!(
+                [of(tanh, f32::INFINITY), of(tanh, f32::NEG_INFINITY), of(tanh, 0.0)],
+                [1.0, -1.0, 0.0]
+            );
             for f in [exp, sigmoid, tanh] {
                 assert!(of(f, f32::NAN).is_nan());
             }

@@ -10,6 +10,7 @@ use crate::BACKEND;
 use crate::arch::Isa;
 use crate::channel_mix::channel_mix;
 use crate::head::{embed, head};
+use crate::matmul::{STRIP, Units, fill};
 use crate::memory::Memory;
 use crate::pass::{Own, Pass, Piece, SharedMemory};
 use crate::scratch::{AllForms, Scratch};
@@ -36,7 +37,11 @@ pub(crate) struct CpuModel<I> {
     pieces: Vec<Piece>,   // of the pass at work
     piece_of: Vec<usize>, // of the pass at work
     report: Report,
+    by_unit: usize, // layers whose `ffn.value` is stored by unit, the first so many
 }
+
+/// The share of hidden units that have to be zero for storing a matrix by unit to pay.
+const SPARSE: f64 = 0.3;
 
 impl<I: Isa> CpuModel<I> {
     /// A model with no slot open.
@@ -71,6 +76,7 @@ impl<I: Isa> CpuModel<I> {
             pieces: Vec::new(),
             piece_of: Vec::new(),
             report,
+            by_unit: 0,
             info,
         })
     }
@@ -110,7 +116,10 @@ impl<I: Isa> Model for CpuModel<I> {
     }
 
     fn report(&self) -> Report {
-        self.report.clone()
+        let (seen, zeros) = self.owns.first().map_or((0, 0), |own| own.units_seen);
+        let mut report = self.report.clone();
+        (report.ffn_units, report.ffn_zeros) = (seen, zeros);
+        report
     }
 
     fn open_slot(&mut self) -> Result<Slot, Error> {
@@ -143,6 +152,9 @@ impl<I: Isa> Model for CpuModel<I> {
         // Passes of equal size: a short last one would do little for the panels it needs.
         let passes = batch.tokens().div_ceil(self.pass_tokens).max(1);
         let limit = batch.tokens().div_ceil(passes);
+        if batch.tokens() == 1 {
+            self.store_by_unit();
+        }
         let mut done = vec![0; batch.steps().len()];
         let mut logits = outputs.logits.as_mut_slice();
         while self.lay_out(batch, &mut done, limit) {
@@ -157,6 +169,43 @@ impl<I: Isa> Model for CpuModel<I> {
 }
 
 impl<I: Isa> CpuModel<I> {
+    /// Lays the next layer's `ffn.value` out by unit, once single tokens have shown that most units are zero: a layer a
+    /// token, so that no token waits long and the first does not wait at all. The bits of the results stay.
+    fn store_by_unit(&mut self) {
+        let sparse = self.report().ffn_sparsity().is_some_and(|share| share >= SPARSE);
+        let Some(layer) = self.weights.layers.get_mut(self.by_unit).filter(|_| sparse) else { return };
+        let matrix = &mut layer.channel_mix.value;
+        self.by_unit += 1;
+        if !matrix.kind.is_plain() {
+            return;
+        }
+        let begun = Instant::now();
+        let size = matrix.tensor.dtype().block_bytes();
+        let mut units = Units::new(matrix.outputs(), matrix.inputs(), size);
+        {
+            let (strips, (shared, strip_bytes), matrix) = (units.strips(), units.share(), &*matrix);
+            self.team.run(|member| {
+                member.each(strips, |strip| {
+                    // SAFETY: each task takes its own strip.
+                    let out = unsafe { shared.part(strip * strip_bytes..(strip + 1) * strip_bytes) };
+                    let rows = matrix.rows(strip * STRIP..((strip + 1) * STRIP).min(matrix.outputs()));
+                    match size {
+                        2 => fill::<2>(rows, matrix.inputs(), out),
+                        _ => fill::<4>(rows, matrix.inputs(), out),
+                    }
+                });
+            });
+        }
+        let (bytes, seconds) = (units.len() as u64, begun.elapsed().as_secs_f64());
+        matrix.units = Some(units);
+        self.info.packed_bytes += bytes;
+        const WHAT: &str = "ffn.value by hidden unit";
+        match self.report.packed.iter_mut().find(|packed| packed.what == WHAT) {
+            Some(packed) => (packed.bytes, packed.seconds) = (packed.bytes + bytes, packed.seconds + seconds),
+            None => self.report.packed.push(Packed::new(WHAT, bytes, seconds)),
+        }
+    }
+
     /// Walks the tokens laid out through all layers.
     fn pass(&mut self, batch: &Batch<'_>, wanted: usize, logits: &mut [f32]) -> Result<(), Error> {
         let (config, tokens) = (&self.info.config, self.piece_of.len());

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wkv7_core::Config;
 
 use crate::arch::Isa;
-use crate::matmul::Desk;
+use crate::matmul::{Active, Desk};
 use crate::memory::Memory;
 use crate::norm::norm;
 use crate::scratch::{Buffers, Vectors};
@@ -51,8 +51,12 @@ pub(crate) struct Own {
     pub(crate) vectors: Vectors,
     /// Of a single token: the normalised input of a block, `[channels]`.
     pub(crate) h: Vec<f32>,
-    /// `[2 * channels + ffn]`, and six times a head.
+    /// `[2 * channels]`, or six times a head.
     pub(crate) room: Vec<f32>,
+    /// The hidden units of few tokens that are not zero.
+    pub(crate) active: Active,
+    /// Of single tokens: hidden units so far, and those that were zero.
+    pub(crate) units_seen: (u64, u64),
 }
 
 /// A sequence's memory while many threads advance it.
@@ -148,7 +152,8 @@ impl<'a, I: Isa> Pass<'a, I> {
                 self.isa.run(
                     #[inline(always)]
                     || {
-                        for (((out, h), previous), mix) in mixed.iter_mut().zip(&*h).zip(&*previous).zip(*mix) {
+                        for (((out, h), previous), mix) in mixed.iter_mut().zip(&*h).zip(&*previous).zip(*mix)
+                        {
                             *out = self.isa.mul_add(previous - h, *mix, *h);
                         }
                     },

@@ -87,9 +87,9 @@ fn project<I: Isa>(
     ];
     let thens = [Then::Tanh, Then::Store, Then::Sigmoid, Then::Store];
     let nets = nets(weights).into_iter().zip([x_w, x_a, x_g, x_v]).zip(buffers.inner.into_iter().zip(thens));
-    products.extend(nets.filter_map(|((net, x), (inner, then))| {
-        net.map(|net| Product::new(&net.first, x, inner, then))
-    }));
+    products.extend(
+        nets.filter_map(|((net, x), (inner, then))| net.map(|net| Product::new(&net.first, x, inner, then))),
+    );
     multiply(pass.isa, member, &mut own.desk, &products);
 }
 

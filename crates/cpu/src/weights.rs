@@ -5,7 +5,7 @@ use std::ops::Range;
 use wkv7_core as core;
 use wkv7_core::{Config, Error, Layout, Progress, Tensor, Weights};
 
-use crate::matmul::Kind;
+use crate::matmul::{Kind, Units};
 
 /// A matrix `[outputs, inputs]` that maps `x` `[inputs]` to `y` `[outputs]`, stored by outputs: borrowed from the file,
 /// or laid out anew where the file has it the other way round.
@@ -13,6 +13,8 @@ use crate::matmul::Kind;
 pub(crate) struct Matrix {
     pub(crate) tensor: Tensor,
     pub(crate) kind: Kind,
+    /// The same by input, where that has been laid out.
+    pub(crate) units: Option<Units>,
     packed_bytes: u64,
 }
 
@@ -23,7 +25,7 @@ impl Matrix {
     /// Sizes beyond any memory.
     pub(crate) fn right(tensor: &Tensor, exact: bool) -> Result<Self, Error> {
         let (tensor, packed_bytes) = by_outputs(tensor)?;
-        Ok(Self { kind: Kind::of(tensor.dtype(), exact), tensor, packed_bytes })
+        Ok(Self { kind: Kind::of(tensor.dtype(), exact), tensor, units: None, packed_bytes })
     }
 
     /// For `x @ tensor`, which is its transpose times `x`.
@@ -196,7 +198,9 @@ impl Loaded {
 
 impl TimeMix {
     fn nets(&self) -> impl Iterator<Item = &LowRank> {
-        [Some(&self.decay), Some(&self.rate), self.value_residual.as_ref(), Some(&self.gate)].into_iter().flatten()
+        [Some(&self.decay), Some(&self.rate), self.value_residual.as_ref(), Some(&self.gate)]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -204,7 +208,9 @@ impl Layer {
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         let TimeMix { receptance, key, value, output, .. } = &self.time_mix;
         let thin = self.time_mix.nets().flat_map(|net| [&net.first, &net.second]);
-        [receptance, key, value, output, &self.channel_mix.key, &self.channel_mix.value].into_iter().chain(thin)
+        [receptance, key, value, output, &self.channel_mix.key, &self.channel_mix.value]
+            .into_iter()
+            .chain(thin)
     }
 }
 

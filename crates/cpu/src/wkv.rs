@@ -3,7 +3,7 @@
 //! Here it lies by key: `s` `[n (key), n (value)]`, the transpose of the exchange format, so that a lane holds one
 //! value's memory and no sum crosses lanes. At 64 by 64 it stays in the first-level cache over all tokens of a chunk.
 
-use crate::arch::{Isa, LANES};
+use crate::arch::{Isa, LANES, list};
 
 /// One token's inputs to one head, each `[n]`.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(crate) fn step<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f
         for first in (0..n).step_by(LOOK * LANES) {
             let removed = removed::<I, LOOK>(isa, s, inputs.kk, n, first);
             for part in 0..LOOK / KEEP {
-                let removed: [I::Lanes; KEEP] = std::array::from_fn(|lanes| removed[KEEP * part + lanes]);
+                let removed = list!(KEEP, removed[0], |lanes| removed[KEEP * part + lanes]);
                 update::<I, KEEP>(isa, s, inputs, removed, first + part * KEEP * LANES, y);
             }
         }
@@ -81,7 +81,7 @@ fn update<I: Isa, const L: usize>(
 ) {
     let Inputs { r, w, k, v, b, .. } = inputs;
     let n = r.len();
-    let v: [I::Lanes; L] = std::array::from_fn(|at| isa.load(&lanes::<L>(v, first)[at]));
+    let v = list!(L, isa.splat(0.0), |at| isa.load(&lanes::<L>(v, first)[at]));
     let mut sums = [isa.splat(0.0); L];
     for ((((row, r), w), k), b) in s.chunks_exact_mut(n).zip(r).zip(w).zip(k).zip(b) {
         let (r, w, k, b) = (isa.splat(*r), isa.splat(*w), isa.splat(*k), isa.splat(*b));
@@ -184,7 +184,8 @@ mod tests {
                 assert!(error < 1e-6, "head of {n}: {error:e}");
                 let mut exchange = vec![0.0; n * n];
                 turn(&s, n, &mut exchange);
-                let off: f64 = exchange.iter().zip(&wide).map(|(s, want)| (f64::from(*s) - want).powi(2)).sum();
+                let off: f64 =
+                    exchange.iter().zip(&wide).map(|(s, want)| (f64::from(*s) - want).powi(2)).sum();
                 let norm: f64 = wide.iter().map(|want| want.powi(2)).sum();
                 assert!((off / norm).sqrt() < 1e-6, "head of {n}");
             }

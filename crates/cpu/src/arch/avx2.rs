@@ -402,9 +402,9 @@ fn half(bits: u16) -> f32 {
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn halves(bits: [u16; 8]) -> __m256 {
-    let bits = bits.map(|bits| bits as i16);
     let [a, b, c, d, e, f, g, h] = bits;
-    _mm256_cvtph_ps(_mm_setr_epi16(a, b, c, d, e, f, g, h))
+    let low = _mm_setr_epi16(a as i16, b as i16, c as i16, d as i16, e as i16, f as i16, g as i16, h as i16);
+    _mm256_cvtph_ps(low)
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -500,16 +500,19 @@ fn shift_left(x: __m256i, by: usize, mask: u8) -> __m256i {
     _mm256_sll_epi16(kept, _mm_cvtsi32_si128(by as i32))
 }
 
+/// `n`, about which the compiler knows nothing afterwards.
+#[inline(always)]
+fn opaque(mut n: usize) -> usize {
+    // SAFETY: no instruction at all.
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags)) };
+    n
+}
+
 /// Byte n of the result looks at byte n / 8 of `bits`, bit n % 8.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn sixteens(bits: u32) -> __m256i {
-    let bytes = _mm256_setr_epi64x(
-        0,
-        0x0101_0101_0101_0101,
-        0x0202_0202_0202_0202,
-        0x0303_0303_0303_0303,
-    );
+    let bytes = _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
     let spread = _mm256_shuffle_epi8(_mm256_set1_epi32(bits as i32), bytes);
     let bit = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
     let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
@@ -555,12 +558,13 @@ fn quads<const T: usize, const BITS: u32>(
     let mut sums = [[_mm256_setzero_si256(); 2]; T];
     for part in 0..GROUP / 4 / run {
         let mut words = [[_mm256_setzero_si256(); 2]; T];
-        for quad in part * run..(part + 1) * run {
+        // An end that the compiler cannot see keeps the loop a loop: unrolled, it reads every code anew for each token.
+        for quad in part * run..opaque((part + 1) * run) {
             let (codes, _) = panel[quad].as_flattened().as_chunks::<32>();
             let codes = [load_bytes(&codes[0]), load_bytes(&codes[1])];
             for t in 0..T {
-                let x = x[t].as_chunks::<4>().0[quad].map(|x| x as u8);
-                let x = _mm256_set1_epi32(i32::from_le_bytes(x));
+                let [a, b, c, d] = x[t].as_chunks::<4>().0[quad];
+                let x = _mm256_set1_epi32(i32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]));
                 words[t][0] = _mm256_add_epi16(words[t][0], _mm256_maddubs_epi16(codes[0], x));
                 words[t][1] = _mm256_add_epi16(words[t][1], _mm256_maddubs_epi16(codes[1], x));
             }
@@ -576,10 +580,7 @@ fn quads<const T: usize, const BITS: u32>(
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn pairs<const T: usize>(
-    panel: &[[[i16; 2]; PANEL]; GROUP / 2],
-    x: [&[i16; GROUP]; T],
-) -> [[__m256i; 2]; T] {
+fn pairs<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [[__m256i; 2]; T] {
     let mut sums = [[_mm256_setzero_si256(); 2]; T];
     for pair in 0..GROUP / 2 {
         let (numbers, _) = panel[pair].as_flattened().as_chunks::<16>();
@@ -605,8 +606,5 @@ fn load_words(x: &[i16; 16]) -> __m256i {
 #[inline]
 fn sums_to_lanes(sums: [__m256i; 2], by: i32) -> [__m256; 2] {
     let by = _mm256_set1_epi32(by);
-    [
-        _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0], by)),
-        _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1], by)),
-    ]
+    [_mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0], by)), _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1], by))]
 }

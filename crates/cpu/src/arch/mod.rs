@@ -18,6 +18,19 @@ pub(crate) use avx2::Avx2;
 pub use path::Path;
 pub(crate) use portable::Portable;
 
+/// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
+/// line and so outside the instruction set that a kernel is compiled for.
+macro_rules! list {
+    ($n:expr, $filler:expr, |$number:ident| $value:expr) => {{
+        let mut list = [$filler; $n];
+        for $number in 0..$n {
+            list[$number] = $value;
+        }
+        list
+    }};
+}
+pub(crate) use list;
+
 /// Numbers that a kernel works on side by side, and so the partial sums of one dot product, on every path.
 pub(crate) const LANES: usize = 16;
 

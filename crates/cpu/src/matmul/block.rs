@@ -6,7 +6,7 @@
 use wkv7_core::Dtype;
 
 use crate::activations::EIGHT;
-use crate::arch::{GROUP, Isa, PANEL};
+use crate::arch::{GROUP, Isa, PANEL, list};
 
 /// Scales and shifts of the eight groups of a span.
 pub(crate) struct Scales<I: Isa> {
@@ -54,7 +54,7 @@ pub(crate) trait Block {
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
         let mut codes = [0; GROUP];
         isa.store_bytes(Self::codes(isa, span, group), &mut codes);
-        codes.map(|code| i16::from(code) - Self::OFFSET as i16)
+        list!(GROUP, 0, |n| i16::from(codes[n]) - Self::OFFSET as i16)
     }
 }
 
@@ -103,10 +103,7 @@ macro_rules! blocks_of_256 {
 /// The f16 numbers at byte `AT` of eight blocks.
 #[inline(always)]
 fn halves_at<I: Isa, const N: usize>(isa: I, span: &[[u8; N]; EIGHT], at: usize) -> I::Eight {
-    isa.halves(std::array::from_fn(
-        #[inline(always)]
-        |n| u16::from_le_bytes([span[n][at], span[n][at + 1]]),
-    ))
+    isa.halves(list!(EIGHT, 0, |n| u16::from_le_bytes([span[n][at], span[n][at + 1]])))
 }
 
 #[inline(always)]
@@ -151,7 +148,8 @@ impl Block for Q8_0 {
 
     #[inline(always)]
     fn words<I: Isa>(_: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
-        part::<GROUP>(&span[group], 2).map(|code| i16::from(code as i8))
+        let codes = part::<GROUP>(&span[group], 2);
+        list!(GROUP, 0, |n| i16::from(codes[n] as i8))
     }
 }
 
@@ -345,10 +343,7 @@ impl Block for Q6K {
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
         let mut codes = [0; GROUP];
         isa.store_bytes(Self::codes(isa, span, group), &mut codes);
-        let scales = Self::own_scales(span, group).map(i16::from);
-        std::array::from_fn(
-            #[inline(always)]
-            |n| (i16::from(codes[n]) - 32) * scales[n / 16],
-        )
+        let scales = Self::own_scales(span, group);
+        list!(GROUP, 0, |n| (i16::from(codes[n]) - 32) * i16::from(scales[n / 16]))
     }
 }

@@ -5,10 +5,10 @@
 //! are added up in the same eight classes, and folded in the same order.
 
 use super::block::{Block, Pairs, Quads};
-use super::panels::fold;
-use super::product::Product;
+use super::panels::{fold, of_tile};
+use super::product::{Classes, Product};
 use crate::activations::{Codes, EIGHT};
-use crate::arch::{GROUP, Isa, MAX_TILE, PANEL};
+use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
 /// How the codes of a panel are kept and multiplied.
 pub(crate) trait Keep<B: Block>: Sized {
     fn put<I: Isa>(isa: I, span: &B::Span, group: usize, row: usize, out: &mut Self);
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: [&Codes<'_>; T], group: usize) -> [I::Sums; T];
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T];
     /// What is taken from a group's sums for a token whose codes add up to `sum`.
     fn offset(sum: i32) -> i32;
 }
@@ -42,11 +42,8 @@ impl<B: Block> Keep<B> for Quads {
     }
 
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: [&Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        let x = x.map(
-            #[inline(always)]
-            |x| &x.codes[group],
-        );
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
+        let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
         if B::BITS <= 4 { isa.quads::<T, 4>(codes, x) } else { isa.quads::<T, 5>(codes, x) }
     }
 
@@ -66,11 +63,8 @@ impl<B: Block> Keep<B> for Pairs {
     }
 
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: [&Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        let x = x.map(
-            #[inline(always)]
-            |x| &x.words[group],
-        );
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
+        let x = list!(T, &[0; GROUP], |t| &x[t].words[group]);
         isa.pairs(codes, x)
     }
 
@@ -82,7 +76,12 @@ impl<B: Block> Keep<B> for Pairs {
 
 /// Turns `count` rows of `raw` into `panel`, one [`GroupPanel`] a group; missing rows are zero.
 #[inline(always)]
-pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(isa: I, raw: &[u8], count: usize, panel: &mut [GroupPanel<C>]) {
+pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(
+    isa: I,
+    raw: &[u8],
+    count: usize,
+    panel: &mut [GroupPanel<C>],
+) {
     let length = raw.len() / count;
     for (row, raw) in raw.chunks_exact(length).enumerate() {
         let (spans, rest) = B::split(raw);
@@ -104,29 +103,29 @@ pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(isa: I, raw: &[u8], count: usiz
     }
 }
 
-/// The outputs `output..output + count` of the tokens from `token` on, as many as make a tile.
+/// The `outputs` (the first, and how many) of the tokens from `token` on, as many as make a tile.
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: Block, C: Keep<B>>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
-    output: usize,
-    count: usize,
+    outputs: (usize, usize),
     token: usize,
+    classes: &mut Classes,
 ) {
     match (product.input.tokens - token).min(I::TILE) {
-        1 => cell::<I, B, C, 1>(isa, product, panel, output, count, token),
-        2 => cell::<I, B, C, 2>(isa, product, panel, output, count, token),
-        3 => cell::<I, B, C, 3>(isa, product, panel, output, count, token),
-        4 => cell::<I, B, C, 4>(isa, product, panel, output, count, token),
-        5 => cell::<I, B, C, 5>(isa, product, panel, output, count, token),
-        6 => cell::<I, B, C, 6>(isa, product, panel, output, count, token),
-        7 => cell::<I, B, C, 7>(isa, product, panel, output, count, token),
-        8 => cell::<I, B, C, 8>(isa, product, panel, output, count, token),
-        9 => cell::<I, B, C, 9>(isa, product, panel, output, count, token),
-        10 => cell::<I, B, C, 10>(isa, product, panel, output, count, token),
-        11 => cell::<I, B, C, 11>(isa, product, panel, output, count, token),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, output, count, token),
+        1 => cell::<I, B, C, 1>(isa, product, panel, outputs, token, classes),
+        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, token, classes),
+        3 => cell::<I, B, C, 3>(isa, product, panel, outputs, token, classes),
+        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, token, classes),
+        5 => cell::<I, B, C, 5>(isa, product, panel, outputs, token, classes),
+        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, token, classes),
+        7 => cell::<I, B, C, 7>(isa, product, panel, outputs, token, classes),
+        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, token, classes),
+        9 => cell::<I, B, C, 9>(isa, product, panel, outputs, token, classes),
+        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, token, classes),
+        11 => cell::<I, B, C, 11>(isa, product, panel, outputs, token, classes),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, token, classes),
     }
 }
 
@@ -136,26 +135,25 @@ fn cell<I: Isa, B: Block, C: Keep<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
-    output: usize,
-    count: usize,
+    (output, count): (usize, usize),
     token: usize,
+    classes: &mut Classes,
 ) {
     if T > I::TILE {
         return; // never asked for: spares the compiler the larger tiles of other instruction sets
     }
-    let xs: [Codes<'_>; T] = std::array::from_fn(
-        #[inline(always)]
-        |t| product.input.codes(token + t),
-    );
-    let mut classes = [[[0.0; PANEL]; T]; EIGHT];
+    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
+    let classes = of_tile::<T, EIGHT>(classes);
     for (group, panel) in panel.iter().enumerate() {
-        let sums = C::sums(isa, &panel.codes, xs.each_ref(), group);
+        let sums = C::sums(isa, &panel.codes, &xs, group);
         let (scales, shifts) = (isa.load(&panel.scales), isa.load(&panel.shifts));
         let class = &mut classes[group % EIGHT];
         for t in 0..T {
             let sums = isa.sums_to_lanes(sums[t], C::offset(xs[t].sums[group]));
             let own = isa.lanes_mul(scales, isa.splat(xs[t].scales[group]));
-            let mut sum = isa.lanes_mul_add(sums, own, isa.load(&class[t]));
+            // A class begins with its first group.
+            let before = if group < EIGHT { isa.splat(0.0) } else { isa.load(&class[t]) };
+            let mut sum = isa.lanes_mul_add(sums, own, before);
             if B::SHIFTED {
                 sum = isa.lanes_mul_add(shifts, isa.splat(xs[t].shifts[group]), sum);
             }

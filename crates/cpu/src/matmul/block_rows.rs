@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::block::{Block, Scales};
 use super::product::Product;
 use crate::activations::{Codes, EIGHT};
-use crate::arch::Isa;
+use crate::arch::{Isa, list};
 
 /// Bytes between what is read and what is asked for ahead.
 const AHEAD: usize = 2048;
@@ -38,11 +38,14 @@ pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<u
 
 /// One output of `T` tokens.
 #[inline(always)]
-fn cell<I: Isa, B: Block, const T: usize>(isa: I, product: &Product<'_>, output: usize, row: &[u8], token: usize) {
-    let codes: [Codes<'_>; T] = std::array::from_fn(
-        #[inline(always)]
-        |t| product.input.codes(token + t),
-    );
+fn cell<I: Isa, B: Block, const T: usize>(
+    isa: I,
+    product: &Product<'_>,
+    output: usize,
+    row: &[u8],
+    token: usize,
+) {
+    let codes = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
     let (spans, rest) = B::split(row);
     let mut sums = [isa.splat_eight(0.0); T];
     for (at, span) in spans.iter().enumerate() {
@@ -83,7 +86,8 @@ fn add<I: Isa, B: Block, const T: usize>(
         let totals = if B::OFFSET == 0 {
             totals
         } else {
-            let counted = codes.sums.as_chunks::<EIGHT>().0[at].map(|sum| B::OFFSET * sum);
+            let sums = &codes.sums.as_chunks::<EIGHT>().0[at];
+            let counted = list!(EIGHT, 0, |group| B::OFFSET * sums[group]);
             isa.ints_sub(totals, isa.load_ints(&counted))
         };
         *sum = isa.eight_mul_add(isa.ints_to_eight(totals), isa.eight_mul(scales, own), *sum);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `product` | one product: its tasks, and which kernel does them |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
+//! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
 //!
 //! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
@@ -21,8 +22,10 @@ mod element;
 mod panels;
 mod product;
 mod rows;
+mod units;
 
 pub(crate) use product::{Desk, Kind, Product, Then, dot, multiply};
+pub(crate) use units::{Active, STRIP, Units, fill};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@
 //! in the same order at the end: the bits are the same, and the walk needs no sums across lanes.
 
 use super::element::Element;
+use super::product::Classes;
 use super::product::Product;
-use crate::arch::{Isa, LANES, MAX_TILE, PANEL};
+use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
 
 /// Numbers of a panel of rows of `inputs`.
 pub(super) const fn panel_len(inputs: usize) -> usize {
@@ -16,7 +17,13 @@ pub(super) const fn panel_len(inputs: usize) -> usize {
 
 /// Turns `count` rows of `raw` `[count, inputs]` into `panel` `[classes, inputs / 16, rows]`; missing rows are zero.
 #[inline(always)]
-pub(super) fn pack<I: Isa, E: Element>(isa: I, raw: &[E::Raw], count: usize, inputs: usize, panel: &mut [f32]) {
+pub(super) fn pack<I: Isa, E: Element>(
+    isa: I,
+    raw: &[E::Raw],
+    count: usize,
+    inputs: usize,
+    panel: &mut [f32],
+) {
     let length = inputs * E::SIZE;
     let (panel, _) = panel.as_chunks_mut::<PANEL>();
     let steps = panel.len() / LANES;
@@ -41,20 +48,28 @@ pub(super) fn pack<I: Isa, E: Element>(isa: I, raw: &[E::Raw], count: usize, inp
 
 /// The outputs `output..output + count` of every token, from their panel.
 #[inline(always)]
-pub(super) fn tile<I: Isa>(isa: I, product: &Product<'_>, panel: &[f32], output: usize, count: usize, token: usize) {
+pub(super) fn tile<I: Isa>(
+    isa: I,
+    product: &Product<'_>,
+    panel: &[f32],
+    (output, count): (usize, usize),
+    token: usize,
+    classes: &mut Classes,
+) {
+    let outputs = (output, count);
     match (product.input.tokens - token).min(I::TILE) {
-        1 => cell::<I, 1>(isa, product, panel, output, count, token),
-        2 => cell::<I, 2>(isa, product, panel, output, count, token),
-        3 => cell::<I, 3>(isa, product, panel, output, count, token),
-        4 => cell::<I, 4>(isa, product, panel, output, count, token),
-        5 => cell::<I, 5>(isa, product, panel, output, count, token),
-        6 => cell::<I, 6>(isa, product, panel, output, count, token),
-        7 => cell::<I, 7>(isa, product, panel, output, count, token),
-        8 => cell::<I, 8>(isa, product, panel, output, count, token),
-        9 => cell::<I, 9>(isa, product, panel, output, count, token),
-        10 => cell::<I, 10>(isa, product, panel, output, count, token),
-        11 => cell::<I, 11>(isa, product, panel, output, count, token),
-        _ => cell::<I, MAX_TILE>(isa, product, panel, output, count, token),
+        1 => cell::<I, 1>(isa, product, panel, outputs, token, classes),
+        2 => cell::<I, 2>(isa, product, panel, outputs, token, classes),
+        3 => cell::<I, 3>(isa, product, panel, outputs, token, classes),
+        4 => cell::<I, 4>(isa, product, panel, outputs, token, classes),
+        5 => cell::<I, 5>(isa, product, panel, outputs, token, classes),
+        6 => cell::<I, 6>(isa, product, panel, outputs, token, classes),
+        7 => cell::<I, 7>(isa, product, panel, outputs, token, classes),
+        8 => cell::<I, 8>(isa, product, panel, outputs, token, classes),
+        9 => cell::<I, 9>(isa, product, panel, outputs, token, classes),
+        10 => cell::<I, 10>(isa, product, panel, outputs, token, classes),
+        11 => cell::<I, 11>(isa, product, panel, outputs, token, classes),
+        _ => cell::<I, MAX_TILE>(isa, product, panel, outputs, token, classes),
     }
 }
 
@@ -64,27 +79,21 @@ fn cell<I: Isa, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[f32],
-    output: usize,
-    count: usize,
+    (output, count): (usize, usize),
     token: usize,
+    classes: &mut Classes,
 ) {
     if T > I::TILE {
         return; // never asked for: spares the compiler the larger tiles of other instruction sets
     }
     let (panel, _) = panel.as_chunks::<PANEL>();
     let steps = panel.len() / LANES;
-    let xs: [&[f32]; T] = std::array::from_fn(
-        #[inline(always)]
-        |t| product.input.numbers(token + t),
-    );
-    let mut classes = [[[0.0; PANEL]; T]; LANES];
+    let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t));
+    let classes = of_tile::<T, LANES>(classes);
     for (class, sums_out) in classes.iter_mut().enumerate() {
         let of = class * steps..(class + 1) * steps;
         let rows = &panel[of.clone()];
-        let xs: [&[f32]; T] = std::array::from_fn(
-            #[inline(always)]
-            |t| &xs[t][of.clone()],
-        );
+        let xs = list!(T, [0.0; 0].as_slice(), |t| &xs[t][of.clone()]);
         let mut sums = [isa.splat(0.0); T];
         for step in 0..steps {
             let row = isa.load(&rows[step]);
@@ -102,13 +111,27 @@ fn cell<I: Isa, const T: usize>(
     }
 }
 
+/// Room for the sums of `N` classes of `T` tokens; what it holds is left over from others.
+#[inline(always)]
+pub(super) fn of_tile<const T: usize, const N: usize>(classes: &mut Classes) -> &mut [[[f32; PANEL]; T]; N] {
+    let tiles = classes.as_chunks_mut::<T>().0.first_chunk_mut::<N>();
+    tiles.unwrap_or_else(|| unreachable_room())
+}
+
+/// `Classes` has room for the largest tile; said apart, so that the message stays out of the kernels.
+#[cold]
+#[inline(never)]
+fn unreachable_room() -> ! {
+    panic!("room for the sums of a tile")
+}
+
 /// The sums of all `N` classes for each row: halves are added until one is left.
 #[inline(always)]
-pub(super) fn fold<'a, I: Isa, const N: usize>(isa: I, class: impl Fn(usize) -> &'a [f32; PANEL]) -> [f32; PANEL] {
-    let mut sums: [I::Lanes; N] = std::array::from_fn(
-        #[inline(always)]
-        |n| isa.load(class(n)),
-    );
+pub(super) fn fold<'a, I: Isa, const N: usize>(
+    isa: I,
+    class: impl Fn(usize) -> &'a [f32; PANEL],
+) -> [f32; PANEL] {
+    let mut sums = list!(N, isa.splat(0.0), |n| isa.load(class(n)));
     let mut half = N / 2;
     while half > 0 {
         for n in 0..half {

@@ -8,9 +8,10 @@ use wkv7_core::blocks::dequantize;
 use super::block::{self, Block, Pairs, Quads};
 use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel};
 use super::element::{self, Element};
+use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, rows};
 use crate::activations::{EIGHT, Forms, Input, MANY};
-use crate::arch::{GROUP, Isa, LANES, PANEL};
+use crate::arch::{GROUP, Isa, LANES, MAX_TILE, PANEL};
 use crate::exp::{sigmoid, tanh};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
@@ -60,6 +61,11 @@ impl Kind {
         }
     }
 
+    /// Whether a matrix of few active inputs can be stored by unit.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// The forms of activations that they take.
     pub(crate) fn forms(self) -> Forms {
         let codes = matches!(self, Self::Block(_));
@@ -104,28 +110,58 @@ pub(crate) struct Product<'a> {
     pub(super) input: Input<'a>,
     out: Shared<'a>, // [tokens, outputs]
     then: Then,
+    active: Option<&'a Active>,
 }
 
+/// Room for the sums of every class of a tile's tokens, one to a row of a panel.
+pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE];
+
 /// What one thread needs room for.
-#[derive(Default)]
 pub(crate) struct Desk {
     rows: Vec<f32>,
     panels: Vec<f32>,
+    classes: Box<Classes>,
     quads: Vec<GroupPanel<Quads>>,
     pairs: Vec<GroupPanel<Pairs>>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            panels: Vec::new(),
+            classes: Box::new([[0.0; PANEL]; LANES * MAX_TILE]),
+            quads: Vec::new(),
+            pairs: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Product<'a> {
     pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
         assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
         assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
-        Self { matrix, input, out, then }
+        Self { matrix, input, out, then, active: None }
+    }
+
+    /// The same product, told which of the inputs are not zero: where the matrix is stored by unit, only those are read.
+    pub(crate) fn with_active(self, active: &'a Active) -> Self {
+        Self { active: Some(active), ..self }
+    }
+
+    /// The matrix by unit, where few tokens' active units are known or many tokens want panels.
+    fn units(&self) -> Option<&'a Units> {
+        let wanted = self.active.is_some() || self.input.tokens >= MANY;
+        self.matrix.units.as_ref().filter(|_| wanted)
     }
 
     /// Outputs of one task.
     fn task_outputs(&self) -> usize {
         let row_bytes = self.matrix.tensor.stored_row_bytes();
         if self.input.tokens < MANY {
+            if self.units().is_some() {
+                return STRIP;
+            }
             return (TASK_BYTES / row_bytes).next_multiple_of(TILE_ROWS).max(TILE_ROWS);
         }
         let panel_bytes = match self.matrix.kind {
@@ -148,11 +184,18 @@ impl<'a> Product<'a> {
 
     /// Does the outputs `outputs`, for every token.
     pub(crate) fn run<I: Isa>(&self, isa: I, outputs: Range<usize>, desk: &mut Desk) {
+        if let Some(units) = self.units() {
+            return match self.matrix.kind {
+                Kind::F32 => self.by_unit::<I, element::F32>(isa, outputs, units, desk),
+                Kind::F16 => self.by_unit::<I, element::F16>(isa, outputs, units, desk),
+                _ => self.by_unit::<I, element::BF16>(isa, outputs, units, desk),
+            };
+        }
         let raw = self.matrix.rows(outputs.clone());
         match self.matrix.kind {
-            Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, &mut desk.panels),
-            Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, &mut desk.panels),
-            Kind::BF16 => self.plain::<I, element::BF16>(isa, outputs, raw, &mut desk.panels),
+            Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, desk),
+            Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, desk),
+            Kind::BF16 => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q8_0) => self.block::<I, block::Q8_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q4_0) => self.block::<I, block::Q4_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q4_1) => self.block::<I, block::Q4_1>(isa, outputs, raw, desk),
@@ -165,42 +208,64 @@ impl<'a> Product<'a> {
         }
     }
 
-    fn plain<I: Isa, E: Element>(&self, isa: I, outputs: Range<usize>, raw: &[E::Raw], panels: &mut Vec<f32>) {
-        let inputs = self.matrix.inputs();
+    fn plain<I: Isa, E: Element>(&self, isa: I, outputs: Range<usize>, raw: &[E::Raw], desk: &mut Desk) {
         if self.input.tokens < MANY {
             return isa.run(
                 #[inline(always)]
                 || rows::few::<I, E>(isa, self, outputs, raw),
             );
         }
-        let own = panels::panel_len(inputs);
-        let count = outputs.len().div_ceil(PANEL);
-        grow(panels, count * own, 0.0);
-        let panels = &mut panels[..count * own];
-        isa.run(
-            #[inline(always)]
-            || {
-                for (raw, panel) in raw.chunks(PANEL * inputs * E::SIZE).zip(panels.chunks_exact_mut(own)) {
-                    panels::pack::<I, E>(isa, raw, raw.len() / (inputs * E::SIZE), inputs, panel);
-                }
-            },
-        );
-        self.tiles(isa, outputs, panels.chunks_exact(own));
+        let inputs = self.matrix.inputs();
+        let rows = raw.chunks(PANEL * inputs * E::SIZE);
+        self.tiles(isa, outputs, rows, desk, |rows, panel| {
+            isa.run(
+                #[inline(always)]
+                || panels::pack::<I, E>(isa, rows, rows.len() / (inputs * E::SIZE), inputs, panel),
+            );
+        });
     }
 
-    /// Every tile of tokens meets every panel while both are in the caches.
-    fn tiles<'p, I: Isa>(
+    fn by_unit<I: Isa, E: Element<Raw = u8>>(
         &self,
         isa: I,
         outputs: Range<usize>,
-        panels: impl Iterator<Item = &'p [f32]> + Clone,
+        stored: &Units,
+        desk: &mut Desk,
     ) {
+        if let Some(active) = self.active {
+            return isa.run(
+                #[inline(always)]
+                || units::few::<I, E>(isa, self, stored, active, outputs),
+            );
+        }
+        self.tiles(isa, outputs.clone(), outputs.step_by(PANEL), desk, |output, panel| {
+            isa.run(
+                #[inline(always)]
+                || units::pack::<I, E>(isa, stored, output, panel),
+            );
+        });
+    }
+
+    /// Packs a panel from each of `sources`, and lets every tile of tokens meet every panel while both are in the caches.
+    fn tiles<I: Isa, S>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        sources: impl Iterator<Item = S>,
+        desk: &mut Desk,
+        pack: impl Fn(S, &mut [f32]),
+    ) {
+        let own = panels::panel_len(self.matrix.inputs());
+        let count = outputs.len().div_ceil(PANEL);
+        grow(&mut desk.panels, count * own, 0.0);
+        let panels = &mut desk.panels[..count * own];
+        sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
         for token in (0..self.input.tokens).step_by(I::TILE) {
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.clone()) {
-                let count = PANEL.min(outputs.end - output);
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+                let outputs = (output, PANEL.min(outputs.end - output));
                 isa.run(
                     #[inline(always)]
-                    || panels::tile(isa, self, panel, output, count, token),
+                    || panels::tile(isa, self, panel, outputs, token, &mut desk.classes),
                 );
             }
         }
@@ -210,17 +275,19 @@ impl<'a> Product<'a> {
         let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
         let many = self.input.tokens >= MANY;
         let tile = if many { PANEL } else { TILE_ROWS };
-        grow(&mut desk.rows, tile * inputs, 0.0);
+        let mut rows = std::mem::take(&mut desk.rows);
+        grow(&mut rows, tile * inputs, 0.0);
         let length = self.matrix.tensor.stored_row_bytes();
         for (raw, first) in raw.chunks(tile * length).zip(outputs.clone().step_by(tile)) {
             let count = raw.len() / length;
-            let numbers = &mut desk.rows[..count * inputs];
+            let numbers = &mut rows[..count * inputs];
             isa.run(
                 #[inline(always)]
                 || dequantize(dtype, raw, numbers),
             );
-            self.plain::<I, element::Numbers>(isa, first..first + count, numbers, &mut desk.panels);
+            self.plain::<I, element::Numbers>(isa, first..first + count, numbers, desk);
         }
+        desk.rows = rows;
     }
 
     fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
@@ -232,9 +299,23 @@ impl<'a> Product<'a> {
             );
         }
         if I::QUADS || B::BITS <= 5 {
-            self.block_tiles::<I, B, Quads>(isa, outputs, raw, &mut desk.quads, &EMPTY_QUADS);
+            self.block_tiles::<I, B, Quads>(
+                isa,
+                outputs,
+                raw,
+                &mut desk.quads,
+                &EMPTY_QUADS,
+                &mut desk.classes,
+            );
         } else {
-            self.block_tiles::<I, B, Pairs>(isa, outputs, raw, &mut desk.pairs, &EMPTY_PAIRS);
+            self.block_tiles::<I, B, Pairs>(
+                isa,
+                outputs,
+                raw,
+                &mut desk.pairs,
+                &EMPTY_PAIRS,
+                &mut desk.classes,
+            );
         }
     }
 
@@ -245,6 +326,7 @@ impl<'a> Product<'a> {
         raw: &[u8],
         panels: &mut Vec<GroupPanel<C>>,
         empty: &GroupPanel<C>,
+        classes: &mut Classes,
     ) {
         let own = self.matrix.inputs().div_ceil(GROUP).next_multiple_of(EIGHT);
         let count = outputs.len().div_ceil(PANEL);
@@ -261,10 +343,10 @@ impl<'a> Product<'a> {
         }
         for token in (0..self.input.tokens).step_by(I::TILE) {
             for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
-                let count = PANEL.min(outputs.end - output);
+                let outputs = (output, PANEL.min(outputs.end - output));
                 isa.run(
                     #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, self, panel, output, count, token),
+                    || block_panels::tile::<I, B, C>(isa, self, panel, outputs, token, classes),
                 );
             }
         }

@@ -1,18 +1,14 @@
 //! Few tokens, plain numbers: stored rows are dotted with each token, straight from where they lie.
 //!
-//! Four rows at once keep eight sums of eight numbers under way, more than the latency of an addition; the memory
-//! is the limit then. A row's bytes follow those of the row before, so what will be read next is known and asked for
-//! ahead: the machine's own prefetchers stop at every page.
+//! One row after the other, so that memory is read in one stream, which the machine's own prefetchers follow: four rows
+//! at once, or asking for lines ahead, halve the speed. The memory is the limit then.
 
 use std::ops::Range;
 
 use super::element::Element;
 use super::product::Product;
 use crate::activations::Input;
-use crate::arch::{Isa, LANES};
-
-/// Bytes between what is read and what is asked for ahead.
-const AHEAD: usize = 4096;
+use crate::arch::{Isa, LANES, list};
 
 /// The outputs `rows` of `product` for its few tokens. `raw` holds those rows, `[rows, inputs]`.
 #[inline(always)]
@@ -48,10 +44,7 @@ fn cell<I: Isa, E: Element, const R: usize, const T: usize>(
     raw: &[E::Raw],
     length: usize,
 ) -> usize {
-    let rows: [&[E::Raw]; R] = std::array::from_fn(
-        #[inline(always)]
-        |r| &raw[r * length..(r + 1) * length],
-    );
+    let rows = list!(R, raw, |r| &raw[r * length..(r + 1) * length]);
     let sums = dots::<I, E, R, T>(isa, rows, &product.input, token);
     for (t, sums) in sums.iter().enumerate() {
         product.finish(isa, token + t, output, sums);
@@ -67,24 +60,12 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     input: &Input<'_>,
     token: usize,
 ) -> [[f32; R]; T] {
-    let xs: [&[[f32; LANES]]; T] = std::array::from_fn(
-        #[inline(always)]
-        |t| input.numbers(token + t).as_chunks().0,
-    );
-    let split: [(&[E::Chunk], &[E::Raw]); R] = std::array::from_fn(
-        #[inline(always)]
-        |r| E::split(rows[r]),
-    );
+    let xs = list!(T, [[0.0; LANES]; 0].as_slice(), |t| input.numbers(token + t).as_chunks().0);
+    let split = list!(R, E::split(rows[0]), |r| E::split(rows[r]));
     let chunks = split[0].0.len();
     // Said once, so that the loop need not ask.
-    let chunked: [&[E::Chunk]; R] = std::array::from_fn(
-        #[inline(always)]
-        |r| &split[r].0[..chunks],
-    );
-    let whole: [&[[f32; LANES]]; T] = std::array::from_fn(
-        #[inline(always)]
-        |t| &xs[t][..chunks],
-    );
+    let chunked = list!(R, split[0].0, |r| &split[r].0[..chunks]);
+    let whole = list!(T, xs[0], |t| &xs[t][..chunks]);
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {

@@ -54,7 +54,14 @@ fn scales(dtype: Dtype) -> &'static [usize] {
 }
 
 /// Products as a forward does them: vectors put in one phase, multiplied in the next.
-fn products<I: Isa>(isa: I, team: &mut Team, matrix: &Matrix, x: &[f32], then: Then, out: &mut [f32]) -> Vec<f32> {
+fn products<I: Isa>(
+    isa: I,
+    team: &mut Team,
+    matrix: &Matrix,
+    x: &[f32],
+    then: Then,
+    out: &mut [f32],
+) -> Vec<f32> {
     let n = matrix.inputs();
     let tokens = x.len() / n;
     let mut vectors = Activations::default();
@@ -204,7 +211,8 @@ fn every_length_up_to_300_matches_its_f64_twin() {
 #[test]
 fn a_token_gets_the_same_bits_in_any_company_and_on_any_number_of_threads() {
     fn check(isa: impl Isa) {
-        let (mut one, mut three) = (Team::new(Some(1)).expect("threads"), Team::new(Some(3)).expect("threads"));
+        let (mut one, mut three) =
+            (Team::new(Some(1)).expect("threads"), Team::new(Some(3)).expect("threads"));
         for dtype in Dtype::ALL {
             let tensor = random_tensor(dtype, 139, if dtype.is_block() { 512 } else { 203 }, 5);
             for exact in [false, true] {
@@ -260,6 +268,60 @@ fn what_is_no_number_shows() {
                 products(isa, &mut team, &matrix, &x, Then::SquaredRelu, &mut out);
                 assert!(out[..4].iter().all(|y| y.is_nan()), "{dtype}: {out:?}");
                 assert!(out[4..].iter().all(|y| y.is_finite()), "{dtype}: {out:?}");
+            }
+        }
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn stored_by_unit_a_matrix_gives_the_same_bits() {
+    fn check<I: Isa>(isa: I) {
+        for (dtype, size) in [(Dtype::F32, 4), (Dtype::F16, 2), (Dtype::BF16, 2)] {
+            for (rows, columns) in [(1, 1), (64, 256), (71, 83), (130, 500)] {
+                let mut team = Team::new(Some(2)).expect("threads");
+                let tensor = random_tensor(dtype, rows, columns, 8);
+                let mut matrix = Matrix::right(&tensor, false).expect("a matrix");
+                // Two of three are zero, one token has none at all.
+                let mut x = vectors("noise", 9 * columns);
+                for (at, x) in x.iter_mut().enumerate() {
+                    *x = if at % 3 == 0 && at >= columns { *x } else { 0.0 };
+                }
+                let mut want = vec![0.0; 9 * rows];
+                products(isa, &mut team, &matrix, &x, Then::Store, &mut want);
+                let mut units = Units::new(rows, columns, size);
+                {
+                    let strips = units.strips();
+                    let (shared, strip_bytes) = units.share();
+                    for strip in 0..strips {
+                        // SAFETY: there is only this thread.
+                        let out = unsafe { shared.part(strip * strip_bytes..(strip + 1) * strip_bytes) };
+                        let of = matrix.rows(strip * STRIP..((strip + 1) * STRIP).min(rows));
+                        if size == 2 { fill::<2>(of, columns, out) } else { fill::<4>(of, columns, out) }
+                    }
+                }
+                matrix.units = Some(units);
+                for tokens in [1, 3, 9] {
+                    let mut got = vec![0.0; tokens * rows];
+                    let x = &x[..tokens * columns];
+                    if tokens == 9 {
+                        products(isa, &mut team, &matrix, x, Then::Store, &mut got);
+                    } else {
+                        let mut active = Active::default();
+                        active.resize(columns, tokens);
+                        for (token, x) in x.chunks_exact(columns).enumerate() {
+                            let count = x.iter().filter(|x| **x != 0.0).count();
+                            assert_eq!(active.find(token, x), count);
+                        }
+                        let mut vectors = Activations::default();
+                        vectors.resize(columns, tokens, matrix.kind.forms());
+                        // SAFETY: there is only this thread.
+                        let input = unsafe { vectors.share().input() };
+                        let product = Product::new(&matrix, input, Shared::new(&mut got), Then::Store);
+                        product.with_active(&active).run(isa, 0..rows, &mut Desk::default());
+                    }
+                    assert!(want[..tokens * rows] == got, "{dtype} [{rows}, {columns}], {tokens} tokens");
+                }
             }
         }
     }

@@ -137,7 +137,8 @@ impl Hall {
             return job(0);
         }
         // SAFETY: the job outlives the region, for this function returns only after all threads have left it.
-        let job: &'static Job<'static> = unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
+        let job: &'static Job<'static> =
+            unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
         // SAFETY: no thread is in a region: the previous one ended with `busy` at zero.
         unsafe { *self.job.get() = Some(job) };
         self.busy.store(threads, Ordering::Relaxed);
