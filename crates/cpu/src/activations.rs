@@ -39,6 +39,7 @@ pub(crate) struct Activations {
     words: Vec<i16>,   // [tokens, groups, 32]: the codes widened, for many tokens
     scales: Vec<f32>,  // [tokens, groups]
     sums: Vec<i32>,    // [tokens, groups]: sums of codes
+    halves: Vec<i16>,  // [tokens, groups, 2]: sums of the codes of either half of a group
     shifts: Vec<f32>,  // [tokens, groups]: scales times sums
 }
 
@@ -60,6 +61,7 @@ impl Activations {
         self.words.resize(grow(self.words.len(), words), 0);
         self.scales.resize(grow(self.scales.len(), groups), 0.0);
         self.sums.resize(grow(self.sums.len(), groups), 0);
+        self.halves.resize(grow(self.halves.len(), 2 * groups), 0);
         self.shifts.resize(grow(self.shifts.len(), groups), 0.0);
     }
 
@@ -74,6 +76,7 @@ impl Activations {
             words: Shared::new(&mut self.words),
             scales: Shared::new(&mut self.scales),
             sums: Shared::new(&mut self.sums),
+            halves: Shared::new(&mut self.halves),
             shifts: Shared::new(&mut self.shifts),
         }
     }
@@ -90,6 +93,7 @@ pub(crate) struct SharedActivations<'a> {
     words: Shared<'a, i16>,
     scales: Shared<'a>,
     sums: Shared<'a, i32>,
+    halves: Shared<'a, i16>,
     shifts: Shared<'a>,
 }
 
@@ -128,8 +132,10 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let sums = unsafe { self.sums.part(of.clone()) };
             // SAFETY: as above.
+            let halves = unsafe { self.halves.part(2 * of.start..2 * of.end) };
+            // SAFETY: as above.
             let shifts = unsafe { self.shifts.part(of) };
-            quantize(isa, x, codes_out, scales, sums, shifts);
+            quantize(isa, x, codes_out, scales, (sums, halves), shifts);
             if self.tokens >= MANY {
                 // SAFETY: as above.
                 let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
@@ -154,8 +160,10 @@ impl<'a> SharedActivations<'a> {
         // SAFETY: as above.
         let sums = unsafe { self.sums.view(0..self.sums.len()) };
         // SAFETY: as above.
+        let halves = unsafe { self.halves.view(0..self.halves.len()) };
+        // SAFETY: as above.
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
-        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, shifts }
+        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, halves, shifts }
     }
 }
 
@@ -169,6 +177,7 @@ pub(crate) struct Input<'a> {
     words: &'a [i16],
     scales: &'a [f32],
     sums: &'a [i32],
+    halves: &'a [i16],
     shifts: &'a [f32],
 }
 
@@ -179,6 +188,7 @@ pub(crate) struct Codes<'a> {
     pub(crate) words: &'a [[i16; GROUP]], // none for few tokens
     pub(crate) scales: &'a [f32],
     pub(crate) sums: &'a [i32],
+    pub(crate) halves: &'a [i16], // two to a group
     pub(crate) shifts: &'a [f32],
 }
 
@@ -201,6 +211,7 @@ impl<'a> Input<'a> {
             words: if words.is_empty() { &[] } else { &words[of.clone()] },
             scales: &self.scales[of.clone()],
             sums: &self.sums[of.clone()],
+            halves: &self.halves[2 * of.start..2 * of.end],
             shifts: &self.shifts[of],
         }
     }
@@ -234,7 +245,7 @@ fn quantize<I: Isa>(
     x: &[f32],
     codes: &mut [i8],
     scales: &mut [f32],
-    sums: &mut [i32],
+    (sums, halves): (&mut [i32], &mut [i16]),
     shifts: &mut [f32],
 ) {
     let (groups, tail) = x.as_chunks::<GROUP>();
@@ -245,7 +256,9 @@ fn quantize<I: Isa>(
     for (group, x) in groups.iter().chain(last).enumerate() {
         let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let sum = isa.round(x, inverse, &mut codes[group]);
+        let [first, second] = isa.round(x, inverse, &mut codes[group]);
+        let sum = first + second;
+        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
         // A difference from itself is zero, but for an infinity or NaN.
         let odd = isa.largest(&x.map(|x| if x - x == 0.0 { 0.0 } else { 1.0 })) > 0.0;
         let scale = if odd {
@@ -261,6 +274,7 @@ fn quantize<I: Isa>(
     codes[used..].fill([0; GROUP]);
     scales[used..].fill(0.0);
     sums[used..].fill(0);
+    halves[2 * used..].fill(0);
     shifts[used..].fill(0.0);
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct CpuModel<I> {
 }
 
 /// The share of hidden units that have to be zero for storing a matrix by unit to pay.
-const SPARSE: f64 = 0.3;
+const SPARSE: f64 = 0.65; // at half, reading all in one stream is a tenth faster than leaping
 
 impl<I: Isa> CpuModel<I> {
     /// A model with no slot open.
@@ -181,7 +181,7 @@ impl<I: Isa> CpuModel<I> {
         }
         let begun = Instant::now();
         let size = matrix.tensor.dtype().block_bytes();
-        let mut units = Units::new(matrix.outputs(), matrix.inputs(), size);
+        let Some(mut units) = Units::new(matrix.outputs(), matrix.inputs(), size) else { return };
         {
             let (strips, (shared, strip_bytes), matrix) = (units.strips(), units.share(), &*matrix);
             self.team.run(|member| {

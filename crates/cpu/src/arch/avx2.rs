@@ -35,6 +35,7 @@ impl Isa for Avx2 {
     type Bytes = __m256i;
     type Ints = __m256i;
     type Sums = [__m256i; 2];
+    type Scales = __m256i;
 
     const TILE: usize = 6; // 12 of 16 registers hold sums
     const QUADS: bool = false;
@@ -176,7 +177,7 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> [i32; 2] {
         enter!(round(x, scale, out))
     }
 
@@ -221,8 +222,28 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn dot_scaled(self, codes: __m256i, x: __m256i, scales: [i8; 2]) -> __m256i {
-        enter!(dot_scaled(codes, x, scales))
+    fn scales(self, scales: &[i8; 16]) -> __m256i {
+        enter!(scales_apart(scales))
+    }
+
+    #[inline(always)]
+    fn dot_scaled(self, codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i {
+        enter!(dot_scaled(codes, x, scales, group))
+    }
+
+    #[inline(always)]
+    fn scaled_sums(self, scales: &[i8; 16], sums: &[i16; 16]) -> __m256i {
+        enter!(scaled_sums(scales, sums))
+    }
+
+    #[inline(always)]
+    fn ints_times_32(self, x: __m256i) -> __m256i {
+        enter!(_mm256_slli_epi32::<5>(x))
+    }
+
+    #[inline(always)]
+    fn small_totals(self, sums: [__m256i; 8]) -> __m256i {
+        enter!(small_totals(sums))
     }
 
     #[inline(always)]
@@ -324,18 +345,23 @@ fn largest(x: &[f32; GROUP]) -> f32 {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn round(x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
+fn round(x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> [i32; 2] {
     let scale = _mm256_set1_ps(scale);
     let (x, _) = x.as_chunks::<8>();
     let ints = |n: usize| _mm256_cvtps_epi32(_mm256_mul_ps(load_eight(&x[n]), scale));
     let (a, b, c, d) = (ints(0), ints(1), ints(2), ints(3));
-    let sum = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
     // Packing works within halves: the four groups of eight come out in quarters, to be put in order.
     let packed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
     let packed = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     // SAFETY: room for 32 bytes, written without regard to alignment.
     unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), packed) };
-    let four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+    [sum_of(_mm256_add_epi32(a, b)), sum_of(_mm256_add_epi32(c, d))]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn sum_of(x: __m256i) -> i32 {
+    let four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
     let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0x4e>(four));
     _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0xb1>(two)))
 }
@@ -525,14 +551,46 @@ fn dot_codes(codes: __m256i, x: __m256i) -> __m256i {
     _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_set1_epi16(1))
 }
 
+/// Even scales in the lower half, odd ones in the upper, in 16 bits.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn dot_scaled(codes: __m256i, x: __m256i, [first, second]: [i8; 2]) -> __m256i {
-    // Twice 63 * 127 and 32 * 127 fit in 16 bits.
-    let products = _mm256_maddubs_epi16(codes, x);
-    let products = _mm256_sub_epi16(products, _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
-    let scales = _mm256_set_m128i(_mm_set1_epi16(i16::from(second)), _mm_set1_epi16(i16::from(first)));
-    _mm256_madd_epi16(products, scales)
+fn scales_apart(scales: &[i8; 16]) -> __m256i {
+    let order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    _mm256_cvtepi8_epi16(_mm_shuffle_epi8(load_sixteen(scales), order))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn load_sixteen(x: &[i8; 16]) -> __m128i {
+    // SAFETY: 16 bytes, read without regard to alignment.
+    unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn dot_scaled(codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i {
+    // Bytes 2g and 2g + 1 of either half, again and again.
+    let place = _mm256_set1_epi16((group as i16) * 0x0202 + 0x0100);
+    // Twice 63 * 127 fits in 16 bits.
+    _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_shuffle_epi8(scales, place))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn scaled_sums(scales: &[i8; 16], sums: &[i16; 16]) -> __m256i {
+    _mm256_madd_epi16(_mm256_cvtepi8_epi16(load_sixteen(scales)), load_words(sums))
+}
+
+/// Packing into 16 bits and adding pairs does what adding pairs across registers does, with less.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn small_totals(s: [__m256i; 8]) -> __m256i {
+    let one = _mm256_set1_epi16(1);
+    let add = |a, b| _mm256_madd_epi16(_mm256_packs_epi32(a, b), one);
+    let low = add(add(s[0], s[1]), add(s[2], s[3]));
+    let high = add(add(s[4], s[5]), add(s[6], s[7]));
+    let (a, b) = (_mm256_permute2x128_si256::<0x20>(low, high), _mm256_permute2x128_si256::<0x31>(low, high));
+    _mm256_add_epi32(a, b)
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -52,6 +52,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type Ints: Copy;
     /// A sum of i32 for each row of a panel.
     type Sums: Copy;
+    /// The 16 scales of a span, two to a group.
+    type Scales: Copy;
 
     /// Tokens that share a pass over a panel, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
@@ -144,8 +146,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The largest magnitude of `x`; anything where `x` holds a NaN.
     fn largest(self, x: &[f32; GROUP]) -> f32;
 
-    /// `x` times `scale`, rounded to the nearest, half to even: below 128 in magnitude, or anything. Returns the sum.
-    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32;
+    /// `x` times `scale`, rounded to the nearest, half to even: below 128 in magnitude, or anything. Returns the
+    /// sums of both halves.
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> [i32; 2];
 
     /// The low nibbles of 16 bytes, then their high nibbles.
     fn nibbles(self, bytes: &[u8; 16]) -> Self::Bytes;
@@ -171,12 +174,28 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The same for signed `codes`.
     fn dot_signed(self, codes: Self::Bytes, x: Self::Bytes) -> Self::Ints;
 
-    /// The same for `codes` (0 to 63) from which 32 is taken; the first 16 products times `scales[0]`, the others times
-    /// `scales[1]`.
-    fn dot_scaled(self, codes: Self::Bytes, x: Self::Bytes, scales: [i8; 2]) -> Self::Ints;
+    /// Scales ready for [`Isa::dot_scaled`].
+    fn scales(self, scales: &[i8; 16]) -> Self::Scales;
+
+    /// The same for codes of 0 to 63, the first 16 products times the first scale of group `group`, the others times its
+    /// second.
+    fn dot_scaled(self, codes: Self::Bytes, x: Self::Bytes, scales: Self::Scales, group: usize)
+    -> Self::Ints;
+
+    /// For each of eight groups, `scales` times `sums`, both two to a group, added up.
+    fn scaled_sums(self, scales: &[i8; 16], sums: &[i16; 16]) -> Self::Ints;
+
+    /// `x << 5`.
+    fn ints_times_32(self, x: Self::Ints) -> Self::Ints;
 
     /// The whole sum of each, in order.
     fn totals(self, sums: [Self::Ints; 8]) -> Self::Ints;
+
+    /// The same where the sum of any half fits in 16 bits.
+    #[inline(always)]
+    fn small_totals(self, sums: [Self::Ints; 8]) -> Self::Ints {
+        self.totals(sums)
+    }
 
     /// Eight i32 numbers.
     fn load_ints(self, x: &[i32; 8]) -> Self::Ints;

@@ -12,6 +12,7 @@ impl Isa for Portable {
     type Bytes = [u8; 32];
     type Ints = [i32; 8];
     type Sums = [i32; PANEL];
+    type Scales = [i8; 16];
 
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUADS: bool = false;
@@ -169,15 +170,15 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> i32 {
-        let mut sum = 0;
-        for (code, x) in out.iter_mut().zip(x) {
+    fn round(self, x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> [i32; 2] {
+        let mut sums = [0; 2];
+        for (n, (code, x)) in out.iter_mut().zip(x).enumerate() {
             // Rounded by the addition, which leaves the integer in the lowest bits.
             let rounded = ((x * scale + 12_582_912.0).to_bits() as i32).wrapping_sub(0x4b40_0000) as i8;
             *code = rounded;
-            sum += i32::from(rounded);
+            sums[n / 16] += i32::from(rounded);
         }
-        sum
+        sums
     }
 
     #[inline(always)]
@@ -221,9 +222,25 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn dot_scaled(self, codes: [u8; 32], x: [u8; 32], scales: [i8; 2]) -> [i32; 8] {
-        let scaled = |n: usize| (i16::from(codes[n]) - 32) * i16::from(scales[n / 16]);
+    fn scales(self, scales: &[i8; 16]) -> [i8; 16] {
+        *scales
+    }
+
+    #[inline(always)]
+    fn dot_scaled(self, codes: [u8; 32], x: [u8; 32], scales: [i8; 16], group: usize) -> [i32; 8] {
+        let scaled = |n: usize| i16::from(codes[n]) * i16::from(scales[2 * group + n / 16]);
         dot(std::array::from_fn(scaled), x)
+    }
+
+    #[inline(always)]
+    fn scaled_sums(self, scales: &[i8; 16], sums: &[i16; 16]) -> [i32; 8] {
+        let one = |n: usize| i32::from(scales[n]) * i32::from(sums[n]);
+        std::array::from_fn(|group| one(2 * group) + one(2 * group + 1))
+    }
+
+    #[inline(always)]
+    fn ints_times_32(self, x: [i32; 8]) -> [i32; 8] {
+        x.map(|x| x << 5)
     }
 
     #[inline(always)]

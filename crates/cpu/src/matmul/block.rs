@@ -49,6 +49,25 @@ pub(crate) trait Block {
         isa.dot_codes(Self::codes(isa, span, group), isa.signed_bytes(x))
     }
 
+    /// The sums of all groups' products with `x`, the offset aside. `halves` are the sums of the sixteens of `x`.
+    #[inline(always)]
+    fn totals<I: Isa>(isa: I, span: &Self::Span, x: &[[i8; GROUP]; EIGHT], halves: &[i16; 16]) -> I::Ints {
+        let _ = halves;
+        // Spelled out: the compiler keeps a list that a loop fills in memory.
+        let sums = [
+            Self::dot(isa, span, 0, &x[0]),
+            Self::dot(isa, span, 1, &x[1]),
+            Self::dot(isa, span, 2, &x[2]),
+            Self::dot(isa, span, 3, &x[3]),
+            Self::dot(isa, span, 4, &x[4]),
+            Self::dot(isa, span, 5, &x[5]),
+            Self::dot(isa, span, 6, &x[6]),
+            Self::dot(isa, span, 7, &x[7]),
+        ];
+        // Sixteen products of 4-bit codes stay below 16 * 15 * 127.
+        if Self::BITS <= 4 { isa.small_totals(sums) } else { isa.totals(sums) }
+    }
+
     /// The codes of a group as signed numbers in 16 bits, offset and scales of their own included.
     #[inline(always)]
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
@@ -302,10 +321,11 @@ fn scales_of_k<I: Isa>(isa: I, block: &[u8]) -> Scales<I> {
 pub(crate) struct Q6K;
 
 impl Q6K {
-    /// Scales of the two halves of a group.
+    /// Scales of the halves of all groups.
     #[inline(always)]
-    fn own_scales(span: &[u8; 210], group: usize) -> [i8; 2] {
-        [span[192 + 2 * group] as i8, span[193 + 2 * group] as i8]
+    fn own_scales(span: &[u8; 210]) -> [i8; 16] {
+        let scales = part::<16>(span, 192);
+        list!(16, 0, |n| scales[n] as i8)
     }
 }
 
@@ -334,16 +354,24 @@ impl Block for Q6K {
     }
 
     #[inline(always)]
-    fn dot<I: Isa>(isa: I, span: &Self::Span, group: usize, x: &[i8; GROUP]) -> I::Ints {
-        let codes = Self::codes(isa, span, group);
-        isa.dot_scaled(codes, isa.signed_bytes(x), Self::own_scales(span, group))
+    fn totals<I: Isa>(isa: I, span: &Self::Span, x: &[[i8; GROUP]; EIGHT], halves: &[i16; 16]) -> I::Ints {
+        let own = Self::own_scales(span);
+        let scales = isa.scales(&own);
+        macro_rules! dot {
+            ($group:literal) => {
+                isa.dot_scaled(Self::codes(isa, span, $group), isa.signed_bytes(&x[$group]), scales, $group)
+            };
+        }
+        let totals = isa.totals([dot!(0), dot!(1), dot!(2), dot!(3), dot!(4), dot!(5), dot!(6), dot!(7)]);
+        // The 32 that is taken from every code.
+        isa.ints_sub(totals, isa.ints_times_32(isa.scaled_sums(&own, halves)))
     }
 
     #[inline(always)]
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
         let mut codes = [0; GROUP];
         isa.store_bytes(Self::codes(isa, span, group), &mut codes);
-        let scales = Self::own_scales(span, group);
-        list!(GROUP, 0, |n| (i16::from(codes[n]) - 32) * i16::from(scales[n / 16]))
+        let scales = Self::own_scales(span);
+        list!(GROUP, 0, |n| (i16::from(codes[n]) - 32) * i16::from(scales[2 * group + n / 16]))
     }
 }

@@ -10,9 +10,6 @@ use super::product::Product;
 use crate::activations::{Codes, EIGHT};
 use crate::arch::{Isa, list};
 
-/// Bytes between what is read and what is asked for ahead.
-const AHEAD: usize = 2048;
-
 /// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
 #[inline(always)]
 pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
@@ -71,17 +68,7 @@ fn add<I: Isa, B: Block, const T: usize>(
     let Scales { scales, shifts } = B::scales(isa, span);
     for (codes, sum) in codes.iter().zip(sums) {
         let x = &codes.codes.as_chunks::<EIGHT>().0[at];
-        // Spelled out: the compiler keeps a list that it fills in memory.
-        let totals = isa.totals([
-            B::dot(isa, span, 0, &x[0]),
-            B::dot(isa, span, 1, &x[1]),
-            B::dot(isa, span, 2, &x[2]),
-            B::dot(isa, span, 3, &x[3]),
-            B::dot(isa, span, 4, &x[4]),
-            B::dot(isa, span, 5, &x[5]),
-            B::dot(isa, span, 6, &x[6]),
-            B::dot(isa, span, 7, &x[7]),
-        ]);
+        let totals = B::totals(isa, span, x, &codes.halves.as_chunks().0[at]);
         let own = isa.load_eight(&codes.scales.as_chunks().0[at]);
         let totals = if B::OFFSET == 0 {
             totals

@@ -289,7 +289,7 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                 }
                 let mut want = vec![0.0; 9 * rows];
                 products(isa, &mut team, &matrix, &x, Then::Store, &mut want);
-                let mut units = Units::new(rows, columns, size);
+                let mut units = Units::new(rows, columns, size).expect("memory");
                 {
                     let strips = units.strips();
                     let (shared, strip_bytes) = units.share();

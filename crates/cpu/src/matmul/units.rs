@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use memmap2::MmapMut;
+
 use super::element::Element;
 use super::panels::fold;
 use super::product::Product;
@@ -19,21 +21,25 @@ pub(crate) const STRIP: usize = 64;
 const QUARTERS: usize = STRIP / LANES;
 
 /// Units between the one at work and the one that is asked for ahead.
-const AHEAD: usize = 12;
+const AHEAD: usize = 16;
 
 /// A matrix `[outputs, inputs]` of plain numbers, stored by unit: `[strips, classes, inputs / 16, 64]`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Units {
-    bytes: Vec<u8>,
+    /// In huge pages where the system gives them: leaps from unit to unit would find few small ones in the TLB.
+    bytes: MmapMut,
     inputs: usize,
     size: usize, // bytes of a number
 }
 
 impl Units {
-    /// Empty room for a matrix of numbers of `size` bytes.
-    pub(crate) fn new(outputs: usize, inputs: usize, size: usize) -> Self {
-        let bytes = outputs.next_multiple_of(STRIP) * inputs.next_multiple_of(LANES) * size;
-        Self { bytes: vec![0; bytes], inputs, size }
+    /// Empty room for a matrix of numbers of `size` bytes; `None` where the system has none.
+    pub(crate) fn new(outputs: usize, inputs: usize, size: usize) -> Option<Self> {
+        let len = outputs.next_multiple_of(STRIP) * inputs.next_multiple_of(LANES) * size;
+        let bytes = MmapMut::map_anon(len).ok()?;
+        #[cfg(target_os = "linux")]
+        let _ = bytes.advise(memmap2::Advice::HugePage); // small pages do, only slower
+        Some(Self { bytes, inputs, size })
     }
 
     pub(crate) fn len(&self) -> usize {
