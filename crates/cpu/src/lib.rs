@@ -21,6 +21,7 @@
 //! | `arch`, `threads` | instruction sets and cores |
 
 mod arch;
+mod ceiling;
 mod channel_mix;
 mod head;
 mod matmul;
@@ -35,6 +36,7 @@ mod weights;
 mod wkv;
 
 pub use arch::Path;
+pub use ceiling::Ceiling;
 
 use arch::Portable;
 use model::CpuModel;
