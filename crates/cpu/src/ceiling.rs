@@ -4,11 +4,12 @@
 //! least that an engine has to do: reading a buffer that no cache holds, and multiplying and adding in registers.
 //!
 //! Each loop exists for several instruction sets. All that this machine has are run, and the fastest counts, since
-//! wider vectors are not faster everywhere. A figure is the median of [`PASSES`] passes, so that neither a
-//! neighbour on the machine nor a lucky moment decides it.
+//! wider vectors are not faster everywhere. A figure is the best of [`TRIES`] medians of [`PASSES`] passes each: no
+//! lucky moment decides it, and a neighbour on the machine has to stay for long to do so.
 
 use std::hint::black_box;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
@@ -40,8 +41,10 @@ const BUFFER: usize = 512 << 20;
 const PIECE: usize = 1 << 20;
 /// Rounds of arithmetic between two looks at the clock: some microseconds.
 const ROUNDS: u32 = 4096;
-/// Passes that a figure is the median of.
+/// Passes of a try, whose median counts.
 const PASSES: usize = 5;
+/// Tries of each loop, of which the best counts.
+const TRIES: usize = 3;
 
 impl Ceiling {
     /// Measures `threads` threads at once for about `budget` altogether, and the time it takes to fill half a
@@ -118,8 +121,9 @@ struct Team {
 impl Team {
     /// The speed of the fastest of `loops`, in operations per second; `None` where there are none.
     fn best(&self, loops: &[Loop], time: Duration) -> Option<f64> {
-        let speeds = loops.iter().map(|Loop { run, operations }| {
-            let work = |_, _| {
+        let tries = loops.iter().cycle().take(TRIES * loops.len());
+        let speeds = tries.map(|Loop { run, operations }| {
+            let work = |_| {
                 // SAFETY: `Kernels` lists only loops whose instructions this machine has.
                 unsafe { run(ROUNDS) };
                 *operations as f64 * f64::from(ROUNDS)
@@ -133,12 +137,14 @@ impl Team {
     fn read(&self, reads: &[Read], time: Duration, buffer: usize) -> Result<f64, Error> {
         let words = (buffer / self.threads).max(PIECE) / 8;
         // Each thread fills its own part: where memory has several homes, it is then near.
-        let parts: Result<Vec<Vec<u64>>, Error> = self.pool.broadcast(|_| part(words)).into_iter().collect();
-        let parts = parts?;
-        let speeds = reads.iter().map(|read| {
-            let work = |thread: usize, turn: usize| {
-                let pieces = parts[thread].chunks_exact(PIECE / 8);
-                let piece = pieces.clone().nth(turn % pieces.len()).unwrap_or_default();
+        let parts = self.pool.broadcast(|_| part(words)).into_iter().collect::<Result<Vec<_>, _>>()?;
+        // Each try goes on where the last one ended, and so never meets what that left in the caches.
+        let turns: Vec<AtomicUsize> = parts.iter().map(|_| AtomicUsize::new(0)).collect();
+        let speeds = reads.iter().cycle().take(TRIES * reads.len()).map(|read| {
+            let work = |thread: usize| {
+                let mut pieces = parts[thread].chunks_exact(PIECE / 8);
+                let turn = turns[thread].fetch_add(1, Ordering::Relaxed);
+                let piece = pieces.nth(turn % pieces.len()).unwrap_or_default();
                 // SAFETY: `Kernels` lists only loops whose instructions this machine has.
                 black_box(unsafe { read(black_box(piece)) });
                 size_of_val(piece) as f64
@@ -148,18 +154,16 @@ impl Team {
         Ok(speeds.max_by(f64::total_cmp).unwrap_or(0.0))
     }
 
-    /// The median speed of passes in which every thread calls `work` again and again, with its own number and
-    /// that of the turn; `work` returns how much it did.
-    fn speed(&self, time: Duration, work: &(dyn Fn(usize, usize) -> f64 + Sync)) -> f64 {
-        let (barrier, time) = (Barrier::new(self.threads), time / PASSES as u32);
+    /// The median speed of passes in which every thread calls `work` again and again with its own number;
+    /// `work` returns how much it did.
+    fn speed(&self, time: Duration, work: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+        let (barrier, time) = (Barrier::new(self.threads), time / (TRIES * PASSES) as u32);
         let speeds: Vec<[f64; PASSES]> = self.pool.broadcast(|thread| {
-            let (thread, mut turn) = (thread.index(), 0);
             std::array::from_fn(|_| {
                 barrier.wait();
                 let (start, mut done) = (Instant::now(), 0.0);
                 loop {
-                    done += work(thread, turn);
-                    turn += 1;
+                    done += work(thread.index());
                     let took = start.elapsed();
                     if took >= time {
                         return done / took.as_secs_f64().max(1e-9);
@@ -301,7 +305,7 @@ mod x86 {
             #[$features]
             fn $name(rounds: u32) {
                 $(let $operand = black_box($value);)*
-                let mut sums = [black_box($start); $chains];
+                let mut sums = black_box([$start; $chains]);
                 for _ in 0..rounds {
                     for sum in &mut sums {
                         let $sum = *sum;
