@@ -78,10 +78,12 @@ Examples:
   wkv7 bench model.pth --decode 0 --prefill \"\" --batch \"\" --soak 100000
   wkv7 bench model.pth --backend cpu,reference --repetitions 3
 
-Shares are of what the same threads can do at best, measured in the same run: `memory` is the bytes of all
-weights but the embedding, once a forward, against the read bandwidth; `f32`, `int8` and `bf16` are the
-multiply-adds of the layers against the peaks of such instructions. A backend that skips weights which do
-not matter may pass 100 %.";
+Shares are of what the same threads can do at best, measured in the same run:
+  memory           all weights but the embedding, once a forward, of the read bandwidth
+  f32, int8, bf16  the multiply-adds of the layers, of the peak of such instructions
+A backend that skips weights which do not matter may pass 100 %.
+
+Load times are those of this run: where the file is not in memory yet, the first is the disk's.";
 
 /// Time for all that a number of threads can do at best.
 const CEILING: Duration = Duration::from_secs(2);

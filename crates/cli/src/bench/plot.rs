@@ -13,10 +13,10 @@ use crate::terminal::table::count;
 /// Told apart by people who see colours differently, too (Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-const WIDTH: f64 = 420.0; // of a panel with its margins
+const WIDTH: f64 = 440.0; // of a panel with its margins
 const HEIGHT: f64 = 260.0; // of the area in which lines are drawn
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+const LEFT: f64 = 90.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 76.0;
 const BOTTOM: f64 = 52.0; // numbers and the name of the axis
 const LINE: f64 = 17.0; // of the legend
@@ -81,7 +81,6 @@ fn against_length(report: &Report) -> Panel {
 fn against_threads(report: &Report) -> Panel {
     let mut lines = Vec::new();
     let mut backends: Vec<&str> = report.results.iter().map(|figure| figure.backend).collect();
-    backends.dedup();
     backends.sort_unstable();
     backends.dedup();
     for backend in backends {
@@ -114,6 +113,8 @@ fn by_load(report: &Report, kind: Kind, name: &str, roof: impl Fn(&Roof, f64) ->
     let own = |figure: &&Figure| figure.kind == kind;
     let all = report.results.iter().filter(own).map(|figure| figure.tokens as f64);
     let (least, most) = all.fold((f64::INFINITY, 0.0_f64), |(least, most), x| (least.min(x), most.max(x)));
+    // A roof over a single x is drawn a little to both sides of it.
+    let (least, most) = if least < most { (least, most) } else { (least / 1.1, most * 1.1) };
     let (mut lines, mut roofs) = (Vec::new(), Vec::<Line>::new());
     for load in &report.loads {
         let same = |figure: &&Figure| figure.backend == load.backend && figure.threads == load.threads;
@@ -170,7 +171,7 @@ impl Panel {
         let right = WIDTH - LEFT - RIGHT;
         text(out, 0.0, -16.0, "start\" font-size=\"13\" font-weight=\"bold", self.title);
         text(out, right / 2.0, HEIGHT + 40.0, "middle", self.axis);
-        let _ = writeln!(out, "<g transform=\"translate(-54 {}) rotate(-90)\">", HEIGHT / 2.0);
+        let _ = writeln!(out, "<g transform=\"translate(-74 {}) rotate(-90)\">", HEIGHT / 2.0);
         text(out, 0.0, 0.0, "middle", "tokens/s");
         out.push_str("</g>\n");
         let points = || self.lines.iter().flat_map(|line| &line.points);
@@ -180,8 +181,9 @@ impl Panel {
         }
         let (low, high) =
             points().fold((f64::INFINITY, 0.0_f64), |(low, high), p| (low.min(p.0), high.max(p.0)));
-        let step = step(points().map(|point| point.1).fold(0.0, f64::max) / 5.0);
-        let steps = (points().map(|point| point.1).fold(0.0, f64::max) / step).ceil().max(1.0);
+        let top = points().map(|point| point.1).fold(0.0, f64::max);
+        let step = step(top / 7.0);
+        let steps = (top / step).ceil().max(1.0);
         // Room at both ends, and a width where there is but one x.
         let scale = Scale { low: low / 1.15, high: high * 1.15, top: step * steps };
         self.draw_axes(out, &scale, step, steps as usize);
