@@ -18,7 +18,7 @@ use crate::weights::Matrix;
 
 /// Bytes of stored rows that a task of few tokens reads: enough to be worth handing out, few enough that no thread waits
 /// long for another's last task.
-const TASK_BYTES: usize = 256 << 10;
+const TASK_BYTES: usize = 8 << 10;
 
 /// Bytes of panels that a task of many tokens keeps: what the second-level cache holds beside the tokens.
 const PANEL_BYTES: usize = 256 << 10;
