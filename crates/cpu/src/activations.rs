@@ -9,7 +9,7 @@ use crate::arch::{GROUP, Isa, LANES};
 use crate::team::Shared;
 
 /// From this many tokens on, products walk panels.
-pub(crate) const MANY: usize = 7;
+pub(crate) const MANY: usize = 13;
 
 /// Groups whose sums are taken together: rows are filled up to whole ones.
 pub(crate) const EIGHT: usize = 8;

@@ -215,13 +215,20 @@ impl<'a> Product<'a> {
             );
         }
         let inputs = self.matrix.inputs();
-        let rows = raw.chunks(PANEL * inputs * E::SIZE);
-        self.tiles(isa, outputs, rows, desk, |rows, panel| {
+        let mut numbers = std::mem::take(&mut desk.rows);
+        grow(&mut numbers, PANEL * inputs, 0.0);
+        let sources = raw.chunks(PANEL * inputs * E::SIZE);
+        self.tiles(isa, outputs, sources, desk, |raw, panel| {
+            let count = raw.len() / (inputs * E::SIZE);
             isa.run(
                 #[inline(always)]
-                || panels::pack::<I, E>(isa, rows, rows.len() / (inputs * E::SIZE), inputs, panel),
+                || {
+                    panels::read::<I, E>(isa, raw, inputs, &mut numbers);
+                    panels::pack(isa, &numbers, count, inputs, panel);
+                },
             );
         });
+        desk.rows = numbers;
     }
 
     fn by_unit<I: Isa, E: Element<Raw = u8>>(
@@ -252,7 +259,7 @@ impl<'a> Product<'a> {
         outputs: Range<usize>,
         sources: impl Iterator<Item = S>,
         desk: &mut Desk,
-        pack: impl Fn(S, &mut [f32]),
+        mut pack: impl FnMut(S, &mut [f32]),
     ) {
         let own = panels::panel_len(self.matrix.inputs());
         let count = outputs.len().div_ceil(PANEL);
@@ -272,21 +279,34 @@ impl<'a> Product<'a> {
 
     fn dequantized<I: Isa>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
         let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
-        let many = self.input.tokens >= MANY;
-        let tile = if many { PANEL } else { TILE_ROWS };
-        let mut rows = std::mem::take(&mut desk.rows);
-        grow(&mut rows, tile * inputs, 0.0);
         let length = self.matrix.tensor.stored_row_bytes();
-        for (raw, first) in raw.chunks(tile * length).zip(outputs.clone().step_by(tile)) {
-            let count = raw.len() / length;
-            let numbers = &mut rows[..count * inputs];
-            isa.run(
-                #[inline(always)]
-                || dequantize(dtype, raw, numbers),
-            );
-            self.plain::<I, element::Numbers>(isa, first..first + count, numbers, desk);
+        let mut numbers = std::mem::take(&mut desk.rows);
+        grow(&mut numbers, PANEL * inputs, 0.0);
+        if self.input.tokens < MANY {
+            for (raw, first) in raw.chunks(TILE_ROWS * length).zip(outputs.step_by(TILE_ROWS)) {
+                let count = raw.len() / length;
+                let numbers = &mut numbers[..count * inputs];
+                isa.run(
+                    #[inline(always)]
+                    || {
+                        dequantize(dtype, raw, numbers);
+                        rows::few::<I, element::Numbers>(isa, self, first..first + count, numbers);
+                    },
+                );
+            }
+        } else {
+            self.tiles(isa, outputs, raw.chunks(PANEL * length), desk, |raw, panel| {
+                let count = raw.len() / length;
+                isa.run(
+                    #[inline(always)]
+                    || {
+                        dequantize(dtype, raw, &mut numbers[..count * inputs]);
+                        panels::pack(isa, &numbers, count, inputs, panel);
+                    },
+                );
+            });
         }
-        desk.rows = rows;
+        desk.rows = numbers;
     }
 
     fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
