@@ -7,6 +7,7 @@ It exists so that a fresh clone can generate text and so that tests have weights
 trained (spread decays, sparse channel mix), which random ones are not. Every word it learns from is
 made by the grammar below; one seed gives one data set. The file beside it had 450 steps with every row
 beginning with an empty line, then `--start` from there `--steps 80 --rate 1e-3 --seed 8` as it stands.
+`stories.txt` holds 48 stories of the grammar, drawn by `random.Random(2026)`: a text that the model knows to measure on.
 """
 
 import argparse

@@ -43,7 +43,7 @@ pub use ceiling::Ceiling;
 
 use arch::Portable;
 use model::CpuModel;
-use wkv7_core::{Backend, Error, LoadOptions, Model, Weights};
+use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Weights};
 
 /// The backend's name.
 const BACKEND: &str = "cpu";
@@ -55,6 +55,11 @@ pub struct Cpu {
 }
 
 impl Cpu {
+    /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale, unless
+    /// [`LoadOptions::exact`] forbids it. All others are multiplied in f32.
+    pub const APPROXIMATED: [Dtype; 8] =
+        [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K];
+
     /// Takes the fastest instructions that this machine has, unless `WKV7_CPU` names others.
     #[must_use]
     pub const fn new() -> Self {
@@ -98,4 +103,19 @@ fn load_avx2(_: &Weights, _: &LoadOptions) -> Result<Box<dyn Model>, Error> {
 fn lacks(path: Path) -> Error {
     let why = format!("this machine cannot take path `{path}`; unset WKV7_CPU or set it to `portable`");
     Error::Unavailable { backend: BACKEND.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use matmul::Kind;
+
+    #[test]
+    fn approximated_types_are_those_multiplied_in_integers() {
+        for dtype in Dtype::ALL {
+            let approximated = Cpu::APPROXIMATED.contains(&dtype);
+            assert_eq!(matches!(Kind::of(dtype, false), Kind::Block(_)), approximated, "{dtype}");
+            assert!(!matches!(Kind::of(dtype, true), Kind::Block(_)), "{dtype}");
+        }
+    }
 }

@@ -16,16 +16,21 @@ fn odd() -> TinyModel {
     }
 }
 
-fn models() -> Vec<Weights> {
+/// Models, and whether to load them without approximations.
+fn models() -> Vec<(Weights, bool)> {
     let turned = TinyModel { thin_transposed: true, ..odd() };
-    [odd(), odd().in_dtype(Dtype::BF16), turned, TinyModel::of(Dtype::Q4K)]
-        .map(|model| model.weights())
-        .into()
+    let plain = [odd(), odd().in_dtype(Dtype::BF16), turned].map(|model| (model, false));
+    let blocks =
+        [Dtype::Q8_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q6K].map(|dtype| (TinyModel::of(dtype), false));
+    let exact = [(TinyModel::of(Dtype::Q4K), true)];
+    let models = plain.into_iter().chain(blocks).chain(exact);
+    models.map(|(model, exact)| (model.weights(), exact)).collect()
 }
 
-fn load(weights: &Weights, path: Path, threads: usize) -> Box<dyn Model> {
+fn load(weights: &Weights, path: Path, threads: usize, exact: bool) -> Box<dyn Model> {
     let mut options = LoadOptions::default();
     options.threads = Some(threads);
+    options.exact = exact;
     Cpu::with_path(path).load(weights, &options).expect("loads")
 }
 
@@ -39,11 +44,11 @@ fn available() -> impl Iterator<Item = Path> {
 
 #[test]
 fn chunks_and_threads_change_no_bit() {
-    for weights in models() {
+    for (weights, exact) in models() {
         for path in available() {
-            let want = play(&mut *load(&weights, path, 1), &tokens(41), 1).expect("plays");
+            let want = play(&mut *load(&weights, path, 1, exact), &tokens(41), 1).expect("plays");
             for threads in [1, 2, 3] {
-                let mut model = load(&weights, path, threads);
+                let mut model = load(&weights, path, threads, exact);
                 for chunk in [1, 2, 3, 5, 16, 41] {
                     let got = play(&mut *model, &tokens(41), chunk).expect("plays");
                     assert!(
@@ -79,9 +84,9 @@ fn together(model: &mut dyn Model, sequences: &[Vec<u32>]) -> Vec<(Vec<f32>, Sta
 #[test]
 fn neighbours_change_no_bit() {
     let sequences: Vec<Vec<u32>> = [1, 0, 9, 2, 1, 30].into_iter().map(tokens).collect();
-    for weights in models() {
+    for (weights, exact) in models() {
         for path in available() {
-            let mut model = load(&weights, path, 2);
+            let mut model = load(&weights, path, 2, exact);
             let got = together(&mut *model, &sequences);
             for (tokens, (logits, state)) in sequences.iter().zip(&got) {
                 let alone = play(&mut *model, tokens, tokens.len()).expect("plays");

@@ -1,6 +1,6 @@
 //! What every case stands on: the backend under test, the oracle, and small models.
 
-use wkv7_core::{Backend, Error, LoadOptions, Model, Reference, Slot, State, Weights};
+use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Reference, Slot, State, Weights};
 
 use crate::play::feed;
 use crate::{Comparisons, Mismatch, Played, TinyModel, Tolerance, compare_logits, compare_states};
@@ -14,13 +14,31 @@ pub(super) const MAX_TOKENS: usize = 96;
 /// The backend under test and how it is judged.
 pub struct Ground<'a> {
     backend: &'a dyn Backend,
+    exact: bool,
     /// How far numbers may lie from those of the reference.
     pub tolerance: Tolerance,
+    approximated: Option<(&'a [Dtype], Tolerance)>,
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(backend: &'a dyn Backend, tolerance: Tolerance) -> Self {
-        Self { backend, tolerance }
+    pub(super) fn new(
+        backend: &'a dyn Backend,
+        exact: bool,
+        tolerance: Tolerance,
+        approximated: Option<(&'a [Dtype], Tolerance)>,
+    ) -> Self {
+        Self { backend, exact, tolerance, approximated }
+    }
+
+    /// The ground for numbers that only approximate those of `weights`, where the backend says that it does so.
+    pub(super) fn of(&self, weights: &Weights) -> Self {
+        let approximated =
+            |types: &[Dtype]| weights.tensors().iter().any(|(_, tensor)| types.contains(&tensor.dtype()));
+        let tolerance = match self.approximated {
+            Some((types, tolerance)) if approximated(types) => tolerance,
+            _ => self.tolerance,
+        };
+        Self { tolerance, ..*self }
     }
 
     /// Name of the backend.
@@ -30,7 +48,9 @@ impl<'a> Ground<'a> {
 
     /// `weights` on the backend under test.
     pub(super) fn load(&self, weights: &Weights) -> Result<Box<dyn Model>, Failure> {
-        Ok(self.backend.load(weights, &options())?)
+        let mut options = options();
+        options.exact = self.exact;
+        Ok(self.backend.load(weights, &options)?)
     }
 
     /// A small model on the backend under test.

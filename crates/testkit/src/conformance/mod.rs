@@ -21,7 +21,7 @@ mod slots;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wkv7_core::Backend;
+use wkv7_core::{Backend, Dtype};
 
 use crate::Tolerance;
 pub use ground::{Failure, Ground};
@@ -56,17 +56,36 @@ pub fn cases() -> Vec<Case> {
 /// The suite, about to be run on one backend.
 pub struct Conformance<'a> {
     backend: &'a dyn Backend,
+    exact: bool,
     tolerance: Tolerance,
+    approximated: Option<(&'a [Dtype], Tolerance)>,
     skips: Vec<(String, String)>,
 }
 
-/// The suite for `backend`, judged by [`Tolerance::F32_ROUNDING`] and with nothing skipped.
+/// The suite for `backend`, loaded with the default options, judged by [`Tolerance::F32_ROUNDING`] and with nothing
+/// skipped.
 #[must_use]
 pub fn conformance(backend: &dyn Backend) -> Conformance<'_> {
-    Conformance { backend, tolerance: Tolerance::F32_ROUNDING, skips: Vec::new() }
+    let tolerance = Tolerance::F32_ROUNDING;
+    Conformance { backend, exact: false, tolerance, approximated: None, skips: Vec::new() }
 }
 
-impl Conformance<'_> {
+impl<'a> Conformance<'a> {
+    /// Loads every model with [`LoadOptions::exact`](wkv7_core::LoadOptions::exact).
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    /// Judges the numbers of models that hold a tensor of one of `types` by `tolerance`, for a backend that approximates
+    /// where it may. That a sequence is unmoved by chunks, neighbours and repetition is judged as before.
+    #[must_use]
+    pub fn approximates(mut self, types: &'a [Dtype], tolerance: Tolerance) -> Self {
+        self.approximated = Some((types, tolerance));
+        self
+    }
+
     /// Leaves `case` out and says why in the report. A name that no case has fails the suite.
     #[must_use]
     pub fn skip(mut self, case: &str, why: &str) -> Self {
@@ -84,7 +103,7 @@ impl Conformance<'_> {
     /// Runs every case.
     #[must_use]
     pub fn run(&self) -> Report {
-        let ground = Ground::new(self.backend, self.tolerance);
+        let ground = Ground::new(self.backend, self.exact, self.tolerance, self.approximated);
         let cases = cases();
         let unknown = self.skips.iter().filter(|(skip, _)| cases.iter().all(|case| case.name != *skip));
         let mut outcomes: Vec<Outcome> = unknown

@@ -75,6 +75,7 @@ fn same(ground: &Ground<'_>, model: &TinyModel) -> Result<f64, Failure> {
     let weights = model.weights();
     let tokens = Random::new(11).tokens(12, model.vocab);
     let want = play(&mut *oracle(&weights)?, &tokens, tokens.len())?;
+    let ground = ground.of(&weights);
     let mut model = ground.load(&weights)?;
     let mut worst = 0f64;
     for chunk in [1, tokens.len()] {

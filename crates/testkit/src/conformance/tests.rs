@@ -1,8 +1,8 @@
 //! The suite holds on the reference, and notices backends that are wrong.
 
 use wkv7_core::{
-    Backend, Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Reference, Slot, Slots, State, Step,
-    Weights,
+    Backend, Batch, Dtype, Error, LoadOptions, Model, ModelInfo, Outputs, Reference, Slot, Slots, State,
+    Step, Weights,
 };
 
 use super::*;
@@ -39,7 +39,7 @@ fn skips_are_reported_and_must_exist() {
 /// Runs one case on a wrong backend.
 fn fails(fault: Fault, name: &str) {
     let case = cases().into_iter().find(|case| case.name == name).expect("a case of that name");
-    let found = verdict(&case, &Ground::new(&Wrong(fault), Tolerance::F32_ROUNDING));
+    let found = verdict(&case, &Ground::new(&Wrong(fault), false, Tolerance::F32_ROUNDING, None));
     assert!(matches!(found, Verdict::Failed(_)), "{fault:?} passed `{name}`: {found:?}");
 }
 
@@ -55,6 +55,24 @@ fn wrong_backends_are_caught_where_they_are_wrong() {
     fails(Fault::Panics, "one layer");
 }
 
+#[test]
+fn what_a_backend_approximates_is_judged_apart_and_not_where_it_is_exact() {
+    let loose = Tolerance { cause: "rounded states", relative: 0.1, largest: 0.1 };
+    let backend = Wrong(Fault::RoundsStates);
+    let suite = conformance(&backend).approximates(&[Dtype::Q8_0], loose);
+    let passed = |report: &Report, name: &str| {
+        let outcome =
+            report.outcomes.iter().find(|outcome| outcome.case == name).expect("a case of that name");
+        matches!(outcome.verdict, Verdict::Passed { .. })
+    };
+    let report = suite.run();
+    assert!(passed(&report, "type Q8_0") && !passed(&report, "type F16"), "{report}");
+    assert!(!passed(&report, "type Q4_0") && !passed(&report, "writing what was read"), "{report}");
+    let report = conformance(&Wrong(Fault::RoundsUnlessExact)).exact().run();
+    assert!(report.passed() && report.worst() == 0.0, "{report}");
+    fails(Fault::RoundsUnlessExact, "type Q8_0");
+}
+
 /// Mistakes that real backends make.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -66,6 +84,10 @@ enum Fault {
     KeepsOutputs,
     /// Keeps the memory in bf16.
     RoundsStates,
+    /// The same, unless it is to be exact.
+    RoundsUnlessExact,
+    /// None.
+    Nothing,
     /// Opens a slot with what its last user left there.
     KeepsClosedStates,
     /// Falls over.
@@ -94,7 +116,12 @@ impl Backend for Wrong {
         let inner = Reference.load(weights, options)?;
         let slots = Slots::new(info.id, info.max_slots);
         let last = State::zeros(weights.config());
-        Ok(Box::new(WrongModel { fault: self.0, info, inner, slots, last }))
+        let fault = match self.0 {
+            Fault::RoundsUnlessExact if options.exact => Fault::Nothing,
+            Fault::RoundsUnlessExact => Fault::RoundsStates,
+            fault => fault,
+        };
+        Ok(Box::new(WrongModel { fault, info, inner, slots, last }))
     }
 }
 
