@@ -256,11 +256,13 @@ fn quantize<I: Isa>(
     for (group, x) in groups.iter().chain(last).enumerate() {
         let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let [first, second] = isa.round(x, inverse, &mut codes[group]);
-        let sum = first + second;
-        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
+        let sums_found = isa.round(x, inverse, &mut codes[group]);
         // A difference from itself is zero, but for an infinity or NaN.
         let odd = isa.largest(&x.map(|x| if x - x == 0.0 { 0.0 } else { 1.0 })) > 0.0;
+        // What is no number has no code, and sums with it may be anything.
+        let [first, second] = if odd { [0; 2] } else { sums_found };
+        let sum = first + second;
+        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
         let scale = if odd {
             f32::NAN
         } else if inverse > 0.0 {
