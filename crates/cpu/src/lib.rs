@@ -41,7 +41,7 @@ mod wkv;
 pub use arch::Path;
 pub use ceiling::Ceiling;
 
-use arch::Portable;
+use arch::{Isa, Missing, With};
 use model::CpuModel;
 use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Weights};
 
@@ -82,27 +82,30 @@ impl Backend for Cpu {
     /// [`Error::Unavailable`] where this machine lacks the instructions asked for or gives no threads,
     /// [`Error::Cancelled`].
     fn load(&self, weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
-        match self.path.map_or_else(Path::choose, Ok)? {
-            Path::Portable => Ok(Box::new(CpuModel::new(Portable, Path::Portable.name(), weights, options)?)),
-            Path::Avx2 => load_avx2(weights, options),
-        }
+        let path = self.path.map_or_else(Path::choose, Ok)?;
+        let lacks = |Missing(feature)| Error::Unavailable {
+            backend: BACKEND.to_owned(),
+            why: format!(
+                "this machine lacks {feature}, which CPU path `{path}` needs; unset WKV7_CPU or set it to `portable`"
+            ),
+        };
+        path.with(Load { path, weights, options }).map_err(lacks)?
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn load_avx2(weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
-    let isa = arch::Avx2::new().ok_or_else(|| lacks(Path::Avx2))?;
-    Ok(Box::new(CpuModel::new(isa, Path::Avx2.name(), weights, options)?))
+/// A model to be loaded.
+struct Load<'a> {
+    path: Path,
+    weights: &'a Weights,
+    options: &'a LoadOptions,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn load_avx2(_: &Weights, _: &LoadOptions) -> Result<Box<dyn Model>, Error> {
-    Err(lacks(Path::Avx2))
-}
+impl With for Load<'_> {
+    type Out = Result<Box<dyn Model>, Error>;
 
-fn lacks(path: Path) -> Error {
-    let why = format!("this machine cannot take path `{path}`; unset WKV7_CPU or set it to `portable`");
-    Error::Unavailable { backend: BACKEND.to_owned(), why }
+    fn with<I: Isa>(self, isa: I) -> Self::Out {
+        Ok(Box::new(CpuModel::new(isa, self.path.name(), self.weights, self.options)?))
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, Isa, LANES, PANEL};
+use super::{GROUP, Isa, LANES, Missing, PANEL};
 
 /// Proof that this machine has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +13,11 @@ pub(crate) struct Avx2(());
 
 impl Avx2 {
     /// The proof, where it holds.
-    pub(crate) fn new() -> Option<Self> {
-        let all = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("f16c");
-        all.then_some(Self(()))
+    pub(crate) fn new() -> Result<Self, Missing> {
+        Missing::unless("avx2", is_x86_feature_detected!("avx2"))?;
+        Missing::unless("fma", is_x86_feature_detected!("fma"))?;
+        Missing::unless("f16c", is_x86_feature_detected!("f16c"))?;
+        Ok(Self(()))
     }
 }
 
@@ -38,7 +38,7 @@ impl Isa for Avx2 {
     type Scales = __m256i;
 
     const TILE: usize = 6; // 12 of 16 registers hold sums
-    const QUADS: bool = false;
+    const QUAD_BITS: u32 = 5;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -318,7 +318,7 @@ fn load_ints(x: &[i32; 8]) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn load_bytes(x: &[u8; 32]) -> __m256i {
+pub(super) fn load_bytes(x: &[u8; 32]) -> __m256i {
     // SAFETY: 32 bytes, read without regard to alignment.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
 }
@@ -385,7 +385,7 @@ fn store([low, high]: [__m256; 2], out: &mut [f32; LANES]) {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn fold_eight(x: __m256) -> f32 {
+pub(super) fn fold_eight(x: __m256) -> f32 {
     let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
@@ -528,7 +528,7 @@ fn shift_left(x: __m256i, by: usize, mask: u8) -> __m256i {
 
 /// `n`, about which the compiler knows nothing afterwards.
 #[inline(always)]
-fn opaque(mut n: usize) -> usize {
+pub(super) fn opaque(mut n: usize) -> usize {
     // SAFETY: no instruction at all.
     unsafe { std::arch::asm!("/* {0} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags)) };
     n
@@ -610,7 +610,7 @@ fn quads<const T: usize, const BITS: u32>(
     panel: &[[[u8; 4]; PANEL]; GROUP / 4],
     x: [&[i8; GROUP]; T],
 ) -> [[__m256i; 2]; T] {
-    const { assert!(BITS <= 5, "wider codes go through `pairs`") };
+    debug_assert!(BITS <= 5, "wider codes go through `pairs`");
     // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
     let run = if BITS <= 4 { 8 } else { 4 };
     let mut sums = [[_mm256_setzero_si256(); 2]; T];

@@ -10,12 +10,17 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod path;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
 pub use path::Path;
+pub(crate) use path::{Missing, With};
 pub(crate) use portable::Portable;
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
@@ -58,9 +63,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Tokens that share a pass over a panel, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
 
-    /// Whether panels hold codes of any width as bytes ([`Isa::quads`]); else those of more than five bits are
-    /// widened ([`Isa::pairs`]).
-    const QUADS: bool;
+    /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
+    const QUAD_BITS: u32;
 
     /// Runs `kernel`, compiled for this instruction set together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
@@ -207,7 +211,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn ints_to_eight(self, x: Self::Ints) -> Self::Eight;
 
     /// For each of `T` tokens the products of a group with every row of a panel, summed: `panel` holds 4 codes of each
-    /// row, for each quad of the group. Codes are below `1 << BITS`.
+    /// row, for each quad of the group. Codes are below `1 << BITS`, which is at most [`Isa::QUAD_BITS`].
     fn quads<const T: usize, const BITS: u32>(
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],

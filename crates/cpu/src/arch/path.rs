@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use wkv7_core::Error;
 
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512};
+use super::{Isa, Portable};
 use crate::BACKEND;
 
 /// A set of instructions that the kernels are compiled for.
@@ -15,6 +18,10 @@ pub enum Path {
     Portable,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
+    /// x86-64 with AVX-512 F, BW, VL and DQ as well.
+    Avx512,
+    /// The same with VNNI.
+    Avx512Vnni,
 }
 
 /// Forces a path by name, for tests and benchmarks.
@@ -22,7 +29,7 @@ const VARIABLE: &str = "WKV7_CPU";
 
 impl Path {
     /// Every path, slowest first.
-    pub const ALL: [Self; 2] = [Self::Portable, Self::Avx2];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni];
 
     /// The name used in `WKV7_CPU` and in messages.
     #[must_use]
@@ -30,15 +37,34 @@ impl Path {
         match self {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512vnni",
         }
     }
 
     /// Whether this machine can take it.
     #[must_use]
     pub fn is_available(self) -> bool {
+        self.with(Nothing).is_ok()
+    }
+
+    /// Does `work` with the instructions of this path, where the machine has them. Every path has its line here.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
+        Ok(match self {
+            Self::Portable => work.with(Portable),
+            Self::Avx2 => work.with(Avx2::new()?),
+            Self::Avx512 => work.with(Avx512::<false>::new()?),
+            Self::Avx512Vnni => work.with(Avx512::<true>::new()?),
+        })
+    }
+
+    /// Does `work` with the instructions of this path, where the machine has them.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         match self {
-            Self::Portable => true,
-            Self::Avx2 => has_avx2(),
+            Self::Portable => Ok(work.with(Portable)),
+            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni => Err(Missing("x86-64")),
         }
     }
 
@@ -60,14 +86,29 @@ impl Path {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    super::Avx2::new().is_some()
+/// What is to be done with an instruction set that is chosen when the program runs.
+pub(crate) trait With {
+    type Out;
+    fn with<I: Isa>(self, isa: I) -> Self::Out;
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn has_avx2() -> bool {
-    false
+/// Asks whether there is one.
+struct Nothing;
+
+impl With for Nothing {
+    type Out = ();
+    fn with<I: Isa>(self, _: I) {}
+}
+
+/// The CPU feature that this machine lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) &'static str);
+
+impl Missing {
+    /// Whether this machine has `feature` is known already; says so in the form of a result.
+    pub(crate) fn unless(feature: &'static str, there: bool) -> Result<(), Self> {
+        if there { Ok(()) } else { Err(Self(feature)) }
+    }
 }
 
 impl fmt::Display for Path {
@@ -96,7 +137,7 @@ mod tests {
             assert_eq!(path.name().parse(), Ok(path));
         }
         let error = "avx9".parse::<Path>().expect_err("no such path");
-        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2");
+        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2 avx512 avx512vnni");
         assert!(Path::Portable.is_available());
     }
 }

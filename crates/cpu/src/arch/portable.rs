@@ -15,7 +15,7 @@ impl Isa for Portable {
     type Scales = [i8; 16];
 
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
-    const QUADS: bool = false;
+    const QUAD_BITS: u32 = 5;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {

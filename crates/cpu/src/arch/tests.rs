@@ -1,13 +1,192 @@
 //! Every operation of every path against plain arithmetic.
 
+use super::*;
+
 /// Calls a generic function with a value of every instruction set that this machine has.
 macro_rules! on_every_path {
     ($check:ident) => {{
-        $check(crate::arch::Portable);
-        #[cfg(target_arch = "x86_64")]
-        if let Some(isa) = crate::arch::Avx2::new() {
-            $check(isa);
+        struct Check;
+        impl crate::arch::With for Check {
+            type Out = ();
+            fn with<I: crate::arch::Isa>(self, isa: I) {
+                $check(isa);
+            }
+        }
+        for path in crate::arch::Path::ALL {
+            println!("path {path}: {:?}", path.with(Check));
         }
     }};
 }
 pub(crate) use on_every_path;
+
+/// Numbers of all kinds, the same in every run.
+fn numbers<T, const N: usize>(seed: u32, of: impl Fn(u32) -> T) -> [T; N] {
+    let mut state = seed.wrapping_mul(0x9E37_79B9) | 1;
+    std::array::from_fn(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        of(state >> 8)
+    })
+}
+
+fn signed(bits: u32) -> i8 {
+    (bits as i8).max(-127)
+}
+
+fn single(bits: u32) -> f32 {
+    bits as f32 / 8_388_608.0 - 1.0
+}
+
+fn lanes<I: Isa>(isa: I, lanes: I::Lanes) -> [f32; LANES] {
+    let mut out = [0.0; LANES];
+    isa.store(lanes, &mut out);
+    out
+}
+
+/// Sums as f32, which holds all that come up here.
+fn ints<I: Isa>(isa: I, ints: I::Ints) -> [f32; 8] {
+    let mut out = [0.0; 8];
+    isa.store_eight(isa.ints_to_eight(ints), &mut out);
+    out
+}
+
+fn whole<'a>(codes: impl IntoIterator<Item = i32>, x: impl IntoIterator<Item = &'a i8>) -> f32 {
+    codes.into_iter().zip(x).map(|(code, x)| code * i32::from(*x)).sum::<i32>() as f32
+}
+
+#[test]
+fn reading_and_turning_change_no_number() {
+    fn check(isa: impl Isa) {
+        isa.run(|| {
+            let bytes: [u8; 64] = numbers(1, |bits| bits as u8);
+            let singles = bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x).to_bits());
+            assert!(lanes(isa, isa.read_f32(&bytes)).into_iter().map(f32::to_bits).eq(singles));
+            for half in bytes.as_chunks::<32>().0 {
+                let pairs = half.as_chunks::<2>().0;
+                // A NaN may be quietened.
+                let same = |got: [f32; LANES], of: fn([u8; 2]) -> f32| {
+                    let pairs = got.into_iter().zip(pairs);
+                    pairs
+                        .fold(true, |all, (got, x)| all && (got == of(*x) || got.is_nan() && of(*x).is_nan()))
+                };
+                assert!(same(lanes(isa, isa.read_f16(half)), |x| ::half::f16::from_le_bytes(x).to_f32()));
+                assert!(same(lanes(isa, isa.read_bf16(half)), |x| ::half::bf16::from_le_bytes(x).to_f32()));
+            }
+            let rows: [[f32; LANES]; LANES] = std::array::from_fn(|row| numbers(row as u32, single));
+            let turned = isa.transpose(rows.map(|row| isa.load(&row))).map(|row| lanes(isa, row));
+            for row in 0..LANES {
+                for column in 0..LANES {
+                    assert_eq!(turned[column][row], rows[row][column]);
+                }
+            }
+        });
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn lanes_are_added_up_by_halves() {
+    fn check(isa: impl Isa) {
+        isa.run(|| {
+            let [a, b, c]: [[f32; LANES]; 3] = [1, 2, 3].map(|seed| numbers(seed, single));
+            let mut sums = a;
+            for half in [8, 4, 2, 1] {
+                for n in 0..half {
+                    sums[n] += sums[n + half];
+                }
+            }
+            assert_eq!(isa.fold(isa.load(&a)), sums[0]);
+            let (x, y, z) = (isa.load(&a), isa.load(&b), isa.load(&c));
+            let each = |of: fn(f32, f32) -> f32| std::array::from_fn(|n| of(a[n], b[n]));
+            assert_eq!(lanes(isa, isa.lanes_add(x, y)), each(|a, b| a + b));
+            assert_eq!(lanes(isa, isa.lanes_mul(x, y)), each(|a, b| a * b));
+            let fused = |sign: f32| std::array::from_fn(|n| isa.mul_add(sign * a[n], b[n], c[n]));
+            assert_eq!(lanes(isa, isa.lanes_mul_add(x, y, z)), fused(1.0));
+            assert_eq!(lanes(isa, isa.lanes_neg_mul_add(x, y, z)), fused(-1.0));
+            assert_eq!(lanes(isa, isa.splat(a[3])), [a[3]; LANES]);
+        });
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn products_of_a_group_are_exact() {
+    fn check(isa: impl Isa) {
+        isa.run(|| {
+            for seed in 0..20 {
+                let extreme = seed == 0;
+                let x: [i8; GROUP] = numbers(seed, |bits| if extreme { -127 } else { signed(bits) });
+                let dot = |sums| isa.totals([sums; 8]);
+                let codes: [u8; GROUP] =
+                    numbers(seed + 50, |bits| if extreme { 127 } else { bits as u8 & 127 });
+                let got = dot(isa.dot_codes(isa.bytes(&codes), isa.signed_bytes(&x)));
+                assert_eq!(ints(isa, got), [whole(codes.map(i32::from), &x); 8]);
+                let codes: [i8; GROUP] = numbers(seed + 60, |bits| if extreme { -128 } else { bits as i8 });
+                let got = dot(isa.dot_signed(isa.signed_bytes(&codes), isa.signed_bytes(&x)));
+                assert_eq!(ints(isa, got), [whole(codes.map(i32::from), &x); 8]);
+            }
+        });
+    }
+    on_every_path!(check);
+}
+
+/// Every width of codes that `I` keeps as bytes, with the largest sums of all among them.
+fn check_quads<I: Isa, const T: usize, const BITS: u32>(isa: I) {
+    if BITS > I::QUAD_BITS {
+        return;
+    }
+    let mask = (1u32 << BITS) - 1;
+    let panel: [[[u8; 4]; PANEL]; GROUP / 4] = std::array::from_fn(|quad| {
+        std::array::from_fn(|row| {
+            numbers((16 * quad + row) as u32, |bits| if row == 5 { mask as u8 } else { (bits & mask) as u8 })
+        })
+    });
+    let x: [[i8; GROUP]; T] =
+        std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { 127 } else { signed(bits) }));
+    let sums = isa.run(|| isa.quads::<T, BITS>(&panel, x.each_ref()));
+    for t in 0..T {
+        let by = 1000 * t as i32;
+        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t], by)));
+        for row in 0..PANEL {
+            let codes = panel.iter().flat_map(|quad| quad[row]).map(i32::from);
+            assert_eq!(got[row], whole(codes, &x[t]) - by as f32, "{BITS} bits, token {t}, row {row}");
+        }
+    }
+}
+
+fn check_pairs<I: Isa, const T: usize>(isa: I) {
+    let panel: [[[i16; 2]; PANEL]; GROUP / 2] = std::array::from_fn(|pair| {
+        std::array::from_fn(|row| {
+            numbers(
+                (16 * pair + row) as u32,
+                |bits| if row == 5 { -4096 } else { (bits & 8191) as i16 - 4096 },
+            )
+        })
+    });
+    let x: [[i8; GROUP]; T] =
+        std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { -127 } else { signed(bits) }));
+    let words = x.map(|x| x.map(i16::from));
+    let sums = isa.run(|| isa.pairs(&panel, words.each_ref()));
+    for t in 0..T {
+        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t], 0)));
+        for row in 0..PANEL {
+            let numbers = panel.iter().flat_map(|pair| pair[row]).map(i32::from);
+            assert_eq!(got[row], whole(numbers, &x[t]), "token {t}, row {row}");
+        }
+    }
+}
+
+#[test]
+fn products_with_a_panel_are_exact() {
+    fn check<I: Isa>(isa: I) {
+        check_quads::<I, 1, 4>(isa);
+        check_quads::<I, 5, 4>(isa);
+        check_quads::<I, 12, 4>(isa);
+        check_quads::<I, 2, 5>(isa);
+        check_quads::<I, 12, 5>(isa);
+        check_quads::<I, 2, 8>(isa);
+        check_quads::<I, 12, 8>(isa);
+        check_pairs::<I, 1>(isa);
+        check_pairs::<I, 12>(isa);
+    }
+    on_every_path!(check);
+}

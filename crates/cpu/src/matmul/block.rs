@@ -22,7 +22,7 @@ pub(crate) trait Block {
 
     const DTYPE: Dtype;
 
-    /// Codes are below `1 << BITS`; 8 for signed bytes.
+    /// Codes are below `1 << BITS`; 8 for signed bytes, 16 where only 16 bits hold them and scales of their own.
     const BITS: u32;
 
     /// What a code's value is counted from. Codes of 8 bits are signed, and this is 0.
@@ -333,7 +333,7 @@ impl Q6K {
 // largest sums, 32 * 32 * 127 * 128, are below 2^24: exact as f32.
 impl Block for Q6K {
     const DTYPE: Dtype = Dtype::Q6K;
-    const BITS: u32 = 8;
+    const BITS: u32 = 16;
     const OFFSET: i32 = 0;
     const SHIFTED: bool = false;
     blocks_of_256!(210);

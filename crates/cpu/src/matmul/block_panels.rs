@@ -37,19 +37,24 @@ impl<B: Block> Keep<B> for Quads {
         let mut codes = [0; GROUP];
         isa.store_bytes(B::codes(isa, span, group), &mut codes);
         for (quad, out) in codes.as_chunks().0.iter().zip(out) {
-            out[row] = *quad;
+            // Signed bytes are counted from -128.
+            out[row] = if B::BITS == 8 { quad.map(|code| code ^ 0x80) } else { *quad };
         }
     }
 
     #[inline(always)]
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
         let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
-        if B::BITS <= 4 { isa.quads::<T, 4>(codes, x) } else { isa.quads::<T, 5>(codes, x) }
+        match B::BITS {
+            ..=4 => isa.quads::<T, 4>(codes, x),
+            5 => isa.quads::<T, 5>(codes, x),
+            _ => isa.quads::<T, 8>(codes, x),
+        }
     }
 
     #[inline(always)]
     fn offset(sum: i32) -> i32 {
-        B::OFFSET * sum
+        if B::BITS == 8 { 128 * sum } else { B::OFFSET * sum }
     }
 }
 

@@ -317,7 +317,7 @@ impl<'a> Product<'a> {
                 || block_rows::few::<I, B>(isa, self, outputs, raw),
             );
         }
-        if I::QUADS || B::BITS <= 5 {
+        if const { B::BITS <= I::QUAD_BITS } {
             self.block_tiles::<I, B, Quads>(
                 isa,
                 outputs,

@@ -4,8 +4,8 @@ use wkv7_core::{Bytes, Dtype, Tensor};
 
 use super::*;
 use crate::activations::Activations;
-use crate::arch::Isa;
 use crate::arch::tests::on_every_path;
+use crate::arch::{Isa, Path, With};
 use crate::team::{Shared, Team};
 use crate::weights::Matrix;
 
@@ -326,4 +326,34 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
         }
     }
     on_every_path!(check);
+}
+
+/// The bits of one matrix's products with few and with many tokens.
+struct Bits<'a>(&'a Tensor);
+
+impl With for Bits<'_> {
+    type Out = Vec<u32>;
+
+    fn with<I: Isa>(self, isa: I) -> Vec<u32> {
+        let mut team = Team::new(Some(1)).expect("threads");
+        let matrix = Matrix::right(self.0, false).expect("a matrix");
+        let mut bits = Vec::new();
+        for tokens in [1, 2, 3, 17] {
+            let x = vectors("noise", tokens * matrix.inputs());
+            let mut out = vec![0.0; tokens * matrix.outputs()];
+            products(isa, &mut team, &matrix, &x, Then::Store, &mut out);
+            bits.extend(out.into_iter().map(f32::to_bits));
+        }
+        bits
+    }
+}
+
+#[test]
+fn paths_that_fuse_multiplication_and_addition_agree_to_the_bit() {
+    for dtype in Dtype::ALL {
+        let tensor = random_tensor(dtype, 37, if dtype.is_block() { 512 } else { 203 }, 11);
+        let paths = Path::ALL.into_iter().filter(|path| *path != Path::Portable);
+        let bits: Vec<_> = paths.filter_map(|path| path.with(Bits(&tensor)).ok()).collect();
+        assert!(bits.windows(2).all(|two| two[0] == two[1]), "{dtype}");
+    }
 }

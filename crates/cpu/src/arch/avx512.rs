@@ -1,0 +1,354 @@
+//! x86-64 with 512-bit vectors: Skylake-X, Zen 4 and what followed; with VNNI, which multiplies and adds up bytes in one
+//! instruction, from Cascade Lake and Zen 4 on.
+//!
+//! A panel's sixteen rows fill one register, and of the 32 there are, half hold the sums of twelve tokens and what they
+//! meet. Whatever works on eight numbers or 32 bytes is what [`Avx2`] does. Every sum is made in the same order, so that
+//! all results are those of [`Avx2`] to the bit.
+
+use std::arch::x86_64::*;
+
+use super::avx2::{fold_eight, load_bytes, opaque};
+use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL};
+
+/// Proof that this machine has AVX-512 F, BW, VL and DQ, and VNNI where it says so, beside what the other proves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512<const VNNI: bool>(Avx2);
+
+impl<const VNNI: bool> Avx512<VNNI> {
+    /// The proof, where it holds.
+    pub(crate) fn new() -> Result<Self, Missing> {
+        let avx2 = Avx2::new()?;
+        Missing::unless("avx512f", is_x86_feature_detected!("avx512f"))?;
+        Missing::unless("avx512bw", is_x86_feature_detected!("avx512bw"))?;
+        Missing::unless("avx512vl", is_x86_feature_detected!("avx512vl"))?;
+        Missing::unless("avx512dq", is_x86_feature_detected!("avx512dq"))?;
+        Missing::unless("avx512vnni", !VNNI || is_x86_feature_detected!("avx512vnni"))?;
+        Ok(Self(avx2))
+    }
+}
+
+/// Enters functions compiled for AVX-512, and for VNNI where `VNNI` is asked first.
+macro_rules! enter {
+    ($call:expr) => {
+        // SAFETY: `self` proves that this machine has the instructions.
+        unsafe { $call }
+    };
+}
+
+/// Methods that are those of [`Avx2`].
+macro_rules! as_avx2 {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) $(-> $out:ty)?;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($argument: $type),*) $(-> $out)? {
+            self.0.$name($($argument),*)
+        }
+    )*};
+}
+
+impl<const VNNI: bool> Isa for Avx512<VNNI> {
+    type Lanes = __m512;
+    type Eight = __m256;
+    type Bytes = __m256i;
+    type Ints = __m256i;
+    type Sums = __m512i;
+    type Scales = __m256i;
+
+    const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
+    const QUAD_BITS: u32 = if VNNI { 8 } else { 5 };
+
+    as_avx2! {
+        fn prefetch(at: *const u8);
+        fn half(bits: u16) -> f32;
+        fn halves(bits: [u16; 8]) -> __m256;
+        fn load_eight(x: &[f32; 8]) -> __m256;
+        fn splat_eight(x: f32) -> __m256;
+        fn eight_bytes(bytes: u64) -> __m256;
+        fn eight_mul(a: __m256, b: __m256) -> __m256;
+        fn eight_mul_add(a: __m256, b: __m256, c: __m256) -> __m256;
+        fn store_eight(x: __m256, out: &mut [f32; 8]);
+        fn fold_eight(x: __m256) -> f32;
+        fn bytes(bytes: &[u8; 32]) -> __m256i;
+        fn signed_bytes(bytes: &[i8; 32]) -> __m256i;
+        fn largest(x: &[f32; GROUP]) -> f32;
+        fn round(x: &[f32; GROUP], scale: f32, out: &mut [i8; GROUP]) -> [i32; 2];
+        fn nibbles(bytes: &[u8; 16]) -> __m256i;
+        fn shift_right(x: __m256i, by: usize, mask: u8) -> __m256i;
+        fn shift_left(x: __m256i, by: usize, mask: u8) -> __m256i;
+        fn or(a: __m256i, b: __m256i) -> __m256i;
+        fn sixteens(bits: u32) -> __m256i;
+        fn store_bytes(x: __m256i, out: &mut [u8; 32]);
+        fn scales(scales: &[i8; 16]) -> __m256i;
+        fn dot_scaled(codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i;
+        fn scaled_sums(scales: &[i8; 16], sums: &[i16; 16]) -> __m256i;
+        fn ints_times_32(x: __m256i) -> __m256i;
+        fn totals(sums: [__m256i; 8]) -> __m256i;
+        fn small_totals(sums: [__m256i; 8]) -> __m256i;
+        fn load_ints(x: &[i32; 8]) -> __m256i;
+        fn ints_sub(a: __m256i, b: __m256i) -> __m256i;
+        fn ints_to_eight(x: __m256i) -> __m256;
+    }
+
+    #[inline(always)]
+    fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
+        if VNNI { enter!(run_vnni(kernel)) } else { enter!(run(kernel)) }
+    }
+
+    // One instruction inside `run`, where FMA is on.
+    #[inline(always)]
+    fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> __m512 {
+        enter!(_mm512_loadu_ps(x.as_ptr()))
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        enter!(_mm512_set1_ps(x))
+    }
+
+    #[inline(always)]
+    fn lanes_mul(self, a: __m512, b: __m512) -> __m512 {
+        enter!(_mm512_mul_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn lanes_add(self, a: __m512, b: __m512) -> __m512 {
+        enter!(_mm512_add_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn lanes_mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        enter!(_mm512_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn lanes_neg_mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        enter!(_mm512_fnmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn store(self, lanes: __m512, out: &mut [f32; LANES]) {
+        enter!(_mm512_storeu_ps(out.as_mut_ptr(), lanes));
+    }
+
+    #[inline(always)]
+    fn fold(self, lanes: __m512) -> f32 {
+        enter!(fold(lanes))
+    }
+
+    #[inline(always)]
+    fn read_f32(self, bytes: &[u8; 64]) -> __m512 {
+        enter!(_mm512_loadu_ps(bytes.as_ptr().cast()))
+    }
+
+    #[inline(always)]
+    fn read_f16(self, bytes: &[u8; 32]) -> __m512 {
+        enter!(_mm512_cvtph_ps(load_bytes(bytes)))
+    }
+
+    #[inline(always)]
+    fn read_bf16(self, bytes: &[u8; 32]) -> __m512 {
+        enter!(read_bf16(bytes))
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [__m512; LANES]) -> [__m512; LANES] {
+        enter!(transpose(rows))
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, codes: __m256i, x: __m256i) -> __m256i {
+        if VNNI { enter!(dot_codes(codes, x)) } else { self.0.dot_codes(codes, x) }
+    }
+
+    #[inline(always)]
+    fn dot_signed(self, codes: __m256i, x: __m256i) -> __m256i {
+        if VNNI { enter!(dot_signed(codes, x)) } else { self.0.dot_signed(codes, x) }
+    }
+
+    #[inline(always)]
+    fn quads<const T: usize, const BITS: u32>(
+        self,
+        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+        x: [&[i8; GROUP]; T],
+    ) -> [__m512i; T] {
+        if VNNI { enter!(quads_vnni(panel, x)) } else { enter!(quads::<T, BITS>(panel, x)) }
+    }
+
+    #[inline(always)]
+    fn pairs<const T: usize>(
+        self,
+        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        x: [&[i16; GROUP]; T],
+    ) -> [__m512i; T] {
+        if VNNI { enter!(pairs_vnni(panel, x)) } else { enter!(pairs(panel, x)) }
+    }
+
+    #[inline(always)]
+    fn sums_to_lanes(self, sums: __m512i, by: i32) -> __m512 {
+        enter!(sums_to_lanes(sums, by))
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+fn run<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn run_vnni<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn fold(x: __m512) -> f32 {
+    fold_eight(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn read_bf16(bytes: &[u8; 32]) -> __m512 {
+    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(load_bytes(bytes))))
+}
+
+/// Squares of 4 by 4 numbers are turned within quarters of the registers, then the quarters change places.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn transpose(r: [__m512; LANES]) -> [__m512; LANES] {
+    let mut turned = r;
+    for n in 0..4 {
+        let rows = &r[4 * n..4 * n + 4];
+        let (low, high) = (_mm512_unpacklo_ps(rows[0], rows[1]), _mm512_unpacklo_ps(rows[2], rows[3]));
+        turned[4 * n] = _mm512_shuffle_ps::<0x44>(low, high);
+        turned[4 * n + 1] = _mm512_shuffle_ps::<0xee>(low, high);
+        let (low, high) = (_mm512_unpackhi_ps(rows[0], rows[1]), _mm512_unpackhi_ps(rows[2], rows[3]));
+        turned[4 * n + 2] = _mm512_shuffle_ps::<0x44>(low, high);
+        turned[4 * n + 3] = _mm512_shuffle_ps::<0xee>(low, high);
+    }
+    // Quarter k of `turned[4 * n + m]` is column `4 * k + m` of rows `4 * n ..`.
+    let mut columns = turned;
+    for m in 0..4 {
+        let [a, b, c, d] = [turned[m], turned[4 + m], turned[8 + m], turned[12 + m]];
+        let even = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
+        let odd = [_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d)];
+        columns[m] = _mm512_shuffle_f32x4::<0x88>(even[0], even[1]);
+        columns[4 + m] = _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]);
+        columns[8 + m] = _mm512_shuffle_f32x4::<0xdd>(even[0], even[1]);
+        columns[12 + m] = _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]);
+    }
+    columns
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
+fn dot_codes(codes: __m256i, x: __m256i) -> __m256i {
+    _mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, x)
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
+fn dot_signed(codes: __m256i, x: __m256i) -> __m256i {
+    dot_codes(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn quads<const T: usize, const BITS: u32>(
+    panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+    x: [&[i8; GROUP]; T],
+) -> [__m512i; T] {
+    debug_assert!(BITS <= 5, "wider codes go through `pairs`");
+    // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
+    let run = if BITS <= 4 { 8 } else { 4 };
+    let mut sums = [_mm512_setzero_si512(); T];
+    for part in 0..GROUP / 4 / run {
+        let mut words = [_mm512_setzero_si512(); T];
+        for quad in part * run..opaque((part + 1) * run) {
+            let codes = load_quad(&panel[quad]);
+            for t in 0..T {
+                words[t] = _mm512_add_epi16(words[t], _mm512_maddubs_epi16(codes, splat_quad(x[t], quad)));
+            }
+        }
+        for t in 0..T {
+            sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(words[t], _mm512_set1_epi16(1)));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
+fn quads_vnni<const T: usize>(panel: &[[[u8; 4]; PANEL]; GROUP / 4], x: [&[i8; GROUP]; T]) -> [__m512i; T] {
+    let mut sums = [_mm512_setzero_si512(); T];
+    for quad in 0..opaque(GROUP / 4) {
+        let codes = load_quad(&panel[quad]);
+        for t in 0..T {
+            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, splat_quad(x[t], quad));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn pairs<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [__m512i; T] {
+    let mut sums = [_mm512_setzero_si512(); T];
+    for pair in 0..opaque(GROUP / 2) {
+        let numbers = load_pair(&panel[pair]);
+        for t in 0..T {
+            sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(numbers, splat_pair(x[t], pair)));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
+fn pairs_vnni<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [__m512i; T] {
+    let mut sums = [_mm512_setzero_si512(); T];
+    for pair in 0..opaque(GROUP / 2) {
+        let numbers = load_pair(&panel[pair]);
+        for t in 0..T {
+            sums[t] = _mm512_dpwssd_epi32(sums[t], numbers, splat_pair(x[t], pair));
+        }
+    }
+    sums
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn load_quad(codes: &[[u8; 4]; PANEL]) -> __m512i {
+    // SAFETY: 64 bytes, read without regard to alignment.
+    unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn load_pair(numbers: &[[i16; 2]; PANEL]) -> __m512i {
+    // SAFETY: 32 words, read without regard to alignment.
+    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn splat_quad(x: &[i8; GROUP], quad: usize) -> __m512i {
+    let [a, b, c, d] = x.as_chunks::<4>().0[quad];
+    _mm512_set1_epi32(i32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn splat_pair(x: &[i16; GROUP], pair: usize) -> __m512i {
+    let [low, high] = x.as_chunks::<2>().0[pair];
+    _mm512_set1_epi32(i32::from(low as u16) | i32::from(high) << 16)
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn sums_to_lanes(sums: __m512i, by: i32) -> __m512 {
+    _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(by)))
+}
