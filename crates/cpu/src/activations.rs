@@ -256,9 +256,7 @@ fn quantize<I: Isa>(
     for (group, x) in groups.iter().chain(last).enumerate() {
         let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let [first, second] = isa.round(x, inverse, &mut codes[group]);
-        let sum = first + second;
-        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
+        let found = isa.round(x, inverse, &mut codes[group]);
         // An infinity or NaN times zero is NaN, and so is a sum with it.
         let mut odd = [0.0f32; 8];
         for x in x.as_chunks::<8>().0 {
@@ -267,6 +265,10 @@ fn quantize<I: Isa>(
             }
         }
         let odd = odd.iter().any(|x| x.is_nan());
+        // What is no number has no code, and sums with it may be anything.
+        let [first, second] = if odd { [0; 2] } else { found };
+        let sum = first + second;
+        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
         let scale = if odd {
             f32::NAN
         } else if inverse > 0.0 {

@@ -528,7 +528,7 @@ fn shift_left(x: __m256i, by: usize, mask: u8) -> __m256i {
 
 /// `n`, about which the compiler knows nothing afterwards.
 #[inline(always)]
-pub(super) fn opaque(mut n: usize) -> usize {
+fn opaque(mut n: usize) -> usize {
     // SAFETY: no instruction at all.
     unsafe { std::arch::asm!("/* {0} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags)) };
     n

@@ -2,17 +2,26 @@
 //! instruction, from Cascade Lake and Zen 4 on.
 //!
 //! A panel's sixteen rows fill one register, and of the 32 there are, half hold the sums of twelve tokens and what they
-//! meet. Whatever works on eight numbers or 32 bytes is what [`Avx2`] does. Every sum is made in the same order, so that
+//! meet. The products with panels are methods rather than functions of their own, which the compiler would leave out of
+//! line for large tiles, with all sums in memory. Whatever works on eight numbers or 32 bytes is what [`Avx2`] does. Every sum is made in the same order, so that
 //! all results are those of [`Avx2`] to the bit.
 
 use std::arch::x86_64::*;
 
-use super::avx2::{fold_eight, load_bytes, opaque};
+use super::avx2::{fold_eight, load_bytes};
 use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL};
 
 /// Proof that this machine has AVX-512 F, BW, VL and DQ, and VNNI where it says so, beside what the other proves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512<const VNNI: bool>(Avx2);
+
+/// Enters functions compiled for AVX-512, and for VNNI where `VNNI` is asked first.
+macro_rules! enter {
+    ($call:expr) => {
+        // SAFETY: `self` proves that this machine has the instructions.
+        unsafe { $call }
+    };
+}
 
 impl<const VNNI: bool> Avx512<VNNI> {
     /// The proof, where it holds.
@@ -25,14 +34,39 @@ impl<const VNNI: bool> Avx512<VNNI> {
         Missing::unless("avx512vnni", !VNNI || is_x86_feature_detected!("avx512vnni"))?;
         Ok(Self(avx2))
     }
-}
 
-/// Enters functions compiled for AVX-512, and for VNNI where `VNNI` is asked first.
-macro_rules! enter {
-    ($call:expr) => {
-        // SAFETY: `self` proves that this machine has the instructions.
-        unsafe { $call }
-    };
+    #[inline(always)]
+    fn zero(self) -> __m512i {
+        enter!(_mm512_setzero_si512())
+    }
+
+    /// [`Isa::quads`] without VNNI.
+    #[inline(always)]
+    fn quads_in_words<const T: usize, const BITS: u32>(
+        self,
+        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
+        x: [&[i8; GROUP]; T],
+    ) -> [__m512i; T] {
+        debug_assert!(BITS <= 5, "wider codes go through `pairs`");
+        // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
+        let run = if BITS <= 4 { 8 } else { 4 };
+        let mut sums = [self.zero(); T];
+        for (part, panel) in panel.chunks_exact(run).enumerate() {
+            let mut words = [self.zero(); T];
+            for (quad, codes) in panel.iter().enumerate() {
+                let codes = enter!(load_quad(codes));
+                for t in 0..T {
+                    let x = enter!(splat_quad(x[t], part * run + quad));
+                    words[t] = enter!(_mm512_add_epi16(words[t], _mm512_maddubs_epi16(codes, x)));
+                }
+            }
+            for t in 0..T {
+                let whole = enter!(_mm512_madd_epi16(words[t], _mm512_set1_epi16(1)));
+                sums[t] = enter!(_mm512_add_epi32(sums[t], whole));
+            }
+        }
+        sums
+    }
 }
 
 /// Methods that are those of [`Avx2`].
@@ -175,7 +209,17 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
     ) -> [__m512i; T] {
-        if VNNI { enter!(quads_vnni(panel, x)) } else { enter!(quads::<T, BITS>(panel, x)) }
+        if !VNNI {
+            return self.quads_in_words::<T, BITS>(panel, x);
+        }
+        let mut sums = [self.zero(); T];
+        for (quad, codes) in panel.iter().enumerate() {
+            let codes = enter!(load_quad(codes));
+            for t in 0..T {
+                sums[t] = enter!(_mm512_dpbusd_epi32(sums[t], codes, splat_quad(x[t], quad)));
+            }
+        }
+        sums
     }
 
     #[inline(always)]
@@ -184,7 +228,19 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         panel: &[[[i16; 2]; PANEL]; GROUP / 2],
         x: [&[i16; GROUP]; T],
     ) -> [__m512i; T] {
-        if VNNI { enter!(pairs_vnni(panel, x)) } else { enter!(pairs(panel, x)) }
+        let mut sums = [self.zero(); T];
+        for (pair, numbers) in panel.iter().enumerate() {
+            let numbers = enter!(load_pair(numbers));
+            for t in 0..T {
+                let x = enter!(splat_pair(x[t], pair));
+                sums[t] = if VNNI {
+                    enter!(_mm512_dpwssd_epi32(sums[t], numbers, x))
+                } else {
+                    enter!(_mm512_add_epi32(sums[t], _mm512_madd_epi16(numbers, x)))
+                };
+            }
+        }
+        sums
     }
 
     #[inline(always)]
@@ -253,70 +309,6 @@ fn dot_codes(codes: __m256i, x: __m256i) -> __m256i {
 #[inline]
 fn dot_signed(codes: __m256i, x: __m256i) -> __m256i {
     dot_codes(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes))
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
-#[inline]
-fn quads<const T: usize, const BITS: u32>(
-    panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-    x: [&[i8; GROUP]; T],
-) -> [__m512i; T] {
-    debug_assert!(BITS <= 5, "wider codes go through `pairs`");
-    // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
-    let run = if BITS <= 4 { 8 } else { 4 };
-    let mut sums = [_mm512_setzero_si512(); T];
-    for part in 0..GROUP / 4 / run {
-        let mut words = [_mm512_setzero_si512(); T];
-        for quad in part * run..opaque((part + 1) * run) {
-            let codes = load_quad(&panel[quad]);
-            for t in 0..T {
-                words[t] = _mm512_add_epi16(words[t], _mm512_maddubs_epi16(codes, splat_quad(x[t], quad)));
-            }
-        }
-        for t in 0..T {
-            sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(words[t], _mm512_set1_epi16(1)));
-        }
-    }
-    sums
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-#[inline]
-fn quads_vnni<const T: usize>(panel: &[[[u8; 4]; PANEL]; GROUP / 4], x: [&[i8; GROUP]; T]) -> [__m512i; T] {
-    let mut sums = [_mm512_setzero_si512(); T];
-    for quad in 0..opaque(GROUP / 4) {
-        let codes = load_quad(&panel[quad]);
-        for t in 0..T {
-            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, splat_quad(x[t], quad));
-        }
-    }
-    sums
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
-#[inline]
-fn pairs<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [__m512i; T] {
-    let mut sums = [_mm512_setzero_si512(); T];
-    for pair in 0..opaque(GROUP / 2) {
-        let numbers = load_pair(&panel[pair]);
-        for t in 0..T {
-            sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(numbers, splat_pair(x[t], pair)));
-        }
-    }
-    sums
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-#[inline]
-fn pairs_vnni<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [__m512i; T] {
-    let mut sums = [_mm512_setzero_si512(); T];
-    for pair in 0..opaque(GROUP / 2) {
-        let numbers = load_pair(&panel[pair]);
-        for t in 0..T {
-            sums[t] = _mm512_dpwssd_epi32(sums[t], numbers, splat_pair(x[t], pair));
-        }
-    }
-    sums
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]

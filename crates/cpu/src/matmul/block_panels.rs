@@ -38,7 +38,8 @@ impl<B: Block> Keep<B> for Quads {
         isa.store_bytes(B::codes(isa, span, group), &mut codes);
         for (quad, out) in codes.as_chunks().0.iter().zip(out) {
             // Signed bytes are counted from -128.
-            out[row] = if B::BITS == 8 { quad.map(|code| code ^ 0x80) } else { *quad };
+            let flipped = if B::BITS == 8 { 0x8080_8080 } else { 0 };
+            out[row] = (u32::from_le_bytes(*quad) ^ flipped).to_le_bytes();
         }
     }
 

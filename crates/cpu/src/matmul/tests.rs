@@ -258,12 +258,12 @@ fn what_becomes_of_a_product() {
 fn what_is_no_number_shows() {
     fn check(isa: impl Isa) {
         let mut team = Team::new(Some(1)).expect("threads");
-        for dtype in [Dtype::F16, Dtype::Q8_0, Dtype::Q4K] {
+        for dtype in [Dtype::F16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K] {
             let tensor = random_tensor(dtype, 4, 256, 9);
             let matrix = Matrix::right(&tensor, false).expect("a matrix");
             for tokens in [1, 8] {
                 let mut x = vectors("noise", tokens * 256);
-                x[100] = f32::NAN;
+                x[100..104].fill(f32::NAN);
                 let mut out = vec![0.0; tokens * 4];
                 products(isa, &mut team, &matrix, &x, Then::SquaredRelu, &mut out);
                 assert!(out[..4].iter().all(|y| y.is_nan()), "{dtype}: {out:?}");
