@@ -256,7 +256,7 @@ fn quantize<I: Isa>(
     for (group, x) in groups.iter().chain(last).enumerate() {
         let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let sums_found = isa.round(x, inverse, &mut codes[group]);
+        let found = isa.round(x, inverse, &mut codes[group]);
         // An infinity or NaN times zero is NaN, and so is a sum with it.
         let mut odd = [0.0f32; 8];
         for x in x.as_chunks::<8>().0 {
@@ -266,7 +266,7 @@ fn quantize<I: Isa>(
         }
         let odd = odd.iter().any(|x| x.is_nan());
         // What is no number has no code, and sums with it may be anything.
-        let [first, second] = if odd { [0; 2] } else { sums_found };
+        let [first, second] = if odd { [0; 2] } else { found };
         let sum = first + second;
         (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
         let scale = if odd {

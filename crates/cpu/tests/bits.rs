@@ -100,7 +100,7 @@ fn neighbours_change_no_bit() {
 fn paths_that_fuse_multiplication_and_addition_agree_to_the_bit() {
     for (weights, exact) in models() {
         let mut played = available().filter(|path| *path != Path::Portable).map(|path| {
-            let played = play(&mut *load(&weights, path, 2, exact), &tokens(41), 9).expect("plays");
+            let played = play(&mut *load(&weights, path, 2, exact), &tokens(41), 16).expect("plays");
             (path, played)
         });
         let Some((_, first)) = played.next() else { return };

@@ -3,7 +3,7 @@
 use wkv7_core::{Bytes, Dtype, Tensor};
 
 use super::*;
-use crate::activations::Activations;
+use crate::activations::{Activations, MANY};
 use crate::arch::tests::on_every_path;
 use crate::arch::{Isa, Path, With};
 use crate::team::{Shared, Team};
@@ -176,7 +176,7 @@ fn odd_numbers_match_their_f64_twin() {
             let columns = if dtype.is_block() { 2 * dtype.block_len() } else { 37 };
             let tensor = random_tensor(dtype, 18, columns, seed as u64);
             for of in ["zeros", "subnormal", "large", "spikes"] {
-                for tokens in [1, 3, 9] {
+                for tokens in [1, 3, MANY + 1] {
                     check_against_twin(isa, &mut team, &tensor, tokens, false, of);
                 }
             }
@@ -191,14 +191,14 @@ fn every_length_up_to_300_matches_its_f64_twin() {
         let mut team = Team::new(Some(1)).expect("threads");
         for length in 1..=300 {
             let dtype = [Dtype::F32, Dtype::F16, Dtype::BF16][length % 3];
-            for tokens in [1, 8] {
+            for tokens in [1, MANY] {
                 let tensor = random_tensor(dtype, 1 + length % 21, length, 3);
                 check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
             }
         }
         for groups in 1..=20 {
             for dtype in [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1] {
-                for tokens in [1, 8] {
+                for tokens in [1, MANY] {
                     let tensor = random_tensor(dtype, 1 + groups % 19, 32 * groups, 4);
                     check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
                 }
@@ -261,7 +261,7 @@ fn what_is_no_number_shows() {
         for dtype in [Dtype::F16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K] {
             let tensor = random_tensor(dtype, 4, 256, 9);
             let matrix = Matrix::right(&tensor, false).expect("a matrix");
-            for tokens in [1, 8] {
+            for tokens in [1, MANY] {
                 let mut x = vectors("noise", tokens * 256);
                 x[100..104].fill(f32::NAN);
                 let mut out = vec![0.0; tokens * 4];
@@ -301,7 +301,7 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                     }
                 }
                 matrix.units = Some(units);
-                for tokens in [1, 3, 9] {
+                for tokens in [1, 3, MANY + 1] {
                     let mut got = vec![0.0; tokens * rows];
                     let x = &x[..tokens * columns];
                     if tokens == 9 {
