@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{chat, convert, detokenize, eval, generate, info, logits, state, tokenize, verify};
+use crate::{bench, chat, convert, detokenize, eval, generate, info, logits, state, tokenize, verify};
 
 /// RWKV-7 language models on your own machine
 #[derive(Debug, Parser)]
@@ -34,6 +34,7 @@ enum Command {
     State(state::State),
     Eval(eval::Eval),
     Verify(verify::Verify),
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -50,6 +51,7 @@ impl Cli {
             Command::State(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Verify(command) => command.run(),
+            Command::Bench(command) => command.run(),
         }
     }
 }

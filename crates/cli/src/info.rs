@@ -1,4 +1,4 @@
-//! `wkv7 info`: what a checkpoint is, without loading it.
+//! `wkv7 info`: what a checkpoint is, without loading it unless asked to.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use wkv7::formats::{self, Checkpoint};
-use wkv7::{Config, TokenizerChoice, Weights};
+use wkv7::{BackendChoice, Config, Model, Options, TokenizerChoice, Weights};
 
-use crate::terminal::output;
+use crate::args::{backend_names, load, parse_threads};
 use crate::terminal::table::{Table, bytes, count};
+use crate::terminal::{interrupt, output};
 
 /// Show what a checkpoint holds
 #[derive(Debug, Args)]
@@ -21,20 +22,50 @@ pub struct Info {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Load it and run a few tokens: how they are computed, what was packed, how many hidden units were zero
+    #[arg(long)]
+    run: bool,
+    /// Who computes [default: auto]
+    #[arg(long, help_heading = "Running", value_name = "BACKEND", value_parser = backend_names(), requires = "run")]
+    backend: Option<String>,
+    /// Threads of the cpu backend [default: one per core]
+    #[arg(long, help_heading = "Running", value_name = "N", value_parser = parse_threads, requires = "run")]
+    threads: Option<usize>,
+    /// Forbid every approximation made for speed
+    #[arg(long, help_heading = "Running", requires = "run")]
+    exact: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   wkv7 info model.pth
-  wkv7 info --json model.gguf";
+  wkv7 info --json model.gguf
+  wkv7 info --run model.pth --backend cpu";
+
+/// What is run: the beginning of a text, over and over until a backend has laid out every layer.
+const TEXT: &str = "The river bends to the north and loses itself between low hills.";
 
 impl Info {
     pub fn run(self) -> anyhow::Result<()> {
-        let facts = Facts::read(formats::open(&self.path)?)?;
+        let mut facts = Facts::read(formats::open(&self.path)?)?;
+        if self.run {
+            interrupt::listen(interrupt::Impatience::LeaveAtOnce)?;
+            facts.run = Some(Ran::on(load(&self.path, self.options())?)?);
+        }
         if self.json {
             return output::json(&facts);
         }
         Ok(output::print(facts.table().to_string())?)
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        if let Some(name) = self.backend.as_ref().filter(|name| *name != "auto") {
+            options.backend = BackendChoice::Named(name.clone());
+        }
+        options.load.threads = self.threads;
+        options.load.exact = self.exact;
+        options
     }
 }
 
@@ -56,6 +87,28 @@ struct Facts {
     initial_state: bool,
     chat_template: Option<String>,
     metadata: BTreeMap<String, String>,
+    /// What running it told, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Ran>,
+}
+
+/// What only running a model tells.
+#[derive(Debug, Serialize)]
+struct Ran {
+    backend: &'static str,
+    /// Tokens that were run, one by one.
+    tokens: usize,
+    kernels: String,
+    packed: Vec<Packed>,
+    ffn_sparsity: Option<f64>,
+}
+
+/// Weights in a layout of the backend's own.
+#[derive(Debug, Serialize)]
+pub struct Packed {
+    pub what: String,
+    pub bytes: u64,
+    pub seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +164,7 @@ impl Facts {
             initial_state: weights.tensors().get("blocks.0.att.time_state").is_some(), // all layers have one, then
             chat_template,
             metadata,
+            run: None,
         })
     }
 
@@ -139,7 +193,50 @@ impl Facts {
         for (key, value) in &self.metadata {
             table.row(key, shortened(value));
         }
+        if let Some(ran) = &self.run {
+            ran.rows(&mut table);
+        }
         table
+    }
+}
+
+impl Ran {
+    fn on(model: Model) -> anyhow::Result<Self> {
+        let vocab = u32::try_from(model.config().vocab).unwrap_or(u32::MAX).max(1);
+        // Without a vocabulary the bytes of the text are as good as any tokens.
+        let text =
+            model.encode(TEXT).unwrap_or_else(|_| TEXT.bytes().map(|byte| u32::from(byte) % vocab).collect());
+        let tokens = text.len().max(model.config().layers + 2);
+        let mut session = model.session()?;
+        for &token in text.iter().cycle().take(tokens) {
+            session.feed(&[token])?;
+        }
+        let report = model.report()?;
+        Ok(Self {
+            backend: model.info().backend,
+            tokens,
+            ffn_sparsity: report.ffn_sparsity(),
+            packed: report.packed.iter().map(Packed::from).collect(),
+            kernels: report.kernels,
+        })
+    }
+
+    fn rows(&self, table: &mut Table) {
+        let Self { backend, tokens, kernels, packed, ffn_sparsity } = self;
+        let named = if kernels.is_empty() { "" } else { ", " };
+        table.row("run", format!("{tokens} tokens on {backend}{named}{kernels}"));
+        for Packed { what, bytes: size, seconds } in packed {
+            table.row("packed", format!("{what}: {} in {seconds:.3} s", bytes(*size)));
+        }
+        if let Some(sparsity) = ffn_sparsity {
+            table.row("ffn zeros", format!("{:.1} % of hidden units", 100.0 * sparsity));
+        }
+    }
+}
+
+impl From<&wkv7::core::Packed> for Packed {
+    fn from(packed: &wkv7::core::Packed) -> Self {
+        Self { what: packed.what.clone(), bytes: packed.bytes, seconds: packed.seconds }
     }
 }
 
@@ -199,7 +296,8 @@ impl std::fmt::Display for Vocabulary {
     }
 }
 
-fn dtypes(weights: &Weights) -> BTreeMap<&'static str, u64> {
+/// Bytes of the weights by element type.
+pub fn dtypes(weights: &Weights) -> BTreeMap<&'static str, u64> {
     let mut dtypes = BTreeMap::new();
     for (_, tensor) in weights.tensors().iter() {
         *dtypes.entry(tensor.dtype().name()).or_insert(0) += tensor.bytes().len() as u64;

@@ -4,6 +4,7 @@
 //! of them take, `terminal` how they talk: standard output, progress, Ctrl-C, errors and exit codes.
 
 mod args;
+mod bench;
 mod chat;
 mod command;
 mod convert;

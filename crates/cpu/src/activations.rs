@@ -9,7 +9,7 @@ use crate::arch::{GROUP, Isa, LANES};
 use crate::team::Shared;
 
 /// From this many tokens on, products walk panels.
-pub(crate) const MANY: usize = 7;
+pub(crate) const MANY: usize = 13;
 
 /// Groups whose sums are taken together: rows are filled up to whole ones.
 pub(crate) const EIGHT: usize = 8;
@@ -259,8 +259,14 @@ fn quantize<I: Isa>(
         let [first, second] = isa.round(x, inverse, &mut codes[group]);
         let sum = first + second;
         (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
-        // A difference from itself is zero, but for an infinity or NaN.
-        let odd = isa.largest(&x.map(|x| if x - x == 0.0 { 0.0 } else { 1.0 })) > 0.0;
+        // An infinity or NaN times zero is NaN, and so is a sum with it.
+        let mut odd = [0.0f32; 8];
+        for x in x.as_chunks::<8>().0 {
+            for lane in 0..8 {
+                odd[lane] += x[lane] * 0.0;
+            }
+        }
+        let odd = odd.iter().any(|x| x.is_nan());
         let scale = if odd {
             f32::NAN
         } else if inverse > 0.0 {

@@ -48,7 +48,7 @@ pub(crate) fn tanh<I: Isa>(isa: I, x: f32) -> f32 {
     let far = 1.0 - 2.0 / (exp(isa, 2.0 * x) + 1.0);
     // Near zero that cancels; there, the polynomial of Cephes' tanhf.
     let z = x * x;
-    let mut p = isa.mul_add(z, -5.704_988_7e-3, 2.063_908_9e-2);
+    let mut p = isa.mul_add(z, -5.704_988_7e-3, 2.063_909e-2);
     p = isa.mul_add(p, z, -5.373_971_6e-2);
     p = isa.mul_add(p, z, 1.333_144_2e-1);
     p = isa.mul_add(p, z, -3.333_328e-1);

@@ -23,6 +23,7 @@
 
 mod activations;
 mod arch;
+mod ceiling;
 mod channel_mix;
 mod exp;
 mod head;
@@ -38,6 +39,7 @@ mod weights;
 mod wkv;
 
 pub use arch::Path;
+pub use ceiling::Ceiling;
 
 use arch::Portable;
 use model::CpuModel;

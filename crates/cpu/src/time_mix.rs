@@ -173,7 +173,9 @@ impl Head<'_> {
             let of = token * self.width + self.channels.start..token * self.width + self.channels.end;
             self.prepare(pass, of.clone(), [&mut *w, &mut *k, &mut *v, &mut *kk, &mut *b]);
             // SAFETY: only this task reads and writes this head's channels in this phase.
-            let (r, g) = unsafe { (pass.buffers.r.view(of.clone()), pass.buffers.g.view(of.clone())) };
+            let r = unsafe { pass.buffers.r.view(of.clone()) };
+            // SAFETY: as above.
+            let g = unsafe { pass.buffers.g.view(of.clone()) };
             // SAFETY: as above.
             let y = unsafe { pass.buffers.y.part(of) };
             wkv::step(isa, s, wkv::Inputs { r, w, k, v, kk, b }, read);

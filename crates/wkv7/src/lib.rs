@@ -50,6 +50,7 @@ pub mod eval;
 pub mod verify;
 
 pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Want, Weights};
+pub use wkv7_cpu::Ceiling;
 
 pub use backends::backends;
 pub use error::Error;

@@ -6,7 +6,7 @@ mod sampling;
 mod state;
 mod tokens;
 
-pub use model::{ModelArgs, load};
+pub use model::{ModelArgs, backend_names, load, parse_threads};
 pub use number::{any_count, some_count};
 pub use sampling::SamplingArgs;
 pub use state::StateArgs;

@@ -91,11 +91,13 @@ fn is_about_state(error: &anyhow::Error) -> bool {
     }
 }
 
-fn backend_names() -> clap::builder::PossibleValuesParser {
+/// What `--backend` takes.
+pub fn backend_names() -> clap::builder::PossibleValuesParser {
     std::iter::once("auto").chain(wkv7::backends()).into()
 }
 
-fn parse_threads(text: &str) -> Result<usize, String> {
+/// A number of threads that a machine may have.
+pub fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=4096) => Ok(threads),
         _ => Err("expected a number of threads from 1 to 4096".to_owned()),

@@ -1,4 +1,4 @@
-//! Two columns of text: what, and how much.
+//! Columns of text: what, and how much.
 
 use std::fmt;
 
@@ -20,6 +20,46 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         self.0.iter().try_for_each(|(name, value)| writeln!(f, "{name:width$}  {value}"))
+    }
+}
+
+/// Rows of many cells under a head. Names begin where their column begins, numbers end where it ends; a column
+/// without a cell that says something is left out, and so is a head without rows.
+#[derive(Debug)]
+pub struct Grid<const COLUMNS: usize> {
+    rows: Vec<[String; COLUMNS]>, // the head is the first
+    names: usize,
+}
+
+impl<const COLUMNS: usize> Grid<COLUMNS> {
+    /// No rows yet; the first `names` columns hold names, the others numbers.
+    pub fn new(head: [&str; COLUMNS], names: usize) -> Self {
+        Self { rows: vec![head.map(str::to_owned)], names }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: [String; COLUMNS]) {
+        self.rows.push(cells.map(|cell| printable(&cell)));
+    }
+
+    /// Characters of a column; 0 where it says nothing.
+    fn width(&self, column: usize) -> usize {
+        let widths = || self.rows.iter().map(|row| row[column].chars().count());
+        if widths().skip(1).max().unwrap_or(0) == 0 { 0 } else { widths().max().unwrap_or(0) }
+    }
+}
+
+impl<const COLUMNS: usize> fmt::Display for Grid<COLUMNS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths: [usize; COLUMNS] = std::array::from_fn(|column| self.width(column));
+        for row in self.rows.iter().filter(|_| self.rows.len() > 1) {
+            let cells = row.iter().zip(widths).enumerate().filter(|(_, (_, width))| *width > 0);
+            let cells = cells.map(|(column, (cell, width))| {
+                if column < self.names { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+            });
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
     }
 }
 
@@ -59,6 +99,15 @@ mod tests {
         let mut table = Table::default();
         table.row("a", 1).row("long", "x\u{7}");
         assert_eq!(table.to_string(), "a     1\nlong  x\\u{7}\n");
+    }
+
+    #[test]
+    fn grids_align_and_leave_out_what_says_nothing() {
+        let mut grid = Grid::new(["name", "none", "n"], 1);
+        assert_eq!(grid.to_string(), "");
+        grid.row(["a", "", "1"].map(str::to_owned));
+        grid.row(["longer", "", "100"].map(str::to_owned));
+        assert_eq!(grid.to_string(), "name      n\na         1\nlonger  100\n");
     }
 
     #[test]

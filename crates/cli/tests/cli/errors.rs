@@ -88,9 +88,19 @@ fn a_legacy_container_is_refused_with_the_way_out() {
 
 #[test]
 fn help_has_examples() {
-    for command in
-        ["generate", "chat", "info", "logits", "tokenize", "detokenize", "convert", "state", "eval", "verify"]
-    {
+    for command in [
+        "generate",
+        "chat",
+        "info",
+        "logits",
+        "tokenize",
+        "detokenize",
+        "convert",
+        "state",
+        "eval",
+        "verify",
+        "bench",
+    ] {
         let help = wkv7([command, "--help"]).ok().text();
         assert!(help.contains("Examples:") && help.contains(&format!("wkv7 {command}")), "{help}");
     }

@@ -1,5 +1,6 @@
 //! The real `wkv7`, driven as a person or a script drives it.
 
+mod bench;
 mod chat;
 mod convert;
 mod errors;

@@ -371,7 +371,12 @@ impl Block for Q6K {
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
         let mut codes = [0; GROUP];
         isa.store_bytes(Self::codes(isa, span, group), &mut codes);
-        let scales = Self::own_scales(span);
-        list!(GROUP, 0, |n| (i16::from(codes[n]) - 32) * i16::from(scales[2 * group + n / 16]))
+        let (first, second) = (span[192 + 2 * group] as i8, span[193 + 2 * group] as i8);
+        let mut words = [0; GROUP];
+        for n in 0..16 {
+            words[n] = (i16::from(codes[n]) - 32) * i16::from(first);
+            words[n + 16] = (i16::from(codes[n + 16]) - 32) * i16::from(second);
+        }
+        words
     }
 }

@@ -5,7 +5,7 @@
 //! therefore walked class by class, each summed from zero and put aside, and the sixteen sums of an output are folded
 //! in the same order at the end: the bits are the same, and the walk needs no sums across lanes.
 
-use super::element::Element;
+use super::element::{Element, Numbers};
 use super::product::Classes;
 use super::product::Product;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
@@ -15,29 +15,32 @@ pub(super) const fn panel_len(inputs: usize) -> usize {
     inputs.next_multiple_of(LANES) * PANEL
 }
 
-/// Turns `count` rows of `raw` `[count, inputs]` into `panel` `[classes, inputs / 16, rows]`; missing rows are zero.
+/// Reads stored rows as f32, one after the other: sixteen side by side, as [`pack`] walks them, are more streams than the
+/// machine's prefetchers follow.
 #[inline(always)]
-pub(super) fn pack<I: Isa, E: Element>(
-    isa: I,
-    raw: &[E::Raw],
-    count: usize,
-    inputs: usize,
-    panel: &mut [f32],
-) {
-    let length = inputs * E::SIZE;
+pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], inputs: usize, numbers: &mut [f32]) {
+    for (raw, numbers) in raw.chunks_exact(inputs * E::SIZE).zip(numbers.chunks_exact_mut(inputs)) {
+        let (chunks, rest) = E::split(raw);
+        let (out, last) = numbers.as_chunks_mut::<LANES>();
+        for (chunk, out) in chunks.iter().zip(out) {
+            isa.store(E::read(isa, chunk), out);
+        }
+        last.copy_from_slice(&E::read_rest(rest)[..last.len()]);
+    }
+}
+
+/// Turns `count` rows of `numbers` `[count, inputs]` into `panel` `[classes, inputs / 16, rows]`; missing rows are zero.
+#[inline(always)]
+pub(super) fn pack<I: Isa>(isa: I, numbers: &[f32], count: usize, inputs: usize, panel: &mut [f32]) {
     let (panel, _) = panel.as_chunks_mut::<PANEL>();
     let steps = panel.len() / LANES;
-    let zero = isa.splat(0.0);
     for step in 0..steps {
-        let mut rows = [zero; PANEL];
-        for (r, lanes) in rows.iter_mut().enumerate().take(count) {
-            let (chunks, rest) = E::split(&raw[r * length..(r + 1) * length]);
+        let mut rows = [isa.splat(0.0); PANEL];
+        for (lanes, row) in rows.iter_mut().take(count).zip(numbers.chunks_exact(inputs)) {
+            let (chunks, rest) = row.as_chunks::<LANES>();
             *lanes = match chunks.get(step) {
-                Some(chunk) => {
-                    isa.prefetch(std::ptr::from_ref(chunk).cast::<u8>().wrapping_add(256));
-                    E::read(isa, chunk)
-                }
-                None => isa.load(&E::read_rest(rest)),
+                Some(chunk) => isa.load(chunk),
+                None => isa.load(&Numbers::read_rest(rest)),
             };
         }
         for (class, lanes) in isa.transpose(rows).into_iter().enumerate() {

@@ -107,10 +107,10 @@ impl Team {
     /// # Panics
     /// Where `work` panics on any member; the team can be used again afterwards.
     pub(crate) fn run<'a>(&'a mut self, work: impl Fn(&Member<'_>) + Sync + 'a) {
-        let (barrier, next) = (&self.barrier, &self.next);
+        let (barrier, next, members) = (&self.barrier, &self.next, self.members());
         let panicked = Mutex::new(None);
         let job = |number: usize| {
-            let member = Member { number, barrier, next };
+            let member = Member { number, members, barrier, next };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&member))) {
                 barrier.break_off();
                 let mut first = panicked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,6 +204,7 @@ impl Drop for Team {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member<'a> {
     number: usize,
+    members: usize,
     barrier: &'a Barrier,
     next: &'a AtomicUsize,
 }
@@ -212,6 +213,11 @@ impl Member<'_> {
     /// This member's number, below the team's.
     pub(crate) fn number(&self) -> usize {
         self.number
+    }
+
+    /// How many the team has.
+    pub(crate) fn members(&self) -> usize {
+        self.members
     }
 
     /// One phase: calls `task` once with every number below `tasks`, shared out among the members in any order, and
