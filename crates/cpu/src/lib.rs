@@ -38,6 +38,10 @@ mod time_mix;
 mod weights;
 mod wkv;
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
+
 pub use arch::Path;
 pub use ceiling::Ceiling;
 

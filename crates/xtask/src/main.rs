@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod cpu;
 mod golden;
 mod job;
 mod need;

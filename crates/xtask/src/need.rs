@@ -28,9 +28,21 @@ pub enum Need {
         /// How to install it.
         install: &'static str,
     },
+    /// Another toolchain than the project's. What needs one is left out where it is not there, even where `CI=true`.
+    Toolchain {
+        /// As typed after the `+`.
+        name: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
 }
 
 impl Need {
+    /// Whether a job may be left out for want of this where nothing else is optional.
+    pub fn is_optional(&self) -> bool {
+        matches!(self, Need::Toolchain { .. })
+    }
+
     /// Says what is missing and how to install it, or `None` where it is there.
     pub fn missing(&self) -> Option<String> {
         let (mut probe, what, install) = match self {
@@ -46,6 +58,9 @@ impl Need {
             }
             Need::CargoCommand { name, install } => {
                 (process::cargo(&[*name, "--version"]), format!("cargo {name}"), install)
+            }
+            Need::Toolchain { name, install } => {
+                (process::rustup_run(name, &["cargo", "--version"]), format!("the {name} toolchain"), install)
             }
         };
         (!process::succeeds(&mut probe)).then(|| format!("{what} is not installed ({install})"))
@@ -73,6 +88,14 @@ mod tests {
             need.missing().as_deref(),
             Some("cargo no-such-command-7f3a is not installed (cargo install it)")
         );
+    }
+
+    #[test]
+    fn a_toolchain_may_be_missing() {
+        let need = Need::Toolchain { name: "no-such-toolchain-7f3a", install: "rustup toolchain install it" };
+        let missing = "the no-such-toolchain-7f3a toolchain is not installed (rustup toolchain install it)";
+        assert_eq!(need.missing().as_deref(), Some(missing));
+        assert!(need.is_optional() && !Need::Program { name: "cargo", install: "" }.is_optional());
     }
 
     #[test]

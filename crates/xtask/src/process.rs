@@ -19,6 +19,15 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// A program of another toolchain, whichever cargo runs us.
+pub fn rustup_run(toolchain: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", toolchain]).args(arguments);
+    // Those of the toolchain that runs us.
+    command.env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTUP_TOOLCHAIN");
+    command
+}
+
 /// Shows the command line, runs it in the root with nothing on its standard input, and waits.
 ///
 /// # Errors
@@ -35,6 +44,24 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("`{line}` ended with {status}");
     }
     Ok(())
+}
+
+/// Runs the command in the root and returns what it printed.
+///
+/// # Errors
+/// As [`run`], and output that is no UTF-8.
+pub fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    let output = command
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    if !output.status.success() {
+        bail!("`{line}` ended with {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed no text"))
 }
 
 /// Whether the command can be started and succeeds; its output is dropped.
@@ -73,6 +100,13 @@ mod tests {
         let mut command = Command::new("/somewhere/bin/cargo");
         command.args(["doc", "--config", "a b"]).env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(line(&command), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --config \"a b\"");
+    }
+
+    #[test]
+    fn output_is_what_was_printed() {
+        assert!(output(&mut cargo(&["--version"])).unwrap().starts_with("cargo "));
+        let error = output(cargo(&["no-such-command-7f3a"]).env("CARGO_TERM_QUIET", "true")).unwrap_err();
+        assert!(error.to_string().contains("ended with"), "{error}");
     }
 
     #[test]

@@ -84,11 +84,12 @@ fn run_all(jobs: &[Job], policy: Policy) -> Vec<Entry> {
 
 fn run_one(job: &Job, strict: bool) -> Outcome {
     println!("\n== {}", job.name);
-    let missing: Vec<_> = job.needs.iter().filter_map(|need| need.missing()).collect();
+    let missing: Vec<_> = job.needs.iter().filter_map(|need| Some((need, need.missing()?))).collect();
     if !missing.is_empty() {
-        let missing = missing.join("; ");
+        let fails = strict && missing.iter().any(|(need, _)| !need.is_optional());
+        let missing = missing.into_iter().map(|(_, missing)| missing).collect::<Vec<_>>().join("; ");
         println!("{missing}");
-        return if strict { Outcome::Failed(missing) } else { Outcome::LeftOut(missing) };
+        return if fails { Outcome::Failed(missing) } else { Outcome::LeftOut(missing) };
     }
     match (job.run)() {
         Ok(()) => Outcome::Passed,
@@ -155,6 +156,13 @@ mod tests {
         let jobs = [needy("a"), good("b")];
         assert_eq!(outcomes(&jobs, false, false), [Outcome::LeftOut(missing()), Outcome::Passed]);
         assert_eq!(outcomes(&jobs, false, true), [Outcome::Failed(missing()), Outcome::NotReached]);
+    }
+
+    #[test]
+    fn what_needs_another_toolchain_is_left_out_even_where_strict() {
+        const NONE: &[Need] = &[Need::Toolchain { name: "no-such-toolchain-7f3a", install: "nowhere" }];
+        let job = Job { name: "a", needs: NONE, run: || bail!("must not be started") };
+        assert!(matches!(outcomes(&[job], false, true)[..], [Outcome::LeftOut(_)]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::cpu;
 use crate::golden;
 use crate::job::Job;
 use crate::process::{cargo, run as run_command};
@@ -22,6 +23,12 @@ pub const SUITES: &[Job] = &[
         needs: &[],
         run: || run_command(&mut cargo(&["test", "--workspace", "--no-fail-fast"])),
     },
+    // The same results with every instruction set that this machine has.
+    Job { name: "paths", needs: &[], run: cpu::paths },
+    // Every interleaving of the threads of the cpu backend where they meet.
+    Job { name: "loom", needs: &[], run: cpu::loom },
+    // Races of those threads, as they happen.
+    Job { name: "tsan", needs: cpu::TSAN_NEEDS, run: cpu::tsan },
     // The golden data is what its script makes.
     Job { name: "golden", needs: golden::NEEDS, run: golden::check },
 ];

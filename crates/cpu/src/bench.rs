@@ -1,0 +1,97 @@
+//! One product of a matrix on its own, for micro-benchmarks. No part of the interface.
+
+use wkv7_core::{Error, Tensor};
+
+use crate::Path;
+use crate::activations::Activations;
+use crate::arch::{Isa, Portable};
+use crate::matmul::{Desk, Product, Then, multiply};
+use crate::team::{Shared, Team};
+use crate::weights::Matrix;
+
+/// A matrix and the vectors that it is multiplied with.
+pub struct Matmul(Box<dyn Run>);
+
+/// [`Matmul`] for some instruction set.
+trait Run {
+    fn run(&mut self, tokens: usize) -> &[f32];
+}
+
+impl Matmul {
+    /// `tensor` on `path`, for the vectors `x` of any number of tokens. `None` where this machine cannot take the path.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn new(
+        path: Path,
+        tensor: &Tensor,
+        x: &[f32],
+        exact: bool,
+        threads: usize,
+    ) -> Result<Option<Self>, Error> {
+        Ok(match path {
+            Path::Portable => Some(Self(Box::new(Bench::new(Portable, tensor, x, exact, threads)?))),
+            Path::Avx2 => avx2(tensor, x, exact, threads)?,
+        })
+    }
+
+    /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it; `[tokens, rows]`.
+    pub fn run(&mut self, tokens: usize) -> &[f32] {
+        self.0.run(tokens)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx2(tensor: &Tensor, x: &[f32], exact: bool, threads: usize) -> Result<Option<Matmul>, Error> {
+    let Some(isa) = crate::arch::Avx2::new() else { return Ok(None) };
+    Ok(Some(Matmul(Box::new(Bench::new(isa, tensor, x, exact, threads)?))))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn avx2(_: &Tensor, _: &[f32], _: bool, _: usize) -> Result<Option<Matmul>, Error> {
+    Ok(None)
+}
+
+struct Bench<I> {
+    isa: I,
+    team: Team,
+    matrix: Matrix,
+    x: Vec<f32>, // [tokens, inputs]
+    vectors: Activations,
+    desks: Vec<Desk>,
+    out: Vec<f32>, // [tokens, outputs]
+}
+
+impl<I: Isa> Bench<I> {
+    fn new(isa: I, tensor: &Tensor, x: &[f32], exact: bool, threads: usize) -> Result<Self, Error> {
+        let (team, matrix) = (Team::new(Some(threads))?, Matrix::right(tensor, exact)?);
+        let desks = std::iter::repeat_with(Desk::default).take(team.members()).collect();
+        let out = vec![0.0; x.len() / matrix.inputs() * matrix.outputs()];
+        Ok(Self { isa, team, matrix, x: x.to_vec(), vectors: Activations::default(), desks, out })
+    }
+}
+
+impl<I: Isa> Run for Bench<I> {
+    fn run(&mut self, tokens: usize) -> &[f32] {
+        let Self { isa, team, matrix, x, vectors, desks, out } = self;
+        let (isa, n, outputs) = (*isa, matrix.inputs(), matrix.outputs());
+        vectors.resize(n, tokens, matrix.kind.forms());
+        let (vectors, desks) = (vectors.share(), Shared::new(desks));
+        let shared = Shared::new(&mut out[..tokens * outputs]);
+        team.run(|member| {
+            member.each(tokens, |token| {
+                isa.run(
+                    #[inline(always)]
+                    // SAFETY: each task puts its own token.
+                    || unsafe { vectors.put(isa, token, &x[token * n..(token + 1) * n]) },
+                );
+            });
+            // SAFETY: each member takes its own desk.
+            let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
+            // SAFETY: the vectors are in, and the members have met since.
+            let input = unsafe { vectors.input() };
+            multiply(isa, member, desk, &[Product::new(matrix, input, shared, Then::Store)]);
+        });
+        &out[..tokens * outputs]
+    }
+}
