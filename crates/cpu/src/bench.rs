@@ -4,7 +4,7 @@ use wkv7_core::{Error, Tensor};
 
 use crate::Path;
 use crate::activations::Activations;
-use crate::arch::{Isa, Portable};
+use crate::arch::{Isa, With};
 use crate::matmul::{Desk, Product, Then, multiply};
 use crate::team::{Shared, Team};
 use crate::weights::Matrix;
@@ -29,10 +29,7 @@ impl Matmul {
         exact: bool,
         threads: usize,
     ) -> Result<Option<Self>, Error> {
-        Ok(match path {
-            Path::Portable => Some(Self(Box::new(Bench::new(Portable, tensor, x, exact, threads)?))),
-            Path::Avx2 => avx2(tensor, x, exact, threads)?,
-        })
+        path.with(Make { tensor, x, exact, threads }).ok().transpose()
     }
 
     /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it; `[tokens, rows]`.
@@ -41,15 +38,20 @@ impl Matmul {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn avx2(tensor: &Tensor, x: &[f32], exact: bool, threads: usize) -> Result<Option<Matmul>, Error> {
-    let Some(isa) = crate::arch::Avx2::new() else { return Ok(None) };
-    Ok(Some(Matmul(Box::new(Bench::new(isa, tensor, x, exact, threads)?))))
+/// A product to be made.
+struct Make<'a> {
+    tensor: &'a Tensor,
+    x: &'a [f32],
+    exact: bool,
+    threads: usize,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn avx2(_: &Tensor, _: &[f32], _: bool, _: usize) -> Result<Option<Matmul>, Error> {
-    Ok(None)
+impl With for Make<'_> {
+    type Out = Result<Matmul, Error>;
+
+    fn with<I: Isa>(self, isa: I) -> Self::Out {
+        Ok(Matmul(Box::new(Bench::new(isa, self.tensor, self.x, self.exact, self.threads)?)))
+    }
 }
 
 struct Bench<I> {
