@@ -66,6 +66,6 @@ fn a_random_fixture() {
     let Some(folder) = fixtures() else { return };
     for name in ["q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k_m", "q5_k_s", "q6_k"] {
         let name = format!("r256.{name}");
-        check(&name, &folder.join(format!("gguf/{name}.gguf")), &Random::new(1).tokens(2000, 512));
+        check(&name, &folder.join(format!("gguf/{name}.gguf")), &Random::new(1).tokens(2000, 300));
     }
 }

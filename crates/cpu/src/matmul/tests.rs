@@ -283,11 +283,11 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                 let tensor = random_tensor(dtype, rows, columns, 8);
                 let mut matrix = Matrix::right(&tensor, false).expect("a matrix");
                 // Two of three are zero, one token has none at all.
-                let mut x = vectors("noise", 9 * columns);
+                let mut x = vectors("noise", (MANY + 1) * columns);
                 for (at, x) in x.iter_mut().enumerate() {
                     *x = if at % 3 == 0 && at >= columns { *x } else { 0.0 };
                 }
-                let mut want = vec![0.0; 9 * rows];
+                let mut want = vec![0.0; (MANY + 1) * rows];
                 products(isa, &mut team, &matrix, &x, Then::Store, &mut want);
                 let mut units = Units::new(rows, columns, size).expect("memory");
                 {
@@ -304,7 +304,7 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                 for tokens in [1, 3, MANY + 1] {
                     let mut got = vec![0.0; tokens * rows];
                     let x = &x[..tokens * columns];
-                    if tokens == 9 {
+                    if tokens >= MANY {
                         products(isa, &mut team, &matrix, x, Then::Store, &mut got);
                     } else {
                         let mut active = Active::default();
