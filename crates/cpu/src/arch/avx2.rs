@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, Isa, LANES, Missing, PANEL};
+use super::{GROUP, Isa, LANES, Missing, PANEL, list};
 
 /// Proof that this machine has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
@@ -162,6 +162,11 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn turn_eight(self, rows: [__m256; 8]) -> [__m256; 8] {
+        enter!(transpose_eight(rows))
+    }
+
+    #[inline(always)]
     fn bytes(self, bytes: &[u8; 32]) -> __m256i {
         enter!(load_bytes(bytes))
     }
@@ -209,6 +214,31 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn store_bytes(self, x: __m256i, out: &mut [u8; 32]) {
         enter!(_mm256_storeu_si256(out.as_mut_ptr().cast(), x));
+    }
+
+    #[inline(always)]
+    fn turn(self, rows: [__m256i; 8]) -> [__m256i; 8] {
+        enter!(turn(rows))
+    }
+
+    #[inline(always)]
+    fn unsigned(self, x: __m256i) -> __m256i {
+        enter!(_mm256_xor_si256(x, _mm256_set1_epi8(-128)))
+    }
+
+    #[inline(always)]
+    fn words(self, x: __m256i, offset: i16) -> [__m256i; 2] {
+        enter!(words(x, offset))
+    }
+
+    #[inline(always)]
+    fn signed_words(self, x: __m256i) -> [__m256i; 2] {
+        enter!(signed_words(x))
+    }
+
+    #[inline(always)]
+    fn words_mul(self, x: __m256i, by: i16) -> __m256i {
+        enter!(_mm256_mullo_epi16(x, _mm256_set1_epi16(by)))
     }
 
     #[inline(always)]
@@ -278,7 +308,7 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn pairs<const T: usize>(
         self,
-        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
         x: [&[i16; GROUP]; T],
     ) -> [Self::Sums; T] {
         enter!(pairs(panel, x))
@@ -504,6 +534,29 @@ fn transpose_eight(r: [__m256; 8]) -> [__m256; 8] {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
+fn turn(rows: [__m256i; 8]) -> [__m256i; 8] {
+    let columns = transpose_eight(list!(8, _mm256_setzero_ps(), |n| _mm256_castsi256_ps(rows[n])));
+    list!(8, _mm256_setzero_si256(), |n| _mm256_castps_si256(columns[n]))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn words(x: __m256i, offset: i16) -> [__m256i; 2] {
+    let offset = _mm256_set1_epi16(offset);
+    let low = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(x));
+    let high = _mm256_cvtepu8_epi16(_mm256_extracti128_si256::<1>(x));
+    [_mm256_sub_epi16(low, offset), _mm256_sub_epi16(high, offset)]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn signed_words(x: __m256i) -> [__m256i; 2] {
+    let high = _mm256_extracti128_si256::<1>(x);
+    [_mm256_cvtepi8_epi16(_mm256_castsi256_si128(x)), _mm256_cvtepi8_epi16(high)]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
 fn nibbles(bytes: &[u8; 16]) -> __m256i {
     let twice = _mm256_broadcastsi128_si256(load_half_bytes(bytes));
     let moved = _mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4));
@@ -638,11 +691,11 @@ fn quads<const T: usize, const BITS: u32>(
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn pairs<const T: usize>(panel: &[[[i16; 2]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [[__m256i; 2]; T] {
+fn pairs<const T: usize>(panel: &[[[u8; 4]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [[__m256i; 2]; T] {
     let mut sums = [[_mm256_setzero_si256(); 2]; T];
     for pair in 0..GROUP / 2 {
-        let (numbers, _) = panel[pair].as_flattened().as_chunks::<16>();
-        let numbers = [load_words(&numbers[0]), load_words(&numbers[1])];
+        let (numbers, _) = panel[pair].as_flattened().as_chunks::<32>();
+        let numbers = [load_bytes(&numbers[0]), load_bytes(&numbers[1])];
         for t in 0..T {
             let [low, high] = x[t].as_chunks::<2>().0[pair];
             let x = _mm256_set1_epi32(i32::from(low as u16) | i32::from(high) << 16);

@@ -92,6 +92,12 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
 
     as_avx2! {
         fn prefetch(at: *const u8);
+        fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];
+        fn turn(rows: [__m256i; 8]) -> [__m256i; 8];
+        fn unsigned(x: __m256i) -> __m256i;
+        fn words(x: __m256i, offset: i16) -> [__m256i; 2];
+        fn signed_words(x: __m256i) -> [__m256i; 2];
+        fn words_mul(x: __m256i, by: i16) -> __m256i;
         fn half(bits: u16) -> f32;
         fn halves(bits: [u16; 8]) -> __m256;
         fn load_eight(x: &[f32; 8]) -> __m256;
@@ -225,12 +231,12 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn pairs<const T: usize>(
         self,
-        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
         x: [&[i16; GROUP]; T],
     ) -> [__m512i; T] {
         let mut sums = [self.zero(); T];
         for (pair, numbers) in panel.iter().enumerate() {
-            let numbers = enter!(load_pair(numbers));
+            let numbers = enter!(load_quad(numbers));
             for t in 0..T {
                 let x = enter!(splat_pair(x[t], pair));
                 sums[t] = if VNNI {
@@ -316,13 +322,6 @@ fn dot_signed(codes: __m256i, x: __m256i) -> __m256i {
 fn load_quad(codes: &[[u8; 4]; PANEL]) -> __m512i {
     // SAFETY: 64 bytes, read without regard to alignment.
     unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
-#[inline]
-fn load_pair(numbers: &[[i16; 2]; PANEL]) -> __m512i {
-    // SAFETY: 32 words, read without regard to alignment.
-    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]

@@ -141,6 +141,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The sum of all eight: halves are added until one is left.
     fn fold_eight(self, x: Self::Eight) -> f32;
 
+    /// Rows of eight numbers become columns.
+    fn turn_eight(self, rows: [Self::Eight; 8]) -> [Self::Eight; 8];
+
     /// 32 bytes.
     fn bytes(self, bytes: &[u8; 32]) -> Self::Bytes;
 
@@ -171,6 +174,21 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// The bytes themselves.
     fn store_bytes(self, x: Self::Bytes, out: &mut [u8; 32]);
+
+    /// Rows of eight quads of bytes become columns of quads.
+    fn turn(self, rows: [Self::Bytes; 8]) -> [Self::Bytes; 8];
+
+    /// Signed bytes counted from -128 up: each plus 128.
+    fn unsigned(self, x: Self::Bytes) -> Self::Bytes;
+
+    /// Unsigned bytes less `offset`, in 16 bits.
+    fn words(self, x: Self::Bytes, offset: i16) -> [Self::Bytes; 2];
+
+    /// Signed bytes in 16 bits.
+    fn signed_words(self, x: Self::Bytes) -> [Self::Bytes; 2];
+
+    /// 16 words times `by`, of which the low 16 bits stay.
+    fn words_mul(self, x: Self::Bytes, by: i16) -> Self::Bytes;
 
     /// Partial sums of the products of `codes` (0 to 127) and `x` (signed, not -128): all eight add up to the whole.
     fn dot_codes(self, codes: Self::Bytes, x: Self::Bytes) -> Self::Ints;
@@ -218,10 +236,10 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         x: [&[i8; GROUP]; T],
     ) -> [Self::Sums; T];
 
-    /// The same for signed numbers in 16 bits: `panel` holds 2 numbers of each row, for each pair of the group.
+    /// The same for signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair of the group.
     fn pairs<const T: usize>(
         self,
-        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
         x: [&[i16; GROUP]; T],
     ) -> [Self::Sums; T];
 

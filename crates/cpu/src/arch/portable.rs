@@ -155,6 +155,11 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    fn turn_eight(self, rows: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        std::array::from_fn(|column| rows.map(|row| row[column]))
+    }
+
+    #[inline(always)]
     fn bytes(self, bytes: &[u8; 32]) -> [u8; 32] {
         *bytes
     }
@@ -209,6 +214,35 @@ impl Isa for Portable {
     #[inline(always)]
     fn store_bytes(self, x: [u8; 32], out: &mut [u8; 32]) {
         *out = x;
+    }
+
+    #[inline(always)]
+    fn turn(self, rows: [[u8; 32]; 8]) -> [[u8; 32]; 8] {
+        std::array::from_fn(|column| std::array::from_fn(|n| rows[n / 4][4 * column + n % 4]))
+    }
+
+    #[inline(always)]
+    fn unsigned(self, x: [u8; 32]) -> [u8; 32] {
+        x.map(|x| x ^ 0x80)
+    }
+
+    #[inline(always)]
+    fn words(self, x: [u8; 32], offset: i16) -> [[u8; 32]; 2] {
+        two_bytes(x.map(|x| i16::from(x) - offset))
+    }
+
+    #[inline(always)]
+    fn signed_words(self, x: [u8; 32]) -> [[u8; 32]; 2] {
+        two_bytes(x.map(|x| i16::from(x as i8)))
+    }
+
+    #[inline(always)]
+    fn words_mul(self, x: [u8; 32], by: i16) -> [u8; 32] {
+        let mut out = x;
+        for word in out.as_chunks_mut().0 {
+            *word = i16::from_le_bytes(*word).wrapping_mul(by).to_le_bytes();
+        }
+        out
     }
 
     #[inline(always)]
@@ -286,14 +320,15 @@ impl Isa for Portable {
     #[inline(always)]
     fn pairs<const T: usize>(
         self,
-        panel: &[[[i16; 2]; PANEL]; GROUP / 2],
+        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
         x: [&[i16; GROUP]; T],
     ) -> [[i32; PANEL]; T] {
         x.map(|x| {
             let (pairs, _) = x.as_chunks::<2>();
             let mut sums = [0i32; PANEL];
             for (numbers, x) in panel.iter().zip(pairs) {
-                for (sum, numbers) in sums.iter_mut().zip(numbers) {
+                for (sum, [a, b, c, d]) in sums.iter_mut().zip(numbers) {
+                    let numbers = [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])];
                     // The form of one instruction on many machines.
                     *sum += i32::from(numbers[0]) * i32::from(x[0]) + i32::from(numbers[1]) * i32::from(x[1]);
                 }
@@ -319,6 +354,12 @@ fn fold<const N: usize>(mut lanes: [f32; N]) -> f32 {
         half /= 2;
     }
     lanes[0]
+}
+
+/// The bytes of the first sixteen words, and of the others.
+#[inline(always)]
+fn two_bytes(words: [i16; 32]) -> [[u8; 32]; 2] {
+    std::array::from_fn(|half| std::array::from_fn(|n| words[16 * half + n / 2].to_le_bytes()[n % 2]))
 }
 
 /// Partial sums of four products each.

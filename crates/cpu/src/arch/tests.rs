@@ -165,7 +165,9 @@ fn check_pairs<I: Isa, const T: usize>(isa: I) {
     let x: [[i8; GROUP]; T] =
         std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { -127 } else { signed(bits) }));
     let words = x.map(|x| x.map(i16::from));
-    let sums = isa.run(|| isa.pairs(&panel, words.each_ref()));
+    let bytes = panel.map(|pair| pair.map(|[a, b]| [a.to_le_bytes(), b.to_le_bytes()].concat()));
+    let bytes = bytes.map(|pair| pair.map(|bytes| bytes.try_into().expect("four bytes")));
+    let sums = isa.run(|| isa.pairs(&bytes, words.each_ref()));
     for t in 0..T {
         let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t], 0)));
         for row in 0..PANEL {
@@ -173,6 +175,44 @@ fn check_pairs<I: Isa, const T: usize>(isa: I) {
             assert_eq!(got[row], whole(numbers, &x[t]), "token {t}, row {row}");
         }
     }
+}
+
+#[test]
+fn rows_of_bytes_become_columns_and_words() {
+    fn check<I: Isa>(isa: I) {
+        let read = |x: I::Bytes| {
+            let mut out = [0; GROUP];
+            isa.store_bytes(x, &mut out);
+            out
+        };
+        let words = |x: [I::Bytes; 2]| -> Vec<i16> {
+            let bytes = x.map(read).concat();
+            bytes.as_chunks().0.iter().map(|word| i16::from_le_bytes(*word)).collect()
+        };
+        isa.run(|| {
+            let rows: [[u8; GROUP]; 8] = std::array::from_fn(|row| numbers(row as u32, |bits| bits as u8));
+            let columns = isa.turn(rows.map(|row| isa.bytes(&row))).map(read);
+            let singles = rows.map(|row| std::array::from_fn(|n| f32::from(row[n])));
+            let turned = isa.turn_eight(singles.map(|row| isa.load_eight(&row)));
+            for (column, turned) in turned.into_iter().enumerate() {
+                let mut found = [0.0; 8];
+                isa.store_eight(turned, &mut found);
+                for row in 0..8 {
+                    assert_eq!(columns[column][4 * row..4 * row + 4], rows[row][4 * column..4 * column + 4]);
+                    assert_eq!(found[row], singles[row][column]);
+                }
+            }
+            let x = isa.bytes(&rows[3]);
+            assert_eq!(read(isa.unsigned(x)), rows[3].map(|byte| byte ^ 0x80));
+            let found = words(isa.words(x, 32));
+            assert_eq!(found, rows[3].map(|byte| i16::from(byte) - 32));
+            let found = words(isa.signed_words(x));
+            assert_eq!(found, rows[3].map(|byte| i16::from(byte as i8)));
+            let found = words(isa.words(x, 32).map(|half| isa.words_mul(half, -128)));
+            assert_eq!(found, rows[3].map(|byte| (i16::from(byte) - 32) * -128));
+        });
+    }
+    on_every_path!(check);
 }
 
 #[test]

@@ -70,16 +70,14 @@ pub(crate) trait Block {
 
     /// The codes of a group as signed numbers in 16 bits, offset and scales of their own included.
     #[inline(always)]
-    fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
-        let mut codes = [0; GROUP];
-        isa.store_bytes(Self::codes(isa, span, group), &mut codes);
-        list!(GROUP, 0, |n| i16::from(codes[n]) - Self::OFFSET as i16)
+    fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [I::Bytes; 2] {
+        isa.words(Self::codes(isa, span, group), Self::OFFSET as i16)
     }
 }
 
-/// Codes of a panel: 4 of each row for each quad of a group, or 2 for each pair.
+/// Codes of a panel: 4 of each row for each quad of a group, or 2 of 16 bits for each pair.
 pub(crate) type Quads = [[[u8; 4]; PANEL]; GROUP / 4];
-pub(crate) type Pairs = [[[i16; 2]; PANEL]; GROUP / 2];
+pub(crate) type Pairs = [[[u8; 4]; PANEL]; GROUP / 2];
 
 /// What the types of 32 numbers a block have in common: a span is eight blocks of `[u8; N]`.
 macro_rules! blocks_of_32 {
@@ -166,9 +164,8 @@ impl Block for Q8_0 {
     }
 
     #[inline(always)]
-    fn words<I: Isa>(_: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
-        let codes = part::<GROUP>(&span[group], 2);
-        list!(GROUP, 0, |n| i16::from(codes[n] as i8))
+    fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [I::Bytes; 2] {
+        isa.signed_words(Self::codes(isa, span, group))
     }
 }
 
@@ -368,15 +365,9 @@ impl Block for Q6K {
     }
 
     #[inline(always)]
-    fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [i16; GROUP] {
-        let mut codes = [0; GROUP];
-        isa.store_bytes(Self::codes(isa, span, group), &mut codes);
+    fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [I::Bytes; 2] {
+        let [low, high] = isa.words(Self::codes(isa, span, group), 32);
         let (first, second) = (span[192 + 2 * group] as i8, span[193 + 2 * group] as i8);
-        let mut words = [0; GROUP];
-        for n in 0..16 {
-            words[n] = (i16::from(codes[n]) - 32) * i16::from(first);
-            words[n + 16] = (i16::from(codes[n + 16]) - 32) * i16::from(second);
-        }
-        words
+        [isa.words_mul(low, i16::from(first)), isa.words_mul(high, i16::from(second))]
     }
 }

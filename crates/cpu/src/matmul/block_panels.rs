@@ -21,11 +21,12 @@ pub(crate) struct GroupPanel<C> {
 pub(crate) const EMPTY_QUADS: GroupPanel<Quads> =
     GroupPanel { codes: [[[0; 4]; PANEL]; GROUP / 4], scales: [0.0; PANEL], shifts: [0.0; PANEL] };
 pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
-    GroupPanel { codes: [[[0; 2]; PANEL]; GROUP / 2], scales: [0.0; PANEL], shifts: [0.0; PANEL] };
+    GroupPanel { codes: [[[0; 4]; PANEL]; GROUP / 2], scales: [0.0; PANEL], shifts: [0.0; PANEL] };
 
 /// How the codes of a panel are kept and multiplied.
 pub(crate) trait Keep<B: Block>: Sized {
-    fn put<I: Isa>(isa: I, span: &B::Span, group: usize, row: usize, out: &mut Self);
+    /// Puts group `group` of the spans of all rows into `out`.
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self);
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T];
     /// What is taken from a group's sums for a token whose codes add up to `sum`.
     fn offset(sum: i32) -> i32;
@@ -33,13 +34,14 @@ pub(crate) trait Keep<B: Block>: Sized {
 
 impl<B: Block> Keep<B> for Quads {
     #[inline(always)]
-    fn put<I: Isa>(isa: I, span: &B::Span, group: usize, row: usize, out: &mut Self) {
-        let mut codes = [0; GROUP];
-        isa.store_bytes(B::codes(isa, span, group), &mut codes);
-        for (quad, out) in codes.as_chunks().0.iter().zip(out) {
-            // Signed bytes are counted from -128.
-            let flipped = if B::BITS == 8 { 0x8080_8080 } else { 0 };
-            out[row] = (u32::from_le_bytes(*quad) ^ flipped).to_le_bytes();
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
+        let none = isa.bytes(&[0; GROUP]);
+        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
+            let mut rows = list!(8, none, |row| B::codes(isa, spans[row], group));
+            if B::BITS == 8 {
+                rows = list!(8, none, |row| isa.unsigned(rows[row]));
+            }
+            put_half(isa, rows, half, out);
         }
     }
 
@@ -61,10 +63,13 @@ impl<B: Block> Keep<B> for Quads {
 
 impl<B: Block> Keep<B> for Pairs {
     #[inline(always)]
-    fn put<I: Isa>(isa: I, span: &B::Span, group: usize, row: usize, out: &mut Self) {
-        let words = B::words(isa, span, group);
-        for (pair, out) in words.as_chunks().0.iter().zip(out) {
-            out[row] = *pair;
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
+        let none = isa.bytes(&[0; GROUP]);
+        let (first, second) = out.split_at_mut(GROUP / 4);
+        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
+            let words = list!(8, [none; 2], |row| B::words(isa, spans[row], group));
+            put_half(isa, list!(8, none, |row| words[row][0]), half, first);
+            put_half(isa, list!(8, none, |row| words[row][1]), half, second);
         }
     }
 
@@ -80,6 +85,14 @@ impl<B: Block> Keep<B> for Pairs {
     }
 }
 
+/// Puts eight rows of eight quads into half `half` of as many columns.
+#[inline(always)]
+fn put_half<I: Isa>(isa: I, rows: [I::Bytes; 8], half: usize, out: &mut [[[u8; 4]; PANEL]]) {
+    for (column, out) in isa.turn(rows).into_iter().zip(out) {
+        isa.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
+    }
+}
+
 /// Turns `count` rows of `raw` into `panel`, one [`GroupPanel`] a group; missing rows are zero.
 #[inline(always)]
 pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(
@@ -89,37 +102,60 @@ pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(
     panel: &mut [GroupPanel<C>],
 ) {
     let length = raw.len() / count;
-    for (row, raw) in raw.chunks_exact(length).enumerate() {
-        let (spans, rest) = B::split(raw);
-        let filled = if rest.is_empty() { None } else { Some(B::fill(rest)) };
-        for (span, panel) in spans.iter().chain(&filled).zip(panel.chunks_exact_mut(EIGHT)) {
-            let found = B::scales(isa, span);
-            let (mut scales, mut shifts) = ([0.0; EIGHT], [0.0; EIGHT]);
-            isa.store_eight(found.scales, &mut scales);
-            isa.store_eight(found.shifts, &mut shifts);
-            for (group, panel) in panel.iter_mut().enumerate() {
-                C::put(isa, span, group, row, &mut panel.codes);
-                (panel.scales[row], panel.shifts[row]) = (scales[group], shifts[group]);
-            }
+    let row = |row: usize| B::split(raw.get(row * length..(row + 1) * length).unwrap_or(&[]));
+    let empty = B::fill(&[]);
+    let whole = row(0).0.len();
+    for (at, panel) in panel.as_chunks_mut::<EIGHT>().0.iter_mut().enumerate() {
+        if at < whole {
+            let spans = list!(PANEL, &empty, |n| row(n).0.get(at).unwrap_or(&empty));
+            pack_spans(isa, &spans, panel);
+        } else {
+            let filled = list!(PANEL, empty, |n| B::fill(row(n).1));
+            pack_spans(isa, &list!(PANEL, &empty, |n| &filled[n]), panel);
         }
-    }
-    for panel in panel {
-        panel.scales[count..].fill(0.0);
-        panel.shifts[count..].fill(0.0);
     }
 }
 
-/// The `outputs` (the first, and how many) of the tokens from `token` on, as many as make a tile.
+/// Packs one span of every row.
+#[inline(always)]
+fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
+    isa: I,
+    spans: &[&B::Span; PANEL],
+    panel: &mut [GroupPanel<C>; EIGHT],
+) {
+    for (group, panel) in panel.iter_mut().enumerate() {
+        C::put(isa, spans, group, &mut panel.codes);
+    }
+    let none = isa.splat_eight(0.0);
+    for (half, spans) in spans.as_chunks::<EIGHT>().0.iter().enumerate() {
+        let found = list!(EIGHT, [none; 2], |row| {
+            let found = B::scales(isa, spans[row]);
+            [found.scales, found.shifts]
+        });
+        let scales = isa.turn_eight(list!(EIGHT, none, |row| found[row][0]));
+        for (scales, panel) in scales.into_iter().zip(&mut *panel) {
+            isa.store_eight(scales, &mut panel.scales.as_chunks_mut().0[half]);
+        }
+        if B::SHIFTED {
+            let shifts = isa.turn_eight(list!(EIGHT, none, |row| found[row][1]));
+            for (shifts, panel) in shifts.into_iter().zip(&mut *panel) {
+                isa.store_eight(shifts, &mut panel.shifts.as_chunks_mut().0[half]);
+            }
+        }
+    }
+}
+
+/// The `outputs` (the first, and how many) of a tile of tokens (the same).
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: Block, C: Keep<B>>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
     outputs: (usize, usize),
-    token: usize,
+    (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    match (product.input.tokens - token).min(I::TILE) {
+    match tokens {
         1 => cell::<I, B, C, 1>(isa, product, panel, outputs, token, classes),
         2 => cell::<I, B, C, 2>(isa, product, panel, outputs, token, classes),
         3 => cell::<I, B, C, 3>(isa, product, panel, outputs, token, classes),

@@ -10,18 +10,31 @@ use super::product::Classes;
 use super::product::Product;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
 
+/// Steps from one class of a panel to the next, of which `steps` are used. An odd number: were it a multiple of what a set
+/// of the first-level cache spans, as the sizes of models make it, the sixteen classes that [`pack`] fills side by side
+/// would all fight for one set.
+pub(super) const fn stride(steps: usize) -> usize {
+    steps | 1
+}
+
 /// Numbers of a panel of rows of `inputs`.
 pub(super) const fn panel_len(inputs: usize) -> usize {
-    inputs.next_multiple_of(LANES) * PANEL
+    LANES * stride(inputs.div_ceil(LANES)) * PANEL
+}
+
+/// Numbers from one row to the next where [`read`] puts them; more than those of a row, for the same reason.
+pub(super) const fn row_stride(inputs: usize) -> usize {
+    inputs + LANES
 }
 
 /// Reads stored rows as f32, one after the other: sixteen side by side, as [`pack`] walks them, are more streams than the
 /// machine's prefetchers follow.
 #[inline(always)]
 pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], inputs: usize, numbers: &mut [f32]) {
-    for (raw, numbers) in raw.chunks_exact(inputs * E::SIZE).zip(numbers.chunks_exact_mut(inputs)) {
+    let rows = numbers.chunks_exact_mut(row_stride(inputs));
+    for (raw, numbers) in raw.chunks_exact(inputs * E::SIZE).zip(rows) {
         let (chunks, rest) = E::split(raw);
-        let (out, last) = numbers.as_chunks_mut::<LANES>();
+        let (out, last) = numbers[..inputs].as_chunks_mut::<LANES>();
         for (chunk, out) in chunks.iter().zip(out) {
             isa.store(E::read(isa, chunk), out);
         }
@@ -29,38 +42,38 @@ pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], inputs: usize, nu
     }
 }
 
-/// Turns `count` rows of `numbers` `[count, inputs]` into `panel` `[classes, inputs / 16, rows]`; missing rows are zero.
+/// Turns `count` rows of `inputs` numbers, [`row_stride`] apart, into `panel` `[classes, stride, rows]`; missing rows are
+/// zero.
 #[inline(always)]
 pub(super) fn pack<I: Isa>(isa: I, numbers: &[f32], count: usize, inputs: usize, panel: &mut [f32]) {
     let (panel, _) = panel.as_chunks_mut::<PANEL>();
-    let steps = panel.len() / LANES;
+    let steps = inputs.div_ceil(LANES);
     for step in 0..steps {
         let mut rows = [isa.splat(0.0); PANEL];
-        for (lanes, row) in rows.iter_mut().take(count).zip(numbers.chunks_exact(inputs)) {
-            let (chunks, rest) = row.as_chunks::<LANES>();
+        for (lanes, row) in rows.iter_mut().take(count).zip(numbers.chunks_exact(row_stride(inputs))) {
+            let (chunks, rest) = row[..inputs].as_chunks::<LANES>();
             *lanes = match chunks.get(step) {
                 Some(chunk) => isa.load(chunk),
                 None => isa.load(&Numbers::read_rest(rest)),
             };
         }
         for (class, lanes) in isa.transpose(rows).into_iter().enumerate() {
-            isa.store(lanes, &mut panel[class * steps + step]);
+            isa.store(lanes, &mut panel[class * stride(steps) + step]);
         }
     }
 }
 
-/// The outputs `output..output + count` of every token, from their panel.
+/// The `outputs` (the first, and how many) of a tile of tokens (the same), from their panel.
 #[inline(always)]
 pub(super) fn tile<I: Isa>(
     isa: I,
     product: &Product<'_>,
     panel: &[f32],
-    (output, count): (usize, usize),
-    token: usize,
+    outputs: (usize, usize),
+    (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    let outputs = (output, count);
-    match (product.input.tokens - token).min(I::TILE) {
+    match tokens {
         1 => cell::<I, 1>(isa, product, panel, outputs, token, classes),
         2 => cell::<I, 2>(isa, product, panel, outputs, token, classes),
         3 => cell::<I, 3>(isa, product, panel, outputs, token, classes),
@@ -90,12 +103,12 @@ fn cell<I: Isa, const T: usize>(
         return; // never asked for: spares the compiler the larger tiles of other instruction sets
     }
     let (panel, _) = panel.as_chunks::<PANEL>();
-    let steps = panel.len() / LANES;
+    let steps = product.input.n.div_ceil(LANES);
     let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t));
     let classes = of_tile::<T, LANES>(classes);
     for (class, sums_out) in classes.iter_mut().enumerate() {
         let of = class * steps..(class + 1) * steps;
-        let rows = &panel[of.clone()];
+        let rows = &panel[class * stride(steps)..][..steps];
         let xs = list!(T, [0.0; 0].as_slice(), |t| &xs[t][of.clone()]);
         let mut sums = [isa.splat(0.0); T];
         for step in 0..steps {

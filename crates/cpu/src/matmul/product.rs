@@ -216,7 +216,7 @@ impl<'a> Product<'a> {
         }
         let inputs = self.matrix.inputs();
         let mut numbers = std::mem::take(&mut desk.rows);
-        grow(&mut numbers, PANEL * inputs, 0.0);
+        grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
         let sources = raw.chunks(PANEL * inputs * E::SIZE);
         self.tiles(isa, outputs, sources, desk, |raw, panel| {
             let count = raw.len() / (inputs * E::SIZE);
@@ -266,12 +266,12 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        for token in (0..self.input.tokens).step_by(I::TILE) {
+        for tile in tiles_of(self.input.tokens, I::TILE) {
             for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                 let outputs = (output, PANEL.min(outputs.end - output));
                 isa.run(
                     #[inline(always)]
-                    || panels::tile(isa, self, panel, outputs, token, &mut desk.classes),
+                    || panels::tile(isa, self, panel, outputs, tile, &mut desk.classes),
                 );
             }
         }
@@ -281,7 +281,7 @@ impl<'a> Product<'a> {
         let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
         let length = self.matrix.tensor.stored_row_bytes();
         let mut numbers = std::mem::take(&mut desk.rows);
-        grow(&mut numbers, PANEL * inputs, 0.0);
+        grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
         if self.input.tokens < MANY {
             for (raw, first) in raw.chunks(TILE_ROWS * length).zip(outputs.step_by(TILE_ROWS)) {
                 let count = raw.len() / length;
@@ -300,7 +300,10 @@ impl<'a> Product<'a> {
                 isa.run(
                     #[inline(always)]
                     || {
-                        dequantize(dtype, raw, &mut numbers[..count * inputs]);
+                        let rows = numbers.chunks_exact_mut(panels::row_stride(inputs));
+                        for (raw, row) in raw.chunks_exact(length).zip(rows) {
+                            dequantize(dtype, raw, &mut row[..inputs]);
+                        }
                         panels::pack(isa, &numbers, count, inputs, panel);
                     },
                 );
@@ -360,12 +363,12 @@ impl<'a> Product<'a> {
                 || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
             );
         }
-        for token in (0..self.input.tokens).step_by(I::TILE) {
+        for tile in tiles_of(self.input.tokens, I::TILE) {
             for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                 let outputs = (output, PANEL.min(outputs.end - output));
                 isa.run(
                     #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, self, panel, outputs, token, classes),
+                    || block_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, classes),
                 );
             }
         }
@@ -379,6 +382,14 @@ impl<'a> Product<'a> {
         let out = unsafe { self.out.part(start..start + sums.len()) };
         self.then.apply(isa, out, sums);
     }
+}
+
+/// The tokens of a forward in as few tiles of at most `most` as do, none much smaller than the others: the first of each,
+/// and how many.
+fn tiles_of(tokens: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let tiles = tokens.div_ceil(most);
+    let first = move |tile: usize| tokens * tile / tiles;
+    (0..tiles).map(move |tile| (first(tile), first(tile + 1) - first(tile)))
 }
 
 /// Makes `buffer` at least `len` long; what it holds stays.

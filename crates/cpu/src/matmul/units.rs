@@ -11,7 +11,7 @@ use std::ops::Range;
 use memmap2::MmapMut;
 
 use super::element::Element;
-use super::panels::fold;
+use super::panels::{fold, stride};
 use super::product::Product;
 use crate::arch::{Isa, LANES, PANEL, list};
 use crate::team::Shared;
@@ -184,10 +184,14 @@ fn sums<I: Isa, E: Element<Raw = u8>>(
 pub(super) fn pack<I: Isa, E: Element<Raw = u8>>(isa: I, units: &Units, output: usize, panel: &mut [f32]) {
     let (strip, quarter) = (units.strip(output / STRIP), output % STRIP / PANEL);
     let (unit_bytes, quarter_bytes) = (STRIP * E::SIZE, PANEL * E::SIZE);
-    for (unit, out) in strip.chunks_exact(unit_bytes).zip(panel.as_chunks_mut::<PANEL>().0) {
-        let (numbers, _) = E::split(&unit[quarter * quarter_bytes..(quarter + 1) * quarter_bytes]);
-        if let Some(numbers) = numbers.first() {
-            isa.store(E::read(isa, numbers), out);
+    let steps = units.inputs.div_ceil(LANES);
+    let classes = panel.as_chunks_mut::<PANEL>().0.chunks_exact_mut(stride(steps));
+    for (class, out) in strip.chunks_exact(steps * unit_bytes).zip(classes) {
+        for (unit, out) in class.chunks_exact(unit_bytes).zip(out) {
+            let (numbers, _) = E::split(&unit[quarter * quarter_bytes..(quarter + 1) * quarter_bytes]);
+            if let Some(numbers) = numbers.first() {
+                isa.store(E::read(isa, numbers), out);
+            }
         }
     }
 }
