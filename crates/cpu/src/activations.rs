@@ -8,8 +8,11 @@
 use crate::arch::{GROUP, Isa, LANES};
 use crate::team::Shared;
 
-/// From this many tokens on, products walk panels.
+/// From this many tokens on, products of f32 numbers walk panels.
 pub(crate) const MANY: usize = 13;
+
+/// From this many tokens on, products of codes do: their panels are sooner made.
+pub(crate) const MANY_CODES: usize = 9;
 
 /// Groups whose sums are taken together: rows are filled up to whole ones.
 pub(crate) const EIGHT: usize = 8;
@@ -55,7 +58,7 @@ impl Activations {
         let grow = |have: usize, need: usize| have.max(need);
         let numbers = if forms.numbers { tokens * n.next_multiple_of(LANES) } else { 0 };
         let groups = if forms.codes { tokens * groups(n) } else { 0 };
-        let words = if tokens >= MANY { groups * GROUP } else { 0 };
+        let words = if tokens >= MANY_CODES { groups * GROUP } else { 0 };
         self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
         self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
         self.words.resize(grow(self.words.len(), words), 0);
@@ -136,7 +139,7 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let shifts = unsafe { self.shifts.part(of) };
             quantize(isa, x, codes_out, scales, (sums, halves), shifts);
-            if self.tokens >= MANY {
+            if self.tokens >= MANY_CODES {
                 // SAFETY: as above.
                 let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
                 words.iter_mut().zip(codes_out).for_each(|(word, code)| *word = i16::from(*code));

@@ -10,7 +10,7 @@ use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel};
 use super::element::{self, Element};
 use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, rows};
-use crate::activations::{EIGHT, Forms, Input, MANY};
+use crate::activations::{EIGHT, Forms, Input, MANY, MANY_CODES};
 use crate::arch::{GROUP, Isa, LANES, MAX_TILE, PANEL};
 use crate::exp::{sigmoid, tanh};
 use crate::team::{Member, Shared};
@@ -60,6 +60,11 @@ impl Kind {
     /// Whether a matrix of few active inputs can be stored by unit.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::BF16)
+    }
+
+    /// The number of tokens from which on they walk panels.
+    fn many(self) -> usize {
+        if self.forms().codes { MANY_CODES } else { MANY }
     }
 
     /// The forms of activations that they take.
@@ -145,9 +150,14 @@ impl<'a> Product<'a> {
         Self { active: Some(active), ..self }
     }
 
+    /// Whether the matrix is read in rows, not in panels.
+    fn is_few(&self) -> bool {
+        self.input.tokens < self.matrix.kind.many()
+    }
+
     /// The matrix by unit, where few tokens' active units are known or many tokens want panels.
     fn units(&self) -> Option<&'a Units> {
-        let wanted = self.active.is_some() || self.input.tokens >= MANY;
+        let wanted = self.active.is_some() || !self.is_few();
         self.matrix.units.as_ref().filter(|_| wanted)
     }
 
@@ -208,7 +218,7 @@ impl<'a> Product<'a> {
     }
 
     fn plain<I: Isa, E: Element>(&self, isa: I, outputs: Range<usize>, raw: &[E::Raw], desk: &mut Desk) {
-        if self.input.tokens < MANY {
+        if self.is_few() {
             return isa.run(
                 #[inline(always)]
                 || rows::few::<I, E>(isa, self, outputs, raw),
@@ -282,7 +292,7 @@ impl<'a> Product<'a> {
         let length = self.matrix.tensor.stored_row_bytes();
         let mut numbers = std::mem::take(&mut desk.rows);
         grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
-        if self.input.tokens < MANY {
+        if self.is_few() {
             for (raw, first) in raw.chunks(TILE_ROWS * length).zip(outputs.step_by(TILE_ROWS)) {
                 let count = raw.len() / length;
                 let numbers = &mut numbers[..count * inputs];
@@ -314,7 +324,7 @@ impl<'a> Product<'a> {
 
     fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
         debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
-        if self.input.tokens < MANY {
+        if self.is_few() {
             return isa.run(
                 #[inline(always)]
                 || block_rows::few::<I, B>(isa, self, outputs, raw),
@@ -401,7 +411,7 @@ fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
 
 /// Does `products`, none of which reads what another writes, in one phase.
 pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, products: &[Product<'_>]) {
-    if products.iter().all(|product| product.input.tokens < MANY) {
+    if products.iter().all(Product::is_few) {
         for product in products {
             product.run(isa, product.share(member.number(), member.members()), desk);
         }

@@ -3,7 +3,7 @@
 use wkv7_core::{Bytes, Dtype, Tensor};
 
 use super::*;
-use crate::activations::{Activations, MANY};
+use crate::activations::{Activations, MANY, MANY_CODES};
 use crate::arch::tests::on_every_path;
 use crate::arch::{Isa, Path, With};
 use crate::team::{Shared, Team};
@@ -176,7 +176,7 @@ fn odd_numbers_match_their_f64_twin() {
             let columns = if dtype.is_block() { 2 * dtype.block_len() } else { 37 };
             let tensor = random_tensor(dtype, 18, columns, seed as u64);
             for of in ["zeros", "subnormal", "large", "spikes"] {
-                for tokens in [1, 3, MANY + 1] {
+                for tokens in [1, 3, MANY_CODES, MANY + 1] {
                     check_against_twin(isa, &mut team, &tensor, tokens, false, of);
                 }
             }
