@@ -57,6 +57,13 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch_far(self, bytes: &[u8]) {
+        for line in bytes.chunks(64) {
+            enter!(_mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()));
+        }
+    }
+
+    #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> Self::Lanes {
         enter!(load(x))
     }

@@ -92,6 +92,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
 
     as_avx2! {
         fn prefetch(at: *const u8);
+        fn prefetch_far(bytes: &[u8]);
         fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];
         fn turn(rows: [__m256i; 8]) -> [__m256i; 8];
         fn unsigned(x: __m256i) -> __m256i;

@@ -78,6 +78,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
+    /// Asks for all cache lines of `bytes`, which will be read soon, but not at once.
+    #[inline(always)]
+    fn prefetch_far(self, bytes: &[u8]) {
+        let _ = bytes;
+    }
+
     /// The numbers of `x`.
     fn load(self, x: &[f32; LANES]) -> Self::Lanes;
 

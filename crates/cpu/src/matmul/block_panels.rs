@@ -186,7 +186,9 @@ fn cell<I: Isa, B: Block, C: Keep<B>, const T: usize>(
     }
     let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
     let classes = of_tile::<T, EIGHT>(classes);
+    let mut ahead = product.ahead_in(panel.len());
     for (group, panel) in panel.iter().enumerate() {
+        isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let sums = C::sums(isa, &panel.codes, &xs, group);
         let (scales, shifts) = (isa.load(&panel.scales), isa.load(&panel.shifts));
         let class = &mut classes[group % EIGHT];

@@ -106,7 +106,9 @@ fn cell<I: Isa, const T: usize>(
     let steps = product.input.n.div_ceil(LANES);
     let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t));
     let classes = of_tile::<T, LANES>(classes);
+    let mut ahead = product.ahead_in(LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
+        isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let of = class * steps..(class + 1) * steps;
         let rows = &panel[class * stride(steps)..][..steps];
         let xs = list!(T, [0.0; 0].as_slice(), |t| &xs[t][of.clone()]);

@@ -112,6 +112,7 @@ pub(crate) struct Product<'a> {
     out: Shared<'a>, // [tokens, outputs]
     then: Then,
     active: Option<&'a Active>,
+    ahead: &'a [u8], // what the next task will read from memory, which is idle while this one multiplies
 }
 
 /// Room for the sums of every class of a tile's tokens, one to a row of a panel.
@@ -142,7 +143,7 @@ impl<'a> Product<'a> {
     pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
         assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
         assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
-        Self { matrix, input, out, then, active: None }
+        Self { matrix, input, out, then, active: None, ahead: &[] }
     }
 
     /// The same product, told which of the inputs are not zero: where the matrix is stored by unit, only those are read.
@@ -186,9 +187,20 @@ impl<'a> Product<'a> {
         self.matrix.outputs().div_ceil(self.task_outputs())
     }
 
-    fn run_task<I: Isa>(&self, isa: I, task: usize, desk: &mut Desk) {
+    fn outputs_of_task(&self, task: usize) -> Range<usize> {
         let first = task * self.task_outputs();
-        self.run(isa, first..(first + self.task_outputs()).min(self.matrix.outputs()), desk);
+        first..(first + self.task_outputs()).min(self.matrix.outputs())
+    }
+
+    /// The bytes that a task reads, where they lie in one piece.
+    fn bytes_of_task(&self, task: usize) -> &'a [u8] {
+        if self.units().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task(task)) }
+    }
+
+    /// What is to be asked for, in at most `parts`.
+    #[inline(always)]
+    pub(super) fn ahead_in(&self, parts: usize) -> std::slice::Chunks<'a, u8> {
+        self.ahead.chunks(self.ahead.len().div_ceil(parts).max(1))
     }
 
     /// Does the outputs `outputs`, for every token.
@@ -276,12 +288,15 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
+        let mut ahead = self.ahead_in(count * self.input.tokens.div_ceil(I::TILE));
         for tile in tiles_of(self.input.tokens, I::TILE) {
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+            let panels = panels.chunks_exact(own);
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels) {
                 let outputs = (output, PANEL.min(outputs.end - output));
+                let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                 isa.run(
                     #[inline(always)]
-                    || panels::tile(isa, self, panel, outputs, tile, &mut desk.classes),
+                    || panels::tile(isa, &product, panel, outputs, tile, &mut desk.classes),
                 );
             }
         }
@@ -373,12 +388,15 @@ impl<'a> Product<'a> {
                 || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
             );
         }
+        let mut ahead = self.ahead_in(count * self.input.tokens.div_ceil(I::TILE));
         for tile in tiles_of(self.input.tokens, I::TILE) {
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+            let panels = panels.chunks_exact(own);
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels) {
                 let outputs = (output, PANEL.min(outputs.end - output));
+                let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                 isa.run(
                     #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, classes),
+                    || block_panels::tile::<I, B, C>(isa, &product, panel, outputs, tile, classes),
                 );
             }
         }
@@ -418,13 +436,23 @@ pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, pro
         return member.meet(|| ());
     }
     let tasks = products.iter().map(Product::tasks).sum();
-    member.each(tasks, |mut task| {
+    // The product of a task, and which of its tasks that is.
+    let find = |mut task: usize| {
         for product in products {
             let own = product.tasks();
             if task < own {
-                return product.run_task(isa, task, desk);
+                return Some((product, task));
             }
             task -= own;
+        }
+        None
+    };
+    member.each(tasks, |task| {
+        if let Some((product, own)) = find(task) {
+            // Tasks take about the same time, so that this member's next is likely the one after the others'.
+            let next = find(task + member.members());
+            let ahead = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task(task));
+            Product { ahead, ..*product }.run(isa, product.outputs_of_task(own), desk);
         }
     });
 }
