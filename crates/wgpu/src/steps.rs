@@ -87,7 +87,7 @@ pub(crate) fn write(
         words[at..at + 3].copy_from_slice(&[row as u32, count as u32, slot as u32]);
         for token in 0..count {
             let flag = |is: bool, flag: u32| if is { flag } else { 0 };
-            let flags = flag(token == 0, FIRST) | flag(token + 1 == count, LAST) | PARITY * parity;
+            let flags = flag(token == 0, FIRST) | flag(token + 1 == count, LAST) | (PARITY * parity);
             let at = lists.tokens + 2 * (row + token);
             words[at..at + 2].copy_from_slice(&[flags, slot as u32]);
         }
