@@ -4,7 +4,8 @@ use wkv7::core::{Dtype, Error as CoreError};
 use wkv7::{BackendChoice, Error, Model, Options};
 use wkv7_testkit::{Random, TinyModel, Tolerance, close};
 
-/// The bound of a move, by the type of the weights: F32 is 4e-7 measured, F16 likewise, as both multiply F16 as f32.
+/// The bound of a move, by the type of the weights. Over 300 tokens 6e-7 was measured for either: both backends multiply
+/// F16 as f32.
 const MOVED_F32: Tolerance = Tolerance { cause: "f32 rounding, moved", relative: 1e-5, largest: 2e-5 };
 const MOVED_F16: Tolerance = Tolerance { cause: "F16 weights, moved", relative: 1e-3, largest: 2e-3 };
 
