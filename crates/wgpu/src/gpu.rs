@@ -8,7 +8,7 @@ use wkv7_core::Error;
 
 use crate::adapter::{self, DeviceFacts};
 use crate::pipeline::Pipelines;
-use crate::{BACKEND, Features, Settings};
+use crate::{BACKEND, Features, Settings, Shape};
 
 /// What a device was asked for since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(crate) struct Counters {
 pub(crate) struct Gpu {
     pub(crate) facts: DeviceFacts,
     pub(crate) features: Features,
+    pub(crate) shape: Shape,
     pub(crate) device: Device,
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
@@ -100,7 +101,9 @@ impl Gpu {
             heard.say(format!("the device was lost ({reason:?}): {message}"));
         });
         let pipelines = Pipelines::new(&device);
+        let shape = if facts.kind == "software" { Shape::Narrow } else { Shape::Wide };
         Ok(Self {
+            shape: settings.shape.unwrap_or(shape),
             facts,
             features,
             device,

@@ -45,7 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapter::{DeviceFacts, devices};
 pub use gpu::Counts;
-pub use settings::{Choice, FEATURES_VARIABLE, Features, Settings};
+pub use settings::{Choice, FEATURES_VARIABLE, Features, Settings, Shape};
 
 use gpu::Gpu;
 use model::WgpuModel;

@@ -49,7 +49,7 @@ impl WgpuModel {
         let sizes = Sizes::new(&info.config, info.max_slots, info.max_tokens, gpu.binding_limit);
         let limit = gpu.binding_limit.min(gpu.buffer_limit);
         let (regions, lists) = (sizes.regions.clone(), sizes.lists);
-        let plan = Plan::new(weights, &regions, &lists, options.exact, limit)?;
+        let plan = Plan::new(weights, &regions, &lists, options.exact, limit, gpu.shape.strip())?;
         check_room(&plan, &sizes, &info, limit, settings.memory_limit)?;
         let scratch = gpu.scoped(|| Ok(Scratch::new(&gpu, sizes)))?;
         let loaded = Loaded::new(&gpu, &plan, &scratch, options.progress.as_ref())?;

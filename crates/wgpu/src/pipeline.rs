@@ -14,15 +14,12 @@ use wgpu::{
 };
 use wkv7_core::Error;
 
+use crate::Shape;
 use crate::element::Element;
 use crate::gpu::Gpu;
 
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
-/// Lanes that share the columns of a product of few tokens.
-const ROWS_WIDTH: u32 = 64;
-/// Rows of a workgroup in a product of few tokens.
-pub(crate) const STRIP: u32 = 4;
 /// Rows, and tokens, of a workgroup in a product of many tokens.
 pub(crate) const TILE: u32 = 32;
 /// Tokens that a workgroup of a product takes at once where there are several but few.
@@ -53,12 +50,12 @@ const SEGMENT: &str = include_str!("shaders/segment.wgsl");
 const EIGHT: &str = include_str!("shaders/eight.wgsl");
 
 impl Kernel {
-    fn constants(self) -> Vec<(&'static str, u32)> {
-        let product = [("STRIP", STRIP), ("TILE", TILE), ("SEGMENTS", SEGMENTS as u32)];
+    fn constants(self, shape: Shape) -> Vec<(&'static str, u32)> {
+        let product = [("STRIP", shape.strip()), ("TILE", TILE), ("SEGMENTS", SEGMENTS as u32)];
         match self {
             Self::Norm => vec![("WIDTH", NORM_WIDTH)],
             Self::NormShift(mixes) => vec![("WIDTH", NORM_WIDTH), ("MIXES", mixes)],
-            Self::Rows(_, tokens) => [&product[..], &[("WIDTH", ROWS_WIDTH), ("TOKENS", tokens)]].concat(),
+            Self::Rows(_, tokens) => [&product[..], &[("WIDTH", shape.width()), ("TOKENS", tokens)]].concat(),
             Self::Tile(_) => product.to_vec(),
             Self::Wkv(head_size) => vec![("HEAD_SIZE", head_size)],
         }
@@ -82,9 +79,9 @@ impl Kernel {
         }
     }
 
-    fn text(self, subgroups: bool) -> String {
+    fn text(self, subgroups: bool, shape: Shape) -> String {
         let constants =
-            self.constants().into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
+            self.constants(shape).into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
         constants.chain(self.files(subgroups).into_iter().map(str::to_owned)).collect()
     }
 }
@@ -140,7 +137,7 @@ impl Pipelines {
         }
         gpu.counters.pipelines.fetch_add(1, Ordering::Relaxed);
         let label = format!("{kernel:?}");
-        let source = ShaderSource::Wgsl(kernel.text(gpu.features.subgroups).into());
+        let source = ShaderSource::Wgsl(kernel.text(gpu.features.subgroups, gpu.shape).into());
         let module = gpu.scoped(|| {
             let descriptor = ShaderModuleDescriptor { label: Some(&label), source };
             Ok(gpu.device.create_shader_module(descriptor))

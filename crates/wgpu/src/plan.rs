@@ -51,12 +51,14 @@ pub(crate) struct Plan<'a> {
     pub(crate) lists: &'a Lists,
     exact: bool,
     limit: u64,
+    strip: u32,
     layer: Option<usize>,
     pub(crate) dispatches: Vec<Planned>,
 }
 
 impl<'a> Plan<'a> {
-    /// All dispatches of a forward of `weights`, no binding of which shows more than `limit` bytes of a matrix.
+    /// All dispatches of a forward of `weights`, no binding of which shows more than `limit` bytes of a matrix; strips have
+    /// `strip` rows.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for heads that are larger than a workgroup.
@@ -66,14 +68,24 @@ impl<'a> Plan<'a> {
         lists: &'a Lists,
         exact: bool,
         limit: u64,
+        strip: u32,
     ) -> Result<Self, Error> {
         let config = weights.config();
         if config.head_size > MAX_LANES {
             let what = format!("heads of {} channels, at most {MAX_LANES}", config.head_size);
             return Err(Error::Unsupported { backend: BACKEND, what });
         }
-        let mut plan =
-            Self { weights, config, regions, lists, exact, limit, layer: None, dispatches: Vec::new() };
+        let mut plan = Self {
+            weights,
+            config,
+            regions,
+            lists,
+            exact,
+            limit,
+            strip,
+            layer: None,
+            dispatches: Vec::new(),
+        };
         head::embed(&mut plan);
         for (number, layer) in weights.layers.iter().enumerate() {
             plan.layer = Some(number);
@@ -95,9 +107,8 @@ impl<'a> Plan<'a> {
     /// Adds a product of `matrices` with every token, or with the rows whose logits are wanted.
     pub(crate) fn product(&mut self, matrices: Vec<Matrix>, of_wanted: bool) {
         let rows_word = if of_wanted { WANTED_WORD } else { TOKENS_WORD };
-        for part in product::plan(matrices, self.exact, self.limit) {
-            let strips = part.groups(crate::pipeline::STRIP);
-            let tiles = part.groups(crate::pipeline::TILE);
+        for part in product::plan(matrices, self.exact, self.limit, self.strip) {
+            let [strips, tiles] = part.workgroups();
             let grid = Grid::Product { strips, tiles, rows_word };
             self.dispatches.push(Planned { layer: self.layer, grid, work: Work::Product(part) });
         }

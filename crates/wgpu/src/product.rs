@@ -3,7 +3,7 @@
 use wkv7_core::Tensor;
 
 use crate::element::{Element, Rows};
-use crate::pipeline::{SEGMENTS, STRIP, TILE};
+use crate::pipeline::{SEGMENTS, TILE};
 use crate::regions::Region;
 
 /// Workgroups along one side of a dispatch, on every device.
@@ -63,12 +63,13 @@ struct Piece {
 pub(crate) struct Part {
     pub(crate) element: Element,
     pub(crate) bytes: usize,
+    strip: u32,
     matrices: Vec<Matrix>,
     pieces: Vec<Piece>,
 }
 
 /// Sorts `matrices` into as few parts as their types and `limit`, in bytes, allow.
-pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64) -> Vec<Part> {
+pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64, strip: u32) -> Vec<Part> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut parts: Vec<Part> = Vec::new();
     for matrix in matrices {
@@ -80,7 +81,7 @@ pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64) -> Vec<Part> 
             let part = match last.filter(|part| part.room(limit, row_bytes) > 0) {
                 Some(part) => part,
                 None => {
-                    parts.push(Part { element, bytes: 0, matrices: Vec::new(), pieces: Vec::new() });
+                    parts.push(Part { element, bytes: 0, strip, matrices: Vec::new(), pieces: Vec::new() });
                     let Some(part) = parts.last_mut() else { break };
                     part
                 }
@@ -101,7 +102,7 @@ pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64) -> Vec<Part> 
 impl Part {
     /// Rows of `row_bytes` that still fit.
     fn room(&self, limit: usize, row_bytes: usize) -> usize {
-        let groups = MAX_GROUPS - self.groups(STRIP).min(MAX_GROUPS);
+        let groups = MAX_GROUPS - self.groups(self.strip).min(MAX_GROUPS);
         if self.pieces.len() == SEGMENTS {
             0
         } else {
@@ -109,8 +110,13 @@ impl Part {
         }
     }
 
+    /// Workgroups of strips, and of tiles.
+    pub(crate) fn workgroups(&self) -> [usize; 2] {
+        [self.strip, TILE].map(|rows| self.groups(rows))
+    }
+
     /// Workgroups of `rows` rows that it takes.
-    pub(crate) fn groups(&self, rows: u32) -> usize {
+    fn groups(&self, rows: u32) -> usize {
         self.pieces.iter().map(|piece| piece.rows.len().div_ceil(rows as usize)).sum()
     }
 
@@ -136,7 +142,7 @@ impl Part {
             ];
             words.extend(sizes.map(|size| size as u32));
             words.extend([end, bias]);
-            strips += rows.div_ceil(STRIP as usize);
+            strips += rows.div_ceil(self.strip as usize);
             tiles += rows.div_ceil(TILE as usize);
         }
         words
@@ -192,14 +198,14 @@ mod tests {
 
     #[test]
     fn what_fits_one_binding_is_one_part() {
-        let parts = plan(vec![matrix(4, 8), matrix(5, 8)], false, 1 << 20);
+        let parts = plan(vec![matrix(4, 8), matrix(5, 8)], false, 1 << 20, 4);
         assert_eq!(parts.len(), 1);
-        assert_eq!((parts[0].bytes, parts[0].groups(STRIP), parts[0].groups(TILE)), (9 * 32, 3, 2));
+        assert_eq!((parts[0].bytes, parts[0].workgroups()), (9 * 32, [3, 2]));
     }
 
     #[test]
     fn a_small_binding_splits_within_a_matrix_and_loses_nothing() {
-        let parts = plan(vec![matrix(4, 8), matrix(5, 8)], false, 96);
+        let parts = plan(vec![matrix(4, 8), matrix(5, 8)], false, 96, 4);
         assert_eq!(parts.iter().map(|part| part.bytes).collect::<Vec<_>>(), [96, 96, 96]);
         let mut all = Vec::new();
         for part in &parts {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use wgpu::{BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferUsages, ComputePipeline};
 use wkv7_core::{Error, Packed, Progress};
 
+use crate::Shape;
 use crate::gpu::Gpu;
 use crate::pipeline::{FEW, Kernel, TILE};
 use crate::plan::{Grid, PARAMS_BYTES, Plan, Planned, Work};
@@ -22,6 +23,7 @@ const IN_FLIGHT: usize = 32 << 20;
 /// A dispatch, ready to go.
 pub(crate) struct Dispatch {
     grid: Grid,
+    tiled: bool,
     pub(crate) bindings: BindGroup,
     pipelines: [Arc<ComputePipeline>; 3], // of one, few, many rows of activations
 }
@@ -44,7 +46,7 @@ impl Dispatch {
                 match rows {
                     0 | 1 => (0, [strips, rows]),
                     // From here on a tile, half empty as it may be, beats rows read again and again.
-                    2..=8 => (1, [strips, rows.div_ceil(FEW as usize)]),
+                    rows if rows <= 8 || !self.tiled => (1, [strips, rows.div_ceil(FEW as usize)]),
                     _ => (2, [tiles, rows.div_ceil(TILE as usize)]),
                 }
             }
@@ -182,12 +184,19 @@ impl Buffers {
         });
         let kernels = match &planned.work {
             Work::Kernel(kernel, _) => [*kernel; 3],
-            Work::Product(Part { element, .. }) => {
-                [Kernel::Rows(*element, 1), Kernel::Rows(*element, FEW), Kernel::Tile(*element)]
-            }
+            Work::Product(Part { element, .. }) => [
+                Kernel::Rows(*element, 1),
+                Kernel::Rows(*element, FEW),
+                if gpu.shape == Shape::Wide { Kernel::Tile(*element) } else { Kernel::Rows(*element, FEW) },
+            ],
         };
         let [one, few, many] = kernels.map(|kernel| gpu.pipelines.get(gpu, kernel));
-        Ok(Dispatch { grid: planned.grid, bindings, pipelines: [one?, few?, many?] })
+        Ok(Dispatch {
+            tiled: gpu.shape == Shape::Wide,
+            grid: planned.grid,
+            bindings,
+            pipelines: [one?, few?, many?],
+        })
     }
 }
 

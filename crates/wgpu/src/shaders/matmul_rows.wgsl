@@ -35,13 +35,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
         }
     }
     let parts = gather(&sums, lane);
-    if lane.index < SUMS {
-        let row = first_row + lane.index / TOKENS;
-        let token = first_token + lane.index % TOKENS;
+    for (var at = lane.index; at < SUMS; at += WIDTH) {
+        let row = first_row + at / TOKENS;
+        let token = first_token + at % TOKENS;
         if row < rows && token < tokens {
             var sum = 0.0;
             for (var n = 0u; n < parts; n++) {
-                sum += shares[lane.index * WIDTH + n];
+                sum += shares[at * WIDTH + n];
             }
             store(s, row, token, sum);
         }
