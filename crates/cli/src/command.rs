@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, chat, convert, detokenize, eval, generate, info, logits, state, tokenize, verify};
+use crate::{
+    bench, chat, convert, detokenize, devices, eval, generate, info, logits, state, tokenize, verify,
+};
 
 /// RWKV-7 language models on your own machine
 #[derive(Debug, Parser)]
@@ -35,6 +37,7 @@ enum Command {
     Eval(eval::Eval),
     Verify(verify::Verify),
     Bench(bench::Bench),
+    Devices(devices::Devices),
 }
 
 impl Cli {
@@ -52,6 +55,7 @@ impl Cli {
             Command::Eval(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Bench(command) => command.run(),
+            Command::Devices(command) => command.run(),
         }
     }
 }

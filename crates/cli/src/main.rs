@@ -9,6 +9,7 @@ mod chat;
 mod command;
 mod convert;
 mod detokenize;
+mod devices;
 mod eval;
 mod feed;
 mod generate;

@@ -7,12 +7,31 @@ use crate::{BackendChoice, Error};
 /// Names of the backends of this build, fastest first.
 #[must_use]
 pub fn backends() -> Vec<&'static str> {
-    all().iter().map(|backend| backend.name()).collect()
+    all("").iter().map(|backend| backend.name()).collect()
 }
 
-/// Fastest first; the last is the reference.
-fn all() -> Vec<Box<dyn Backend>> {
-    vec![Box::new(wkv7_cpu::Cpu::default()), Box::new(Reference)]
+/// Fastest first; the last is the reference. `device` says which graphics card, nothing the best.
+fn all(device: &str) -> Vec<Box<dyn Backend>> {
+    let mut all = gpu(device);
+    all.push(Box::new(wkv7_cpu::Cpu::default()));
+    all.push(Box::new(Reference));
+    all
+}
+
+/// The backend of graphics cards, where this build has it.
+#[cfg(feature = "wgpu")]
+fn gpu(device: &str) -> Vec<Box<dyn Backend>> {
+    let mut settings = wkv7_wgpu::Settings::default();
+    settings.adapter = match device.parse() {
+        Ok(choice) => choice,
+    };
+    vec![Box::new(wkv7_wgpu::Wgpu::with(settings))]
+}
+
+/// The backend of graphics cards, which this build does not have.
+#[cfg(not(feature = "wgpu"))]
+fn gpu(_device: &str) -> Vec<Box<dyn Backend>> {
+    Vec::new()
 }
 
 /// Loads `weights` on the chosen backend; the automatic choice is the first that is available, but never the
@@ -23,18 +42,25 @@ pub(crate) fn load(
     options: &LoadOptions,
 ) -> Result<Box<dyn Model>, Error> {
     let mut failure = None;
-    for backend in all() {
+    let (wanted, device) = match choice {
+        BackendChoice::Auto => ("", ""),
+        BackendChoice::Named(name) => name.split_once(':').unwrap_or((name, "")),
+    };
+    if !device.is_empty() && wanted != "wgpu" {
+        let why = format!("a device, here `{device}`, is only named for wgpu");
+        return Err(wkv7_core::Error::Unavailable { backend: wanted.to_owned(), why }.into());
+    }
+    for backend in all(device) {
         match choice {
-            BackendChoice::Named(name) if name != backend.name() => continue,
+            BackendChoice::Named(_) if wanted != backend.name() => continue,
             BackendChoice::Named(_) => return Ok(backend.load(weights, options)?),
             BackendChoice::Auto if backend.name() == Reference.name() => {}
             BackendChoice::Auto => match backend.load(weights, options) {
                 Ok(model) => return Ok(model),
+                // The last is told: why there is no graphics card matters less than why the cpu does not do either.
                 Err(
                     error @ (wkv7_core::Error::Unavailable { .. } | wkv7_core::Error::Unsupported { .. }),
-                ) => {
-                    failure.get_or_insert(error);
-                }
+                ) => failure = Some(error),
                 Err(error) => return Err(error.into()),
             },
         }

@@ -34,6 +34,7 @@ pub use wkv7_formats as formats;
 pub use wkv7_tokenizer as tokenizer;
 
 mod backends;
+mod devices;
 mod error;
 mod exp;
 mod generate;
@@ -53,6 +54,7 @@ pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Want, Weights}
 pub use wkv7_cpu::Ceiling;
 
 pub use backends::backends;
+pub use devices::{Device, devices};
 pub use error::Error;
 pub use generate::{Generate, Generation, Piece, StopReason};
 pub use model::{Model, SessionStep, Source};

@@ -29,10 +29,11 @@ pub struct Options {
 /// Which backend runs a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BackendChoice {
-    /// The fastest that opens.
+    /// The best graphics card, where this build and this machine have one; else the cpu.
     #[default]
     Auto,
-    /// One of [`crate::backends`].
+    /// One of [`crate::backends`]; `wgpu` may be followed by a colon and a device of [`crate::devices`], by its index
+    /// or by a part of its name: `wgpu:1`, `wgpu:radeon`. Without, it is the best that is no software.
     Named(String),
 }
 

@@ -155,6 +155,21 @@ impl Session {
         Ok(Self { model, slot: Some(to), logits, tokens_seen: self.tokens_seen, broken: false })
     }
 
+    /// A session of `model` that continues from here, on another backend or device with the same weights. This one stays.
+    ///
+    /// # Errors
+    /// A model of other weights, with both fingerprints in the message; no free slot; an error of a backend.
+    pub fn to(&self, model: &Model) -> Result<Self, Error> {
+        let (want, found) = (model.info().fingerprint, self.model.info().fingerprint);
+        if want != found {
+            return Err(wkv7_core::Error::ForeignState { want, found }.into());
+        }
+        let snapshot = self.snapshot()?;
+        let mut session = model.session()?;
+        session.rewind(&snapshot)?;
+        Ok(session)
+    }
+
     /// Writes a state file: the state, the last logits, the number of tokens, the model's fingerprint.
     ///
     /// # Errors

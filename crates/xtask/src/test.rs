@@ -29,6 +29,9 @@ pub const SUITES: &[Job] = &[
     Job { name: "loom", needs: &[], run: cpu::loom },
     // Races of those threads, as they happen.
     Job { name: "tsan", needs: cpu::TSAN_NEEDS, run: cpu::tsan },
+    // The façade and the command with the backend of graphics cards, which is no default feature. Its own tests are among
+    // those of every crate.
+    Job { name: "wgpu", needs: &[], run: wgpu },
     // The golden data is what its script makes.
     Job { name: "golden", needs: golden::NEEDS, run: golden::check },
 ];
@@ -40,6 +43,12 @@ pub const SUITES: &[Job] = &[
 pub fn run(options: &Options) -> Result<()> {
     let jobs = chosen(&options.suites)?;
     summary::run("suites", &jobs, Policy::from_environment(true))
+}
+
+fn wgpu() -> Result<()> {
+    let packages = ["-p", "wkv7", "-p", "wkv7-cli", "--features", "wkv7/wgpu,wkv7-cli/wgpu"];
+    let tests = ["--test", "facade", "--test", "cli", "--", "moves::", "devices::"];
+    run_command(&mut cargo(&[&["test"][..], &packages, &tests].concat()))
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Job>> {

@@ -1,10 +1,12 @@
 //! Which model, on which backend, with which vocabulary.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
 
 use super::StateArgs;
@@ -92,8 +94,29 @@ fn is_about_state(error: &anyhow::Error) -> bool {
 }
 
 /// What `--backend` takes.
-pub fn backend_names() -> clap::builder::PossibleValuesParser {
-    std::iter::once("auto").chain(wkv7::backends()).into()
+pub fn backend_names() -> BackendNames {
+    BackendNames(std::iter::once("auto").chain(wkv7::backends()).into())
+}
+
+/// The backends of this build by name; that of graphics cards also with a device: `wgpu:1`, `wgpu:radeon`.
+#[derive(Debug, Clone)]
+pub struct BackendNames(PossibleValuesParser);
+
+impl TypedValueParser for BackendNames {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        match value.to_str().and_then(|text| text.split_once(':')) {
+            Some((name @ "wgpu", device)) if !device.is_empty() => {
+                self.0.parse_ref(command, arg, OsStr::new(name)).map(|name| format!("{name}:{device}"))
+            }
+            _ => self.0.parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
 }
 
 /// A number of threads that a machine may have.

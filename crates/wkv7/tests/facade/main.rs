@@ -2,6 +2,8 @@
 
 mod eval;
 mod generate;
+#[cfg(feature = "wgpu")]
+mod moves;
 mod session;
 mod verify;
 

@@ -1,0 +1,61 @@
+//! `devices`, and naming one.
+
+use crate::run::{model, wkv7};
+
+#[test]
+fn the_list_is_there_or_says_why_not() {
+    let list = wkv7(["devices", "--json"]).ok().json();
+    let devices = list["devices"].as_array().expect("a list");
+    for device in devices {
+        for field in ["name", "kind", "api", "driver"] {
+            assert!(device[field].as_str().is_some_and(|text| !text.is_empty()), "{field} of {device}");
+        }
+    }
+    assert_eq!(devices.is_empty(), list["remark"].is_string(), "{list}");
+    let text = wkv7(["devices"]).ok().text().to_owned();
+    assert!(devices.is_empty() || text.contains(devices[0]["name"].as_str().expect("a name")), "{text}");
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_build_without_the_backend_says_how_to_get_it_and_takes_no_device() {
+    assert!(wkv7(["devices"]).ok().text().contains("--features wgpu"));
+    let error = wkv7(["verify", model(), "--tokens", "1,2", "--backend", "wgpu:0"]).fails(2);
+    assert!(error.contains("--backend"), "{error}");
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_device_is_named_by_index_or_name() {
+    let list = wkv7(["devices", "--json"]).ok().json();
+    let named =
+        list["devices"].as_array().expect("a list").iter().find(|device| device["kind"] == "software");
+    let Some(device) = named else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "no software adapter");
+        println!("skipped: no software adapter");
+        return;
+    };
+    let name = device["name"].as_str().expect("a name").split(' ').next().expect("a word");
+    for place in [device["index"].to_string(), name.to_uppercase()] {
+        let backend = format!("wgpu:{place}");
+        wkv7(["verify", model(), "--backend", &backend, "--tokens", "1,2,3"]).ok();
+    }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_driver_that_is_not_there_is_said_and_the_cpu_goes_on() {
+    let without = |arguments: &[&str]| {
+        let mut command = wkv7(arguments).into_command();
+        for variable in ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"] {
+            command.env(variable, "/nowhere/driver.json");
+        }
+        command.output().expect("wkv7 ends")
+    };
+    let list = without(&["devices"]);
+    assert!(list.status.success());
+    if cfg!(target_os = "linux") {
+        assert!(String::from_utf8_lossy(&list.stdout).contains("no driver"), "{list:?}");
+    }
+    assert!(without(&["verify", model(), "--tokens", "1,2"]).status.success());
+}

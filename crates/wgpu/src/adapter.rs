@@ -1,0 +1,127 @@
+//! The adapters of this machine.
+
+use wgpu::{Adapter, DeviceType, Instance, InstanceDescriptor, MemoryBudgetThresholds};
+use wkv7_core::Error;
+
+use crate::{BACKEND, Choice};
+
+/// Share of what the system says is free that buffers may take before their creation fails: beyond it, drivers stall.
+const MEMORY_PERCENT: u8 = 97;
+
+/// What is known of an adapter before it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceFacts {
+    /// Its place among the adapters, for [`Choice::Index`].
+    pub index: usize,
+    /// Its name, as the driver says it.
+    pub name: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: &'static str,
+    /// The interface it is reached through: `vulkan`, `metal`, `dx12`.
+    pub api: String,
+    /// The driver and its version.
+    pub driver: String,
+    /// The largest buffer that it gives, in bytes; no interface that all have tells the whole memory.
+    pub largest_buffer: u64,
+    /// Bytes of a buffer that a kernel sees.
+    pub largest_binding: u64,
+    /// The optional features that would be used.
+    pub features: Vec<&'static str>,
+}
+
+impl DeviceFacts {
+    fn of(index: usize, adapter: &Adapter) -> Self {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let has_subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+        Self {
+            index,
+            kind: kind(info.device_type),
+            api: info.backend.to_string(),
+            driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
+            name: info.name,
+            largest_buffer: limits.max_buffer_size,
+            largest_binding: limits.max_storage_buffer_binding_size,
+            features: if has_subgroups { vec!["subgroups"] } else { Vec::new() },
+        }
+    }
+
+    /// One line: name, interface, driver.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} ({}, {})", self.name, self.api, self.driver)
+    }
+}
+
+fn kind(device_type: DeviceType) -> &'static str {
+    match device_type {
+        DeviceType::DiscreteGpu => "discrete",
+        DeviceType::IntegratedGpu => "integrated",
+        DeviceType::VirtualGpu => "virtual",
+        DeviceType::Cpu => "software",
+        DeviceType::Other => "other",
+    }
+}
+
+/// The adapters of this machine, in the order that [`Choice::Index`] counts. None where there is no driver.
+#[must_use]
+pub fn devices() -> Vec<DeviceFacts> {
+    all(&instance()).iter().enumerate().map(|(index, adapter)| DeviceFacts::of(index, adapter)).collect()
+}
+
+pub(crate) fn instance() -> Instance {
+    let mut descriptor = InstanceDescriptor::new_without_display_handle();
+    // The driver's own checks are wished for by wgpu's own variables (`WGPU_VALIDATION=1`), not by a debug build.
+    descriptor.flags = wgpu::InstanceFlags::empty().with_env();
+    descriptor.memory_budget_thresholds =
+        MemoryBudgetThresholds { for_resource_creation: Some(MEMORY_PERCENT), for_device_loss: None };
+    Instance::new(descriptor)
+}
+
+fn all(instance: &Instance) -> Vec<Adapter> {
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
+}
+
+/// The adapter that `choice` means, and its facts.
+///
+/// # Errors
+/// [`Error::Unavailable`] with the adapters there are.
+pub(crate) fn choose(instance: &Instance, choice: &Choice) -> Result<(Adapter, DeviceFacts), Error> {
+    let adapters = all(instance);
+    let facts: Vec<_> = adapters.iter().enumerate().map(|(n, adapter)| DeviceFacts::of(n, adapter)).collect();
+    let chosen = match choice {
+        Choice::Best => {
+            let rank = |facts: &&DeviceFacts| {
+                ["discrete", "integrated", "virtual", "other"].iter().position(|kind| *kind == facts.kind)
+            };
+            facts.iter().filter(|facts| rank(facts).is_some()).min_by_key(rank)
+        }
+        Choice::Index(index) => facts.get(*index),
+        Choice::Name(name) => {
+            let name = name.to_lowercase();
+            facts.iter().find(|facts| facts.name.to_lowercase().contains(&name))
+        }
+    };
+    let Some(facts) = chosen.cloned() else {
+        return Err(Error::Unavailable { backend: BACKEND.to_owned(), why: missing(choice, &facts) });
+    };
+    let adapter = adapters.into_iter().nth(facts.index);
+    let gone = || Error::Unavailable { backend: BACKEND.to_owned(), why: "the adapter is gone".to_owned() };
+    Ok((adapter.ok_or_else(gone)?, facts))
+}
+
+fn missing(choice: &Choice, facts: &[DeviceFacts]) -> String {
+    if facts.is_empty() {
+        return "no driver of a graphics card was found (Vulkan, Metal or DirectX 12); install one, or use the cpu backend".to_owned();
+    }
+    let list: Vec<_> =
+        facts.iter().map(|facts| format!("{}: {} ({})", facts.index, facts.name, facts.kind)).collect();
+    let list = list.join("; ");
+    match choice {
+        Choice::Best => {
+            format!("there are only software adapters, which are used where they are named ({list})")
+        }
+        Choice::Index(index) => format!("there is no adapter {index}; there are {list}"),
+        Choice::Name(name) => format!("no adapter has `{name}` in its name; there are {list}"),
+    }
+}

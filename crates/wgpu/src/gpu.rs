@@ -1,0 +1,190 @@
+//! An opened device: buffers, errors, counts of what was made.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, ErrorFilter, Queue};
+use wkv7_core::Error;
+
+use crate::adapter::{self, DeviceFacts};
+use crate::pipeline::Pipelines;
+use crate::{BACKEND, Features, Settings, Shape};
+
+/// What a device was asked for since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Buffers made.
+    pub buffers: u64,
+    /// Pipelines compiled.
+    pub pipelines: u64,
+    /// Command buffers submitted by forwards.
+    pub command_buffers: u64,
+    /// Dispatches in them.
+    pub dispatches: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) buffers: AtomicU64,
+    pub(crate) pipelines: AtomicU64,
+    pub(crate) command_buffers: AtomicU64,
+    pub(crate) dispatches: AtomicU64,
+}
+
+/// An opened device.
+pub(crate) struct Gpu {
+    pub(crate) facts: DeviceFacts,
+    pub(crate) features: Features,
+    pub(crate) shape: Shape,
+    pub(crate) device: Device,
+    pub(crate) queue: Queue,
+    pub(crate) counters: Counters,
+    pub(crate) pipelines: Pipelines,
+    /// Bytes that a kernel may see of one buffer.
+    pub(crate) binding_limit: u64,
+    /// Bytes of one buffer.
+    pub(crate) buffer_limit: u64,
+    faults: Arc<Faults>,
+}
+
+/// What the device said on its own account.
+#[derive(Debug, Default)]
+struct Faults {
+    is_lost: AtomicBool,
+    said: Mutex<Option<String>>,
+}
+
+impl Faults {
+    fn say(&self, what: String) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+    }
+}
+
+pub(crate) fn failed(what: impl Into<String>) -> Error {
+    Error::Device { backend: BACKEND, what: what.into() }
+}
+
+impl Gpu {
+    /// Opens the adapter that `settings` mean.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) fn open(settings: &Settings) -> Result<Self, Error> {
+        let wanted = settings.features.map_or_else(Features::from_environment, Ok)?;
+        let (adapter, facts) = adapter::choose(&adapter::instance(), &settings.adapter)?;
+        let features =
+            Features { subgroups: wanted.subgroups && adapter.features().contains(wgpu::Features::SUBGROUP) };
+        let mut limits = adapter.limits();
+        if let Some(limit) = settings.binding_limit {
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
+        }
+        let required_features =
+            if features.subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some(BACKEND),
+            required_features,
+            required_limits: limits.clone(),
+            ..wgpu::DeviceDescriptor::default()
+        };
+        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = opened.map_err(|error| Error::Unavailable {
+            backend: BACKEND.to_owned(),
+            why: format!("{} did not open: {error}", facts.name),
+        })?;
+        let faults = Arc::new(Faults::default());
+        let heard = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| heard.say(error.to_string())));
+        let heard = Arc::clone(&faults);
+        device.set_device_lost_callback(move |reason, message| {
+            heard.is_lost.store(true, Ordering::Release);
+            heard.say(format!("the device was lost ({reason:?}): {message}"));
+        });
+        let pipelines = Pipelines::new(&device);
+        let shape = if facts.kind == "software" { Shape::Narrow } else { Shape::Wide };
+        Ok(Self {
+            shape: settings.shape.unwrap_or(shape),
+            facts,
+            features,
+            device,
+            queue,
+            counters: Counters::default(),
+            pipelines,
+            binding_limit: limits.max_storage_buffer_binding_size,
+            buffer_limit: limits.max_buffer_size,
+            faults,
+        })
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            buffers: read(&self.counters.buffers),
+            pipelines: read(&self.counters.pipelines),
+            command_buffers: read(&self.counters.command_buffers),
+            dispatches: read(&self.counters.dispatches),
+        }
+    }
+
+    /// Whether the device is gone for good.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.faults.is_lost.load(Ordering::Acquire)
+    }
+
+    /// A buffer of zeros. Errors go to the scope around it.
+    pub(crate) fn buffer(&self, label: &str, size: u64, usage: BufferUsages, mapped: bool) -> Buffer {
+        self.counters.buffers.fetch_add(1, Ordering::Relaxed);
+        let size = size.next_multiple_of(16).max(16);
+        self.device.create_buffer(&BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: mapped,
+        })
+    }
+
+    /// Does `work` and turns whatever the device has against it into an error.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`Error::Device`].
+    pub(crate) fn scoped<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.alive()?;
+        let validation = self.device.push_error_scope(ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let done = work();
+        let memory = pollster::block_on(memory.pop());
+        let internal = pollster::block_on(internal.pop());
+        let validation = pollster::block_on(validation.pop());
+        self.alive()?;
+        if memory.is_some() {
+            return Err(failed(
+                "out of device memory; load with fewer slots, fewer tokens per forward, or a smaller model",
+            ));
+        }
+        if let Some(error) = internal.or(validation) {
+            return Err(failed(error.to_string()));
+        }
+        done
+    }
+
+    /// # Errors
+    /// [`Error::Device`] where the device said something unasked.
+    fn alive(&self) -> Result<(), Error> {
+        let mut said = self.faults.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let what = if self.is_lost() { said.clone() } else { said.take() };
+        match what {
+            Some(what) => Err(failed(what)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until everything submitted is done.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub(crate) fn wait(&self) -> Result<(), Error> {
+        let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
+        waited.map(|_| ()).map_err(|error| failed(error.to_string()))
+    }
+}

@@ -1,0 +1,209 @@
+//! The model: its slots, and a forward as passes of one command buffer each.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use wgpu::{CommandEncoderDescriptor, ComputePassDescriptor};
+use wkv7_core::{
+    Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Report, Slot, Slots, State, Tensor, Weights,
+};
+
+use crate::gpu::Gpu;
+use crate::plan::Plan;
+use crate::scratch::{Scratch, Sizes};
+use crate::steps::{self, Piece};
+use crate::weights::{self, Loaded};
+use crate::{BACKEND, Settings};
+
+/// A model on a device.
+pub(crate) struct WgpuModel {
+    gpu: Arc<Gpu>,
+    info: ModelInfo,
+    embedding: Tensor, // rows are read from where the file has them
+    loaded: Loaded,
+    scratch: Scratch,
+    slots: Slots<Past>,
+    words: Vec<u32>,
+    x: Vec<f32>,
+    report: Report,
+}
+
+/// Which of a slot's two pasts is the one to be read: a pass reads one and writes the other.
+#[derive(Debug, Default)]
+struct Past {
+    parity: u32,
+}
+
+impl WgpuModel {
+    /// A model with no slot open.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where it does not fit, [`Error::Unsupported`], [`Error::Device`], [`Error::Cancelled`].
+    pub(crate) fn new(
+        gpu: Arc<Gpu>,
+        weights: &Weights,
+        options: &LoadOptions,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let mut info = ModelInfo::new(BACKEND, weights, options);
+        let sizes = Sizes::new(&info.config, info.max_slots, info.max_tokens, gpu.binding_limit);
+        let limit = gpu.binding_limit.min(gpu.buffer_limit);
+        let (regions, lists) = (sizes.regions.clone(), sizes.lists);
+        let plan = Plan::new(weights, &regions, &lists, options.exact, limit, gpu.shape.strip())?;
+        check_room(&plan, &sizes, &info, limit, settings.memory_limit)?;
+        let scratch = gpu.scoped(|| Ok(Scratch::new(&gpu, sizes)))?;
+        let loaded = Loaded::new(&gpu, &plan, &scratch, options.progress.as_ref())?;
+        info.packed_bytes = loaded.bytes;
+        let mut report = Report::default();
+        let features = if gpu.features.subgroups { "subgroups" } else { "no optional features" };
+        report.kernels = format!("{}, {features}", gpu.facts.line());
+        report.packed.clone_from(&loaded.packed);
+        Ok(Self {
+            gpu,
+            embedding: weights.emb.clone(),
+            loaded,
+            scratch,
+            slots: Slots::new(info.id, info.max_slots),
+            words: Vec::new(),
+            x: Vec::new(),
+            report,
+            info,
+        })
+    }
+
+    /// Runs the tokens of `pieces` through all layers and appends the logits wanted to `logits`.
+    fn pass(&mut self, batch: &Batch<'_>, pieces: &[Piece], logits: &mut Vec<f32>) -> Result<(), Error> {
+        let slots = pieces.iter().map(|piece| &*batch.steps()[piece.step].slot);
+        let pasts = slots.map(|slot| Ok((slot.index(), self.slots.get(slot)?.parity)));
+        let pasts = pasts.collect::<Result<Vec<_>, Error>>()?;
+        let (sequences, wanted) = steps::write(&self.scratch.sizes.lists, pieces, &pasts, &mut self.words);
+        self.embed(batch, pieces);
+        let tokens = self.words[steps::TOKENS_WORD as usize] as usize;
+
+        let (gpu, scratch) = (&*self.gpu, &self.scratch);
+        gpu.scoped(|| {
+            let mut encoder =
+                gpu.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("forward") });
+            scratch.enter(&mut encoder, &self.words, &self.x)?;
+            {
+                let mut pass = encoder
+                    .begin_compute_pass(&ComputePassDescriptor { label: None, timestamp_writes: None });
+                for dispatch in &self.loaded.dispatches {
+                    let Some((pipeline, [x, y])) = dispatch.of(tokens, sequences, wanted) else { continue };
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, &dispatch.bindings, &[]);
+                    pass.dispatch_workgroups(x, y, 1);
+                    gpu.counters.dispatches.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            if wanted > 0 {
+                scratch.leave(&mut encoder, wanted);
+            }
+            gpu.queue.submit([encoder.finish()]);
+            gpu.counters.command_buffers.fetch_add(1, Ordering::Relaxed);
+            scratch.reopen();
+            scratch.take(gpu, wanted * self.info.config.vocab, logits)
+        })?;
+        for piece in pieces {
+            self.slots.get_mut(batch.steps()[piece.step].slot)?.parity ^= 1;
+        }
+        Ok(())
+    }
+
+    /// The rows of the embedding of a pass, `[tokens, channels]` filled up to whole strides.
+    fn embed(&mut self, batch: &Batch<'_>, pieces: &[Piece]) {
+        let (stride, c) = (self.scratch.sizes.regions.x.stride, self.info.config.channels);
+        self.x.clear();
+        for piece in pieces {
+            for &token in &batch.steps()[piece.step].tokens[piece.tokens.clone()] {
+                let at = self.x.len();
+                self.x.resize(at + stride, 0.0);
+                self.embedding.read_row(token as usize, &mut self.x[at..at + c]);
+            }
+        }
+    }
+}
+
+/// Refuses what will not fit, before anything is made.
+fn check_room(
+    plan: &Plan<'_>,
+    sizes: &Sizes,
+    info: &ModelInfo,
+    binding_limit: u64,
+    memory_limit: Option<u64>,
+) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::Unavailable { backend: BACKEND.to_owned(), why });
+    let needed = weights::device_bytes(plan).saturating_add(sizes.bytes());
+    if let Some(available) = memory_limit.filter(|available| needed > *available) {
+        return refuse(format!(
+            "the model needs {needed} bytes of device memory, {} of them for {} slots, and {available} are available; \
+             load it with fewer slots or fewer tokens per forward, or convert it to a smaller type",
+            sizes.state_bytes().saturating_mul(info.config.layers as u64),
+            info.max_slots,
+        ));
+    }
+    if sizes.state_bytes() > binding_limit {
+        return refuse(format!(
+            "the states of {} slots take {} bytes a layer, and a kernel of this device sees {binding_limit}; \
+             load the model with fewer slots",
+            info.max_slots,
+            sizes.state_bytes(),
+        ));
+    }
+    Ok(())
+}
+
+impl Model for WgpuModel {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn report(&self) -> Report {
+        self.report.clone()
+    }
+
+    fn open_slot(&mut self) -> Result<Slot, Error> {
+        let slot = self.slots.open(Past::default)?;
+        match self.scratch.clear(&self.gpu, slot.index()) {
+            Ok(()) => Ok(slot),
+            Err(error) => {
+                self.slots.close(slot);
+                Err(error)
+            }
+        }
+    }
+
+    fn close_slot(&mut self, slot: Slot) {
+        self.slots.close(slot);
+    }
+
+    fn read_state(&mut self, slot: &Slot) -> Result<State, Error> {
+        let parity = self.slots.get(slot)?.parity;
+        self.scratch.read(&self.gpu, &self.info.config, slot.index(), parity)
+    }
+
+    fn write_state(&mut self, slot: &mut Slot, state: &State) -> Result<(), Error> {
+        state.check(&self.info.config)?;
+        self.slots.get_mut(slot)?.parity = 0;
+        self.scratch.write(&self.gpu, &self.info.config, slot.index(), state)
+    }
+
+    fn copy_state(&mut self, from: &Slot, to: &mut Slot) -> Result<(), Error> {
+        let parity = self.slots.get(from)?.parity;
+        self.slots.get_mut(to)?.parity = parity;
+        self.scratch.copy(&self.gpu, from.index(), to.index())
+    }
+
+    fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
+        outputs.logits.clear();
+        let mut done = vec![0; batch.steps().len()];
+        let (tokens, rows) = (self.scratch.sizes.regions.tokens, self.scratch.sizes.rows);
+        loop {
+            let pieces = steps::lay_out(batch, &mut done, tokens, rows);
+            if pieces.is_empty() {
+                return Ok(());
+            }
+            self.pass(batch, &pieces, &mut outputs.logits)?;
+        }
+    }
+}

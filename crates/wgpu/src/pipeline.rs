@@ -1,0 +1,159 @@
+//! Kernels: their text, put together from files and constants, and the pipelines compiled from it, each once.
+//!
+//! The whole preprocessor: constants chosen by the host come first as `const NAME: u32 = value;`, then the files that
+//! the kernel needs, one after the other. The first word of a file says what it provides.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{
+    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
+    ComputePipeline, ComputePipelineDescriptor, Device, PipelineLayout, PipelineLayoutDescriptor,
+    ShaderModuleDescriptor, ShaderSource, ShaderStages,
+};
+use wkv7_core::Error;
+
+use crate::Shape;
+use crate::element::Element;
+use crate::gpu::Gpu;
+
+/// Lanes of the kernels that share a row's channels.
+const NORM_WIDTH: u32 = 128;
+/// Rows, and tokens, of a workgroup in a product of many tokens.
+pub(crate) const TILE: u32 = 32;
+/// Tokens that a workgroup of a product takes at once where there are several but few.
+pub(crate) const FEW: u32 = 4;
+/// Matrices of one product.
+pub(crate) const SEGMENTS: usize = 8;
+
+/// A kernel and what specialises it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kernel {
+    /// Layer norm of rows.
+    Norm,
+    /// Layer norm and token shift into so many mixes.
+    NormShift(u32),
+    /// Products of so many tokens at once, by rows.
+    Rows(Element, u32),
+    /// Products of many tokens, by tiles.
+    Tile(Element),
+    /// The recurrent memory of heads of this size.
+    Wkv(u32),
+}
+
+const BINDINGS: &str = include_str!("shaders/bindings.wgsl");
+const SUM: [&str; 2] = [include_str!("shaders/sum_tree.wgsl"), include_str!("shaders/sum_subgroup.wgsl")];
+const GATHER: [&str; 2] =
+    [include_str!("shaders/gather_tree.wgsl"), include_str!("shaders/gather_subgroup.wgsl")];
+const SEGMENT: &str = include_str!("shaders/segment.wgsl");
+const EIGHT: &str = include_str!("shaders/eight.wgsl");
+
+impl Kernel {
+    fn constants(self, shape: Shape) -> Vec<(&'static str, u32)> {
+        let product = [("STRIP", shape.strip()), ("TILE", TILE), ("SEGMENTS", SEGMENTS as u32)];
+        match self {
+            Self::Norm => vec![("WIDTH", NORM_WIDTH)],
+            Self::NormShift(mixes) => vec![("WIDTH", NORM_WIDTH), ("MIXES", mixes)],
+            Self::Rows(_, tokens) => [&product[..], &[("WIDTH", shape.width()), ("TOKENS", tokens)]].concat(),
+            Self::Tile(_) => product.to_vec(),
+            Self::Wkv(head_size) => vec![("HEAD_SIZE", head_size)],
+        }
+    }
+
+    fn files(self, subgroups: bool) -> Vec<&'static str> {
+        let sum = SUM[usize::from(subgroups)];
+        match self {
+            Self::Norm => vec![BINDINGS, sum, include_str!("shaders/norm.wgsl")],
+            Self::NormShift(_) => vec![BINDINGS, sum, include_str!("shaders/norm_shift.wgsl")],
+            Self::Rows(element, _) => {
+                let gather = GATHER[usize::from(subgroups)];
+                let rows = include_str!("shaders/matmul_rows.wgsl");
+                [&[BINDINGS, sum, SEGMENT, EIGHT], element.files(), &[gather, rows]].concat()
+            }
+            Self::Tile(element) => {
+                [&[BINDINGS, SEGMENT, EIGHT], element.files(), &[include_str!("shaders/matmul_tile.wgsl")]]
+                    .concat()
+            }
+            Self::Wkv(_) => vec![BINDINGS, include_str!("shaders/wkv.wgsl")],
+        }
+    }
+
+    fn text(self, subgroups: bool, shape: Shape) -> String {
+        let constants =
+            self.constants(shape).into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
+        constants.chain(self.files(subgroups).into_iter().map(str::to_owned)).collect()
+    }
+}
+
+/// The pipelines of a device.
+pub(crate) struct Pipelines {
+    pub(crate) bindings: BindGroupLayout,
+    layout: PipelineLayout,
+    made: Mutex<HashMap<Kernel, Arc<ComputePipeline>>>,
+}
+
+impl Pipelines {
+    pub(crate) fn new(device: &Device) -> Self {
+        let storage = |read_only| BufferBindingType::Storage { read_only };
+        let types = [
+            BufferBindingType::Uniform,
+            storage(false), // act
+            storage(true),  // weights
+            storage(true),  // vectors
+            storage(false), // state
+            storage(true),  // steps
+            storage(false), // logits
+        ];
+        let entries: Vec<_> = (0..)
+            .zip(types)
+            .map(|(binding, ty)| BindGroupLayoutEntry {
+                binding,
+                visibility: ShaderStages::COMPUTE,
+                ty: BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+                count: None,
+            })
+            .collect();
+        let bindings = device.create_bind_group_layout(&BindGroupLayoutDescriptor {
+            label: Some("all kernels"),
+            entries: &entries,
+        });
+        let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+            label: Some("all kernels"),
+            bind_group_layouts: &[Some(&bindings)],
+            immediate_size: 0,
+        });
+        Self { bindings, layout, made: Mutex::default() }
+    }
+
+    /// The pipeline of `kernel`, compiled where this is the first time.
+    ///
+    /// # Errors
+    /// [`Error::Device`] with what the compiler says.
+    pub(crate) fn get(&self, gpu: &Gpu, kernel: Kernel) -> Result<Arc<ComputePipeline>, Error> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = made.get(&kernel) {
+            return Ok(Arc::clone(pipeline));
+        }
+        gpu.counters.pipelines.fetch_add(1, Ordering::Relaxed);
+        let label = format!("{kernel:?}");
+        let source = ShaderSource::Wgsl(kernel.text(gpu.features.subgroups, gpu.shape).into());
+        let module = gpu.scoped(|| {
+            let descriptor = ShaderModuleDescriptor { label: Some(&label), source };
+            Ok(gpu.device.create_shader_module(descriptor))
+        })?;
+        let pipeline = gpu.scoped(|| {
+            Ok(gpu.device.create_compute_pipeline(&ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: Some(&self.layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            }))
+        })?;
+        let pipeline = Arc::new(pipeline);
+        made.insert(kernel, Arc::clone(&pipeline));
+        Ok(pipeline)
+    }
+}

@@ -1,0 +1,55 @@
+// A product's matrices: up to SEGMENTS of one element type, each with its own input, output and nonlinearity.
+// Rows are outputs; a workgroup's rows all belong to one segment.
+
+struct Segment {
+    first_strip: u32, // of STRIP rows, counted over all segments
+    first_tile: u32,  // of TILE rows
+    rows: u32,
+    chunks: u32,      // of 8 columns
+    weight: u32,      // first word
+    row_words: u32,
+    from_offset: u32,
+    from_stride: u32,
+    to_offset: u32,
+    to_stride: u32,
+    end: u32,         // one of the ENDs
+    bias: u32,        // in `vectors`
+}
+
+struct Params {
+    segments: u32,
+    rows_word: u32, // which word of `steps` says how many rows of activations there are
+    unused: vec2<u32>,
+    segment: array<Segment, SEGMENTS>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+// What happens to a sum before it is stored.
+const END_PLAIN: u32 = 0u;
+const END_TANH: u32 = 1u;
+const END_SIGMOID: u32 = 2u;
+const END_SQUARED_RELU: u32 = 3u;
+const END_ADD: u32 = 4u;
+const END_BIASED_SIGMOID: u32 = 5u;
+const END_DECAY: u32 = 6u;
+const END_LOGITS: u32 = 7u;
+
+fn store(s: u32, row: u32, token: u32, sum: f32) {
+    let to = params.segment[s].to_offset + token * params.segment[s].to_stride + row;
+    switch params.segment[s].end {
+        case END_TANH: { act[to] = hyperbolic_tangent(sum); }
+        case END_SIGMOID: { act[to] = sigmoid(sum); }
+        case END_SQUARED_RELU: {
+            // Not `max`, which would turn a NaN into zero and hide a broken model.
+            act[to] = select(sum * sum, 0.0, sum < 0.0);
+        }
+        case END_ADD: { act[to] += sum; }
+        case END_BIASED_SIGMOID: { act[to] = sigmoid(sum + vectors[params.segment[s].bias + row]); }
+        case END_DECAY: {
+            act[to] = exp(-DECAY_SCALE * sigmoid(sum + vectors[params.segment[s].bias + row]));
+        }
+        case END_LOGITS: { logits[to] = sum; }
+        default: { act[to] = sum; }
+    }
+}
