@@ -1,7 +1,7 @@
 //! A long sequence: whether its end is as fast and as small as its beginning.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use wkv7::{Model, Session};
@@ -14,6 +14,8 @@ use crate::terminal::progress;
 pub const PART: usize = 1000;
 /// Tokens that are fed at once.
 const CHUNK: usize = 100;
+/// How long another sequence is fed before: a processor that was idle is slow at first.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 /// What became of a long sequence.
 #[derive(Debug, Serialize)]
@@ -36,6 +38,12 @@ pub struct Part {
 /// Feeds `count` tokens, at least twice [`PART`], to one sequence.
 pub fn run(model: &Model, tokens: &mut Tokens, count: usize) -> anyhow::Result<Soak> {
     let (_bar, progress) = progress::tokens("soaking");
+    let mut session = model.session()?;
+    let start = Instant::now();
+    while start.elapsed() < WARM_UP {
+        chunk(&mut session, tokens, CHUNK)?;
+    }
+    drop(session); // the sequence is another one, in the same place
     let mut session = model.session()?;
     let mut feed = |range: Range<usize>| -> anyhow::Result<Part> {
         let (start, length) = (Instant::now(), range.len());
