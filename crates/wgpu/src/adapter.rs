@@ -66,7 +66,7 @@ fn kind(device_type: DeviceType) -> &'static str {
 /// The adapters of this machine, in the order that [`Choice::Index`] counts. None where there is no driver.
 #[must_use]
 pub fn devices() -> Vec<DeviceFacts> {
-    all(&instance()).iter().enumerate().map(|(index, adapter)| DeviceFacts::of(index, adapter)).collect()
+    all(&instance()).into_iter().map(|(_, facts)| facts).collect()
 }
 
 pub(crate) fn instance() -> Instance {
@@ -78,8 +78,13 @@ pub(crate) fn instance() -> Instance {
     Instance::new(descriptor)
 }
 
-fn all(instance: &Instance) -> Vec<Adapter> {
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
+fn all(instance: &Instance) -> Vec<(Adapter, DeviceFacts)> {
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let with_facts = |(index, adapter)| {
+        let facts = DeviceFacts::of(index, &adapter);
+        (adapter, facts)
+    };
+    adapters.into_iter().enumerate().map(with_facts).collect()
 }
 
 /// The adapter that `choice` means, and its facts.
@@ -87,35 +92,34 @@ fn all(instance: &Instance) -> Vec<Adapter> {
 /// # Errors
 /// [`Error::Unavailable`] with the adapters there are.
 pub(crate) fn choose(instance: &Instance, choice: &Choice) -> Result<(Adapter, DeviceFacts), Error> {
-    let adapters = all(instance);
-    let facts: Vec<_> = adapters.iter().enumerate().map(|(n, adapter)| DeviceFacts::of(n, adapter)).collect();
+    let mut adapters = all(instance);
+    let facts = || adapters.iter().map(|(_, facts)| facts);
     let chosen = match choice {
         Choice::Best => {
             let rank = |facts: &&DeviceFacts| {
                 ["discrete", "integrated", "virtual", "other"].iter().position(|kind| *kind == facts.kind)
             };
-            facts.iter().filter(|facts| rank(facts).is_some()).min_by_key(rank)
+            facts().filter(|facts| rank(facts).is_some()).min_by_key(rank)
         }
-        Choice::Index(index) => facts.get(*index),
+        Choice::Index(index) => facts().nth(*index),
         Choice::Name(name) => {
             let name = name.to_lowercase();
-            facts.iter().find(|facts| facts.name.to_lowercase().contains(&name))
+            facts().find(|facts| facts.name.to_lowercase().contains(&name))
         }
     };
-    let Some(facts) = chosen.cloned() else {
-        return Err(Error::Unavailable { backend: BACKEND.to_owned(), why: missing(choice, &facts) });
-    };
-    let adapter = adapters.into_iter().nth(facts.index);
-    let gone = || Error::Unavailable { backend: BACKEND.to_owned(), why: "the adapter is gone".to_owned() };
-    Ok((adapter.ok_or_else(gone)?, facts))
+    match chosen.map(|facts| facts.index) {
+        Some(index) => Ok(adapters.swap_remove(index)),
+        None => Err(Error::Unavailable { backend: BACKEND.to_owned(), why: missing(choice, &adapters) }),
+    }
 }
 
-fn missing(choice: &Choice, facts: &[DeviceFacts]) -> String {
-    if facts.is_empty() {
+fn missing(choice: &Choice, adapters: &[(Adapter, DeviceFacts)]) -> String {
+    if adapters.is_empty() {
         return "no driver of a graphics card was found (Vulkan, Metal or DirectX 12); install one, or use the cpu backend".to_owned();
     }
+    let facts = adapters.iter().map(|(_, facts)| facts);
     let list: Vec<_> =
-        facts.iter().map(|facts| format!("{}: {} ({})", facts.index, facts.name, facts.kind)).collect();
+        facts.map(|facts| format!("{}: {} ({})", facts.index, facts.name, facts.kind)).collect();
     let list = list.join("; ");
     match choice {
         Choice::Best => {

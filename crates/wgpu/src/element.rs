@@ -37,6 +37,20 @@ impl Element {
         kept.unwrap_or(if exact { Self::F32 } else { Self::F16 })
     }
 
+    /// The type of files that has the same numbers.
+    pub(crate) fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::BF16 => Dtype::BF16,
+            Self::Q8_0 => Dtype::Q8_0,
+            Self::Q4_0 => Dtype::Q4_0,
+            Self::Q4K => Dtype::Q4K,
+            Self::Q5K => Dtype::Q5K,
+            Self::Q6K => Dtype::Q6K,
+        }
+    }
+
     /// The numbers of a block and the bytes that it takes on the device.
     fn block(self) -> (usize, usize) {
         match self {
@@ -112,10 +126,7 @@ impl<'a> Rows<'a> {
 
     /// Whether the file's bytes are the device's, but for alignment.
     fn is_kept(&self) -> bool {
-        !matches!(self.tensor.dtype(), Dtype::F64) && self.element == Element::of(self.tensor, false) && {
-            let plain = matches!(self.element, Element::F32 | Element::F16 | Element::BF16);
-            plain != self.tensor.dtype().is_block()
-        }
+        self.element.dtype() == self.tensor.dtype()
     }
 
     fn push_kept(&self, bytes: &[u8], out: &mut Vec<u8>) {

@@ -46,6 +46,7 @@ const BINDINGS: &str = include_str!("shaders/bindings.wgsl");
 const SUM: [&str; 2] = [include_str!("shaders/sum_tree.wgsl"), include_str!("shaders/sum_subgroup.wgsl")];
 const GATHER: [&str; 2] =
     [include_str!("shaders/gather_tree.wgsl"), include_str!("shaders/gather_subgroup.wgsl")];
+const SCALING: &str = include_str!("shaders/scaling.wgsl");
 const SEGMENT: &str = include_str!("shaders/segment.wgsl");
 const EIGHT: &str = include_str!("shaders/eight.wgsl");
 
@@ -64,8 +65,8 @@ impl Kernel {
     fn files(self, subgroups: bool) -> Vec<&'static str> {
         let sum = SUM[usize::from(subgroups)];
         match self {
-            Self::Norm => vec![BINDINGS, sum, include_str!("shaders/norm.wgsl")],
-            Self::NormShift(_) => vec![BINDINGS, sum, include_str!("shaders/norm_shift.wgsl")],
+            Self::Norm => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm.wgsl")],
+            Self::NormShift(_) => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm_shift.wgsl")],
             Self::Rows(element, _) => {
                 let gather = GATHER[usize::from(subgroups)];
                 let rows = include_str!("shaders/matmul_rows.wgsl");

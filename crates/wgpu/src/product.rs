@@ -176,10 +176,9 @@ impl Part {
     pub(crate) fn conversions(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         self.pieces.iter().filter_map(|piece| {
             let tensor = &self.matrices[piece.matrix].tensor;
-            let kept = format!("{:?}", self.element).to_uppercase();
-            let is = tensor.dtype().name().replace("_K", "K");
+            let (kept, is) = (self.element.dtype(), tensor.dtype());
             let bytes = piece.rows.len() * self.element.row_bytes(tensor.columns());
-            (kept != is).then(|| (format!("{} as {kept}", tensor.dtype()), bytes as u64))
+            (kept != is).then(|| (format!("{is} as {kept}"), bytes as u64))
         })
     }
 }

@@ -22,19 +22,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
     }
     let source = params.from_offset + row * params.stride;
     let target_row = params.to_offset + group.x * params.stride;
-    var part = 0.0;
+    let own = scaling(source, c, params.eps, lane);
     for (var n = lane.index; n < c; n += WIDTH) {
-        part += act[source + n];
-    }
-    let mean = workgroup_sum(part, lane) / f32(c);
-    part = 0.0;
-    for (var n = lane.index; n < c; n += WIDTH) {
-        let d = act[source + n] - mean;
-        part += d * d;
-    }
-    let scale = 1.0 / sqrt(workgroup_sum(part, lane) / f32(c) + params.eps);
-    for (var n = lane.index; n < c; n += WIDTH) {
-        let normed = (act[source + n] - mean) * scale;
+        let normed = (act[source + n] - own.x) * own.y;
         act[target_row + n] = normed * vectors[params.vector + n] + vectors[params.vector + c + n];
     }
 }

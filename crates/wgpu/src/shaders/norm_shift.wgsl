@@ -19,21 +19,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-fn scaling(source: u32, lane: Lane) -> vec2<f32> {
-    let c = params.channels;
-    var part = 0.0;
-    for (var n = lane.index; n < c; n += WIDTH) {
-        part += act[source + n];
-    }
-    let mean = workgroup_sum(part, lane) / f32(c);
-    part = 0.0;
-    for (var n = lane.index; n < c; n += WIDTH) {
-        let d = act[source + n] - mean;
-        part += d * d;
-    }
-    return vec2<f32>(mean, 1.0 / sqrt(workgroup_sum(part, lane) / f32(c) + params.eps));
-}
-
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
     let c = params.channels;
@@ -46,8 +31,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
 
     let source = params.from_offset + group.x * params.stride;
     let before = select(source - params.stride, source, first);
-    let own = scaling(source, lane);
-    let past = scaling(before, lane);
+    let own = scaling(source, c, params.eps, lane);
+    let past = scaling(before, c, params.eps, lane);
     for (var n = lane.index; n < c; n += WIDTH) {
         let weight = vectors[params.vector + n];
         let bias = vectors[params.vector + c + n];
