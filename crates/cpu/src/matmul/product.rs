@@ -288,16 +288,28 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        let mut ahead = self.ahead_in(count * self.input.tokens.div_ceil(I::TILE));
+        self.walk::<I, _>(outputs, panels, own, |product, panel, outputs, tile| {
+            isa.run(
+                #[inline(always)]
+                || panels::tile(isa, product, panel, outputs, tile, &mut desk.classes),
+            );
+        });
+    }
+
+    /// Lets every tile of tokens meet every panel, which are `own` items each; `meet` is given the product with the part of
+    /// what is ahead that is to be asked for meanwhile, a panel, its outputs, and the tile.
+    fn walk<I: Isa, P>(
+        &self,
+        outputs: Range<usize>,
+        panels: &[P],
+        own: usize,
+        mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
+    ) {
+        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(I::TILE));
         for tile in tiles_of(self.input.tokens, I::TILE) {
-            let panels = panels.chunks_exact(own);
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels) {
-                let outputs = (output, PANEL.min(outputs.end - output));
+            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                 let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                isa.run(
-                    #[inline(always)]
-                    || panels::tile(isa, &product, panel, outputs, tile, &mut desk.classes),
-                );
+                meet(&product, panel, (output, PANEL.min(outputs.end - output)), tile);
             }
         }
     }
@@ -388,18 +400,12 @@ impl<'a> Product<'a> {
                 || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
             );
         }
-        let mut ahead = self.ahead_in(count * self.input.tokens.div_ceil(I::TILE));
-        for tile in tiles_of(self.input.tokens, I::TILE) {
-            let panels = panels.chunks_exact(own);
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels) {
-                let outputs = (output, PANEL.min(outputs.end - output));
-                let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                isa.run(
-                    #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, &product, panel, outputs, tile, classes),
-                );
-            }
-        }
+        self.walk::<I, _>(outputs, panels, own, |product, panel, outputs, tile| {
+            isa.run(
+                #[inline(always)]
+                || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
+            );
+        });
     }
 
     /// Writes the outputs from `output` on of one token.
