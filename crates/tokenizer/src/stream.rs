@@ -38,17 +38,30 @@ impl StreamDecoder {
     /// # Errors
     /// [`Error::UnknownId`]; what was held back stays so.
     pub fn push(&mut self, id: u32) -> Result<String, Error> {
+        let mut text = String::new();
+        self.push_into(id, &mut text)?;
+        Ok(text)
+    }
+
+    /// As [`StreamDecoder::push`], but appends the text to `text`, which takes no memory where there is room.
+    ///
+    /// # Errors
+    /// Those of [`StreamDecoder::push`].
+    pub fn push_into(&mut self, id: u32, text: &mut String) -> Result<(), Error> {
         let bytes = self.tokenizer.token_bytes(id).ok_or_else(|| Error::UnknownId {
             id,
             tokenizer: self.tokenizer.name().into(),
             vocab: self.tokenizer.vocab(),
         })?;
-        Ok(advance(&mut self.tail, bytes))
+        advance(&mut self.tail, bytes, text);
+        Ok(())
     }
 
     /// Takes bytes instead of a token.
     pub fn push_bytes(&mut self, bytes: &[u8]) -> String {
-        advance(&mut self.tail, bytes)
+        let mut text = String::new();
+        advance(&mut self.tail, bytes, &mut text);
+        text
     }
 
     /// The bytes held back: the start of a character, at most 3 bytes.
@@ -64,10 +77,9 @@ impl StreamDecoder {
     }
 }
 
-/// Appends `bytes` to `tail`, takes out all that is certain and leaves an incomplete character, if any.
-fn advance(tail: &mut Vec<u8>, bytes: &[u8]) -> String {
+/// Appends `bytes` to `tail`, moves all that is certain to `text` and leaves an incomplete character, if any.
+fn advance(tail: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
     tail.extend_from_slice(bytes);
-    let mut text = String::with_capacity(tail.len());
     let mut rest = tail.as_slice();
     let held = loop {
         match std::str::from_utf8(rest) {
@@ -90,5 +102,4 @@ fn advance(tail: &mut Vec<u8>, bytes: &[u8]) -> String {
         }
     };
     tail.drain(..tail.len() - held);
-    text
 }

@@ -12,23 +12,18 @@ pub(crate) struct Hold {
     stop: Vec<String>,
     decoder: Option<StreamDecoder>,
     held: VecDeque<Held>,
-    text: String, // of all held pieces
+    text: String,       // of all held pieces
+    spare: Vec<String>, // texts given back, emptied
 }
+
+/// Texts kept for the next pieces: as many as come and go together.
+const SPARES: usize = 8;
 
 /// A piece that is held back.
 #[derive(Debug)]
 struct Held {
     piece: Piece,
     bytes: usize, // of the token; its text has fewer or more where a character began before or ends after
-}
-
-/// What a token brought about.
-#[derive(Debug, Default)]
-pub(crate) struct Release {
-    /// Pieces that are certain now, oldest first.
-    pub pieces: Vec<Certain>,
-    /// Which stop string has appeared, if one has.
-    pub stop: Option<usize>,
 }
 
 /// A piece that can be emitted.
@@ -50,7 +45,7 @@ impl Hold {
     ///
     /// Without a decoder every text is empty.
     pub fn new(stop: Vec<String>, decoder: Option<StreamDecoder>) -> Self {
-        Self { stop, decoder, held: VecDeque::new(), text: String::new() }
+        Self { stop, decoder, held: VecDeque::new(), text: String::new(), spare: Vec::new() }
     }
 
     /// Number of tokens held back.
@@ -58,41 +53,56 @@ impl Hold {
         self.held.len()
     }
 
-    /// Takes the next token; its text is filled in here.
-    pub fn push(&mut self, mut piece: Piece, bytes: usize) -> Result<Release, Error> {
-        if let Some(decoder) = &mut self.decoder {
-            piece.text = decoder.push(piece.token)?;
+    /// Keeps the memory of a text that is no longer needed.
+    pub fn recycle(&mut self, mut text: String) {
+        if self.spare.len() < SPARES {
+            text.clear();
+            self.spare.push(text);
         }
-        self.text.push_str(&piece.text);
-        self.held.push_back(Held { piece, bytes });
+    }
+
+    /// Takes the next token, of `bytes` bytes. Appends the pieces that are certain now to `ready`, oldest first;
+    /// tells which stop string has appeared, if one has.
+    pub fn push(
+        &mut self,
+        token: u32,
+        log_probability: f32,
+        bytes: usize,
+        ready: &mut VecDeque<Certain>,
+    ) -> Result<Option<usize>, Error> {
+        let mut text = self.spare.pop().unwrap_or_default();
+        if let Some(decoder) = &mut self.decoder {
+            decoder.push_into(token, &mut text)?;
+        }
+        self.text.push_str(&text);
+        self.held.push_back(Held { piece: Piece { token, text, log_probability }, bytes });
         if let Some((at, index)) = self.find_stop() {
-            return Ok(self.stop_at(at, index));
+            self.stop_at(at, ready);
+            return Ok(Some(index));
         }
         let certain = self.text.len() - self.possible_stop();
         let whole = self.held.len() - self.unfinished();
-        let mut pieces: Vec<Certain> = Vec::new();
-        let mut end = 0;
+        let (mut end, mut released) = (0, 0);
         for _ in 0..whole {
             end += self.held.front().map_or(0, |held| held.piece.text.len());
             if end > certain {
                 break;
             }
-            pieces.extend(self.held.pop_front().map(Certain::from));
+            released = end;
+            ready.extend(self.held.pop_front().map(Certain::from));
         }
-        let released: usize = pieces.iter().map(|certain| certain.piece.text.len()).sum();
         self.text.drain(..released);
-        Ok(Release { pieces, stop: None })
+        Ok(None)
     }
 
-    /// The end: all that is held is certain now. Half a character becomes U+FFFD.
-    pub fn finish(&mut self) -> Vec<Certain> {
+    /// The end: all that is held is certain now, and appended to `ready`. Half a character becomes U+FFFD.
+    pub fn finish(&mut self, ready: &mut VecDeque<Certain>) {
         let tail = self.decoder.as_mut().map(StreamDecoder::finish).unwrap_or_default();
-        let mut pieces: Vec<Certain> = self.held.drain(..).map(Certain::from).collect();
-        if let Some(last) = pieces.last_mut() {
+        if let Some(last) = self.held.back_mut() {
             last.piece.text.push_str(&tail);
         }
+        ready.extend(self.held.drain(..).map(Certain::from));
         self.text.clear();
-        pieces
     }
 
     /// Where the first stop string begins, and which; the longest where two begin together.
@@ -104,8 +114,8 @@ impl Hold {
         self.stop.iter().enumerate().filter_map(found).min_by_key(longest_first)
     }
 
-    /// Releases the pieces before byte `at` of the text, where stop string `index` begins.
-    fn stop_at(&mut self, at: usize, index: usize) -> Release {
+    /// Releases the pieces before byte `at` of the text, where a stop string begins.
+    fn stop_at(&mut self, at: usize, ready: &mut VecDeque<Certain>) {
         // Text and tokens are cut apart: a broken character shows only in the text of a later token.
         let pending = self.decoder.as_ref().map_or(0, |decoder| decoder.pending().len());
         let mut gone = self.text.len() - at + pending;
@@ -114,7 +124,6 @@ impl Hold {
             kept.push(held.bytes.saturating_sub(gone));
             gone = gone.saturating_sub(held.bytes);
         }
-        let mut pieces = Vec::new();
         let mut left = at;
         for (Held { mut piece, bytes }, kept) in self.held.drain(..).zip(kept.into_iter().rev()) {
             if left == 0 && kept == 0 {
@@ -122,10 +131,9 @@ impl Hold {
             }
             piece.text.truncate(left); // `at` is the start of a match, so this is a character's start
             left -= piece.text.len();
-            pieces.push(Certain { piece, kept: (kept < bytes).then_some(kept) });
+            ready.push_back(Certain { piece, kept: (kept < bytes).then_some(kept) });
         }
         self.text.clear();
-        Release { pieces, stop: Some(index) }
     }
 
     /// Bytes at the end of the text that are the beginning of a stop string.
@@ -164,20 +172,19 @@ mod tests {
     fn run(stop: &[&str], bytes: &[u8]) -> (String, Option<usize>, usize) {
         let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
         let mut hold = Hold::new(stop, Some(StreamDecoder::new(Arc::new(Bytes))));
-        let (mut text, mut count) = (String::new(), 0);
+        let mut ready = VecDeque::new();
+        let mut stopped = None;
         for &byte in bytes {
-            let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
-            let release = hold.push(piece, 1).expect("a byte");
-            count += release.pieces.len();
-            text.extend(release.pieces.into_iter().map(|certain| certain.piece.text));
-            if release.stop.is_some() {
-                return (text, release.stop, count);
+            stopped = hold.push(u32::from(byte), 0.0, 1, &mut ready).expect("a byte");
+            if stopped.is_some() {
+                break;
             }
         }
-        let last = hold.finish();
-        count += last.len();
-        text.extend(last.into_iter().map(|certain| certain.piece.text));
-        (text, None, count)
+        if stopped.is_none() {
+            hold.finish(&mut ready);
+        }
+        let count = ready.len();
+        (ready.into_iter().map(|certain| certain.piece.text).collect(), stopped, count)
     }
 
     #[test]
@@ -212,13 +219,11 @@ mod tests {
     fn a_stop_string_takes_its_own_bytes_and_no_others() {
         let kept = |stop: &str, bytes: &[u8]| {
             let mut hold = Hold::new(vec![stop.to_owned()], Some(StreamDecoder::new(Arc::new(Bytes))));
-            let mut kept = Vec::new();
+            let mut ready = VecDeque::new();
             for &byte in bytes {
-                let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
-                let release = hold.push(piece, 1).expect("a byte");
-                kept.extend(release.pieces.into_iter().map(|certain| certain.kept));
+                hold.push(u32::from(byte), 0.0, 1, &mut ready).expect("a byte");
             }
-            kept
+            ready.into_iter().map(|certain| certain.kept).collect::<Vec<_>>()
         };
         assert_eq!(kept("\n", b"a\n"), [None]);
         assert_eq!(kept("\n", b"\xc3\n"), [None, Some(0)]); // the newline shows the break
@@ -229,8 +234,9 @@ mod tests {
     fn pieces_wait_for_their_character() {
         let mut hold = Hold::new(Vec::new(), Some(StreamDecoder::new(Arc::new(Bytes))));
         let mut push = |byte: u8| {
-            let piece = Piece { token: u32::from(byte), text: String::new(), log_probability: 0.0 };
-            hold.push(piece, 1).expect("a byte").pieces.len()
+            let mut ready = VecDeque::new();
+            hold.push(u32::from(byte), 0.0, 1, &mut ready).expect("a byte");
+            ready.len()
         };
         assert_eq!([push(b'a'), push(0xc3), push(0xa9), push(0xc3), push(b'b')], [1, 0, 2, 0, 2]);
     }

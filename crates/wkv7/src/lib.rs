@@ -34,10 +34,12 @@ pub use wkv7_formats as formats;
 pub use wkv7_tokenizer as tokenizer;
 
 mod backends;
+mod cancel;
 mod devices;
 mod error;
 mod exp;
 mod generate;
+mod generator;
 mod hold;
 mod model;
 mod options;
@@ -54,9 +56,11 @@ pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Want, Weights}
 pub use wkv7_cpu::Ceiling;
 
 pub use backends::backends;
+pub use cancel::Cancel;
 pub use devices::{Device, devices};
 pub use error::Error;
 pub use generate::{Generate, Generation, Piece, StopReason};
+pub use generator::Generator;
 pub use model::{Model, SessionStep, Source};
 pub use options::{BackendChoice, Options, TokenizerChoice};
 pub use sampler::{Sampler, SamplerOptions};

@@ -5,7 +5,7 @@ use std::path::Path;
 use wkv7_core::{Config, Fingerprint, Slot, State, Want};
 use wkv7_formats::state_file::StateFile;
 
-use crate::{Error, Generate, Generation, Model, SessionStep};
+use crate::{Cancel, Error, Generate, Generation, Model, SessionStep};
 
 /// One sequence. Dropping it frees its slot.
 ///
@@ -18,6 +18,7 @@ pub struct Session {
     logits: Option<Vec<f32>>,
     tokens_seen: u64,
     broken: bool,
+    cancel: Cancel,
 }
 
 /// A sequence at one moment.
@@ -40,7 +41,8 @@ impl Snapshot {
 impl Session {
     pub(crate) fn open(model: Model) -> Result<Self, Error> {
         let slot = model.lock()?.open_slot()?;
-        let mut session = Self { model, slot: Some(slot), logits: None, tokens_seen: 0, broken: false };
+        let (slot, cancel) = (Some(slot), Cancel::default());
+        let mut session = Self { model, slot, logits: None, tokens_seen: 0, broken: false, cancel };
         if let Some(start) = session.model.start().cloned() {
             session.rewind(&start)?;
         }
@@ -53,15 +55,37 @@ impl Session {
         &self.model
     }
 
+    /// The flag that stops this session from any thread: what is fed stops between two forwards, what is generated
+    /// before its next token.
+    #[must_use]
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// Feeds tokens, in as many forwards as they need, and keeps the logits of the last.
     ///
     /// # Errors
-    /// A token outside the vocabulary (nothing is fed then), or an error of the backend.
+    /// A token outside the vocabulary (nothing is fed then), or an error of the backend. [`Error::Cancelled`] between
+    /// two forwards: [`Session::tokens_seen`] tells how far it came, and the session goes on from there.
     pub fn feed(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        self.feed_while(tokens, |cancel| cancel.check())
+    }
+
+    /// As [`Session::feed`], but nobody can cancel it: for the few tokens that put a session in order.
+    pub(crate) fn feed_regardless(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        self.feed_while(tokens, |_| Ok(()))
+    }
+
+    fn feed_while(
+        &mut self,
+        tokens: &[u32],
+        go_on: impl Fn(&Cancel) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.check(tokens)?;
         let model = self.model.clone();
         let mut chunks = tokens.chunks(model.info().max_tokens.max(1)).peekable();
         while let Some(chunk) = chunks.next() {
+            go_on(&self.cancel)?;
             let want = if chunks.peek().is_some() { Want::Nothing } else { Want::Last };
             model.forward(vec![SessionStep { session: self, tokens: chunk, want }])?;
         }
@@ -87,6 +111,7 @@ impl Session {
         let model = self.model.clone();
         let mut logits = Vec::new();
         for chunk in tokens.chunks(model.info().max_tokens.max(1)) {
+            self.cancel.check()?;
             let step = SessionStep { session: self, tokens: chunk, want: Want::All };
             logits.extend(model.forward(vec![step])?);
         }
@@ -152,7 +177,8 @@ impl Session {
         }
         drop(inner);
         let (model, logits) = (self.model.clone(), self.logits.clone());
-        Ok(Self { model, slot: Some(to), logits, tokens_seen: self.tokens_seen, broken: false })
+        let (tokens_seen, cancel) = (self.tokens_seen, Cancel::default());
+        Ok(Self { model, slot: Some(to), logits, tokens_seen, broken: false, cancel })
     }
 
     /// A session of `model` that continues from here, on another backend or device with the same weights. This one stays.
@@ -170,15 +196,32 @@ impl Session {
         Ok(session)
     }
 
-    /// Writes a state file: the state, the last logits, the number of tokens, the model's fingerprint.
+    /// This moment as a value: the state, the last logits, the number of tokens, the model's fingerprint.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn state_file(&self) -> Result<StateFile, Error> {
+        let Snapshot { state, logits, tokens_seen } = self.snapshot()?;
+        Ok(StateFile { state, fingerprint: self.model.info().fingerprint, tokens_seen, logits })
+    }
+
+    /// Continues from a moment of this model.
+    ///
+    /// # Errors
+    /// One of another model, with both fingerprints in the message; the session is as before then.
+    pub fn set_state_file(&mut self, file: &StateFile) -> Result<(), Error> {
+        file.check(self.model.config(), self.model.info().fingerprint)?;
+        self.set_state(&file.state, file.tokens_seen)?;
+        self.logits.clone_from(&file.logits);
+        Ok(())
+    }
+
+    /// Writes [`Session::state_file`].
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let Snapshot { state, logits, tokens_seen } = self.snapshot()?;
-        let fingerprint = self.model.info().fingerprint;
-        let file = StateFile { state, fingerprint, tokens_seen, logits };
-        Ok(file.save(self.model.config(), path.as_ref())?)
+        Ok(self.state_file()?.save(self.model.config(), path.as_ref())?)
     }
 
     /// Continues from a state file.
@@ -186,9 +229,7 @@ impl Session {
     /// # Errors
     /// A file of another model, with both fingerprints in the message; the session is as before then.
     pub fn restore(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let info = self.model.info();
-        let snapshot = Snapshot::load(path.as_ref(), &info.config, info.fingerprint)?;
-        self.rewind(&snapshot)
+        self.set_state_file(&StateFile::load(path)?)
     }
 
     /// Generates from here: an iterator of pieces.

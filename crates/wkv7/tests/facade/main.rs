@@ -1,5 +1,6 @@
 //! The façade as its users see it, on tiny models.
 
+mod cancel;
 mod eval;
 mod generate;
 #[cfg(feature = "wgpu")]

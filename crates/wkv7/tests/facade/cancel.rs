@@ -1,0 +1,105 @@
+//! Stopping a session from elsewhere, and generating without lending it.
+
+use std::time::{Duration, Instant};
+
+use wkv7::{Error, Generate, Generator, Options, Sampler};
+
+use crate::{bytes_model, same, seeded};
+
+#[test]
+fn a_cancelled_session_keeps_what_it_was_fed_and_goes_on_once_cleared() {
+    let mut options = Options::default();
+    options.load.max_tokens = 4; // many forwards to stop between
+    let model = seeded(7, &options);
+    let mut session = model.session().expect("slot");
+    session.feed(b"abc".map(u32::from).as_slice()).expect("fed");
+    session.cancel().set();
+    assert!(matches!(session.feed(&[100]), Err(Error::Cancelled)));
+    assert!(matches!(session.feed_all(&[100]), Err(Error::Cancelled)));
+    let pieces: Vec<_> = session.generate(Generate::default()).collect();
+    assert!(matches!(pieces.as_slice(), [Err(Error::Cancelled)]));
+    assert_eq!(session.tokens_seen(), 3);
+    session.cancel().clear();
+    session.feed(&[100]).expect("fed");
+
+    let mut whole = model.session().expect("slot");
+    whole.feed(b"abcd".map(u32::from).as_slice()).expect("fed");
+    assert!(same(&session, &whole));
+}
+
+#[test]
+fn a_long_prompt_stops_between_two_forwards_when_another_thread_says_so() {
+    let mut options = Options::default();
+    options.load.max_tokens = 8;
+    let model = seeded(7, &options);
+    let mut session = model.session().expect("slot");
+    let cancel = session.cancel().clone();
+    let endless = vec![65; 50_000_000];
+    let stopper = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        cancel.set();
+        Instant::now()
+    });
+    assert!(matches!(session.feed(&endless), Err(Error::Cancelled)));
+    let late = stopper.join().expect("set").elapsed();
+    assert!(late < Duration::from_secs(5), "{late:?}"); // some 50 million tokens would take minutes
+    let seen = session.tokens_seen();
+    assert!(seen > 0 && seen % 8 == 0 && seen < 50_000_000, "{seen}");
+
+    session.cancel().clear();
+    let mut other = model.session().expect("slot");
+    other.feed(&endless[..usize::try_from(seen).expect("small")]).expect("fed");
+    assert_eq!(session.state().expect("valid"), other.state().expect("valid"));
+}
+
+#[test]
+fn a_generation_cancelled_midway_leaves_exactly_what_was_taken() {
+    let model = bytes_model();
+    let mut session = model.session().expect("slot");
+    session.feed_text("x").expect("fed");
+    let cancel = session.cancel().clone();
+    let mut tokens = vec![u32::from(b'x')];
+    let mut ended = None;
+    for piece in session.generate(Generate { max_tokens: 20, ..Generate::default() }) {
+        match piece {
+            Ok(piece) => tokens.push(piece.token),
+            Err(error) => ended = Some(error),
+        }
+        if tokens.len() == 6 {
+            cancel.set();
+        }
+    }
+    assert!(matches!(ended, Some(Error::Cancelled)));
+    cancel.clear();
+    let mut other = model.session().expect("slot");
+    other.feed(&tokens).expect("fed");
+    assert!(same(&session, &other));
+}
+
+#[test]
+fn a_generator_gives_the_pieces_of_a_generation() {
+    let model = bytes_model();
+    let options = || Generate {
+        sampler: Sampler::greedy(),
+        max_tokens: 30,
+        stop: vec!["zz".to_owned()],
+        ..Generate::default()
+    };
+    let mut session = model.session().expect("slot");
+    session.feed_text("x").expect("fed");
+    let mut lent = session.fork().expect("slot");
+    let whole: Vec<_> = session.generate(options()).map(|piece| piece.expect("generated")).collect();
+
+    let mut generator = Generator::new(&model, &options());
+    let mut sampler = Sampler::greedy();
+    let mut pieces = Vec::new();
+    while let Some(piece) = generator.next(&mut lent, &mut sampler) {
+        let piece = piece.expect("generated");
+        pieces.push(piece.clone());
+        generator.recycle(piece);
+    }
+    assert_eq!(pieces, whole);
+    assert_eq!(generator.sampled(), 30);
+    generator.finish(&mut lent).expect("finished");
+    assert!(same(&session, &lent));
+}
