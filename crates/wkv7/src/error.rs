@@ -113,3 +113,20 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 }
+
+/// An error and its causes on one line, each thing said once: what a person should read.
+#[must_use]
+pub fn story(error: &dyn std::error::Error) -> String {
+    let mut line = String::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if line.is_empty() {
+            line = said;
+        } else if !line.contains(&said) {
+            line = format!("{line}: {said}");
+        }
+        next = cause.source();
+    }
+    line.split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
+}

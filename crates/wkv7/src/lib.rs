@@ -58,7 +58,7 @@ pub use wkv7_cpu::Ceiling;
 pub use backends::backends;
 pub use cancel::Cancel;
 pub use devices::{Device, devices};
-pub use error::Error;
+pub use error::{Error, story};
 pub use generate::{Generate, Generation, Piece, StopReason};
 pub use generator::Generator;
 pub use model::{Model, SessionStep, Source};

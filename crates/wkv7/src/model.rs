@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
 
 use wkv7_core::{Batch, Config, ModelInfo, Outputs, State, Step, Want, Weights};
 use wkv7_formats::{Checkpoint, Format, state_file};
@@ -105,6 +106,7 @@ impl Model {
             None => vocabulary::chosen(&options.tokenizer, weights.config().vocab)?,
         };
         let start = start(&weights, options)?;
+        let begun = Instant::now();
         let inner = backends::load(&options.backend, &weights, &options.load)?;
         let tokenizer = OnceLock::new();
         if let Some(found) = found {
@@ -112,6 +114,14 @@ impl Model {
             let _ = tokenizer.set(Ok(found));
         }
         let info = inner.info().clone();
+        let Config { layers, channels, vocab, .. } = info.config;
+        log::info!(
+            "{}: {layers} layers of {channels} channels, {vocab} tokens, on {} in {:.3} s, {} bytes packed",
+            source.as_ref().map_or("weights".into(), |source| source.path.display().to_string()),
+            info.backend,
+            begun.elapsed().as_secs_f64(),
+            info.packed_bytes,
+        );
         let (inner, textless) = (Mutex::new(inner), OnceLock::new());
         let shared = Shared { inner, info, weights, source, whereabouts, tokenizer, textless, start };
         Ok(Self { shared: Arc::new(shared) })
@@ -163,7 +173,16 @@ impl Model {
     /// # Errors
     /// Why there is none, and the way out.
     pub fn tokenizer(&self) -> Result<&Arc<dyn Tokenizer>, Error> {
-        let find = || vocabulary::find(&self.shared.whereabouts, self.config().vocab).map_err(Arc::new);
+        let find = || {
+            let found = vocabulary::find(&self.shared.whereabouts, self.config().vocab);
+            match &found {
+                Ok(tokenizer) => {
+                    log::info!("vocabulary {} of {} tokens", tokenizer.name(), tokenizer.vocab())
+                }
+                Err(error) => log::warn!("no vocabulary: {error}"),
+            }
+            found.map_err(Arc::new)
+        };
         let found = self.shared.tokenizer.get_or_init(find);
         found.as_ref().map_err(|error| Error::NoTokenizer(Arc::clone(error)))
     }

@@ -1,13 +1,16 @@
-//! Repeatable jobs of the workspace: `cargo xtask check | test | golden | bench`.
+//! Repeatable jobs of the workspace: `cargo xtask check | test | golden | header | install | bench`.
 //!
 //! One place says how the project is checked, and people, `.ci/run` and the hosted workflow all call it. A job
 //! is a [`job::Job`]: a name, what must be installed, and what to run. [`summary`] runs a list of them and
 //! reports.
 
+mod abi;
 mod bench;
 mod check;
 mod cpu;
 mod golden;
+mod header;
+mod install;
 mod job;
 mod need;
 mod peers;
@@ -35,6 +38,10 @@ enum Command {
     Test(test::Options),
     /// Make the golden data anew, or compare it with what is checked in
     Golden(golden::Options),
+    /// Make the C header anew, or compare it with what is checked in
+    Header(header::Options),
+    /// Build the C library and put it, its headers, pkg-config and CMake files into a folder
+    Install(install::Options),
     /// Measure: micro-benchmarks, or speed beside other engines
     Bench(bench::Options),
 }
@@ -44,6 +51,8 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Golden(options) => golden::run(&options),
+        Command::Header(options) => header::run(&options),
+        Command::Install(options) => install::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     match done {

@@ -1,6 +1,7 @@
 //! Running other programs from the root of the checkout.
 
 use std::env;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,6 +63,29 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("`{line}` ended with {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed no text"))
+}
+
+/// As [`run`], and returns what the command wrote to its standard error, which is shown as it comes.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_and_hear(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    println!("$ {line}");
+    let started = command.current_dir(root()).stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = started.with_context(|| format!("cannot start `{line}`"))?;
+    let mut said = String::new();
+    for spoken in child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let spoken = spoken?;
+        eprintln!("{spoken}");
+        said.push_str(&spoken);
+        said.push('\n');
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(said)
 }
 
 /// Whether the command can be started and succeeds; its output is dropped.

@@ -84,15 +84,7 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// An error and its causes, each thing said once, safe to show on a terminal.
 pub fn one_line(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if line.is_empty() {
-            line = cause;
-        } else if !line.contains(&cause) {
-            line = format!("{line}: {cause}");
-        }
-    }
-    printable(&line.split('\n').map(str::trim).collect::<Vec<_>>().join(" "))
+    printable(&wkv7::story(error.as_ref()))
 }
 
 /// `text` with what steers a terminal escaped: control characters, and those that change the direction of
