@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wkv7_core::{Config, Fingerprint, Slot, State, Want};
+use wkv7_core::{Config, Fingerprint, Outputs, Slot, State, Top, Want};
 use wkv7_formats::state_file::StateFile;
 
 use crate::{Error, Generate, Generation, Model, SessionStep};
@@ -58,14 +58,44 @@ impl Session {
     /// # Errors
     /// A token outside the vocabulary (nothing is fed then), or an error of the backend.
     pub fn feed(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        self.feed_for(tokens, Want::Last).map(drop)
+    }
+
+    /// Feeds tokens and returns the `count` largest logits after the last with their probabilities, by falling logit,
+    /// equal ones by rising id; all where the vocabulary has fewer, none without tokens.
+    ///
+    /// A GPU then returns a few hundred bytes instead of all logits. So the session has none afterwards:
+    /// [`Session::logits`] is `None`, and [`Session::generate`] needs a [`Session::feed`] before it.
+    ///
+    /// # Errors
+    /// Those of [`Session::feed`].
+    pub fn feed_top(&mut self, tokens: &[u32], count: usize) -> Result<Vec<Top>, Error> {
+        Ok(self.feed_for(tokens, Want::Top(count))?.tops)
+    }
+
+    /// Feeds tokens and returns the hidden state after the last, `[channels]`: the output of the last norm, which the
+    /// head makes logits of, and which stands for all that was fed. Empty without tokens.
+    ///
+    /// No logits are computed, so the session has none afterwards, as after [`Session::feed_top`].
+    ///
+    /// # Errors
+    /// Those of [`Session::feed`].
+    pub fn embed(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+        Ok(self.feed_for(tokens, Want::Hidden)?.hidden)
+    }
+
+    /// Feeds tokens and returns what is wanted after the last.
+    fn feed_for(&mut self, tokens: &[u32], want: Want) -> Result<Outputs, Error> {
         self.check(tokens)?;
         let model = self.model.clone();
+        let mut outputs = Outputs::new();
         let mut chunks = tokens.chunks(model.info().max_tokens.max(1)).peekable();
         while let Some(chunk) = chunks.next() {
-            let want = if chunks.peek().is_some() { Want::Nothing } else { Want::Last };
-            model.forward(vec![SessionStep { session: self, tokens: chunk, want }])?;
+            let want = if chunks.peek().is_some() { Want::Nothing } else { want };
+            let step = SessionStep { session: self, tokens: chunk, want };
+            outputs = model.forward(vec![step])?.into_outputs();
         }
-        Ok(())
+        Ok(outputs)
     }
 
     /// Feeds text; returns the number of its tokens.
@@ -88,7 +118,7 @@ impl Session {
         let mut logits = Vec::new();
         for chunk in tokens.chunks(model.info().max_tokens.max(1)) {
             let step = SessionStep { session: self, tokens: chunk, want: Want::All };
-            logits.extend(model.forward(vec![step])?);
+            logits.extend(model.forward(vec![step])?.into_outputs().logits);
         }
         Ok(logits)
     }
