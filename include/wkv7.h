@@ -182,18 +182,20 @@ typedef int32_t wkv7_stop_reason;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// Which logits a step asks for.
+// What a step asks for.
 enum wkv7_want
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    // None: only the state matters.
+    // Nothing: only the state matters.
     WKV7_WANT_NOTHING = 0,
-    // Those after the step's last token.
+    // The logits after the step's last token.
     WKV7_WANT_LAST = 1,
-    // Those after each of the step's tokens.
+    // The logits after each of the step's tokens.
     WKV7_WANT_ALL = 2,
+    // The hidden state after the step's last token.
+    WKV7_WANT_HIDDEN = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -344,6 +346,16 @@ typedef struct {
     // How it was stored; empty where there was no file.
     char format[32];
 } wkv7_model_info;
+
+// One of the largest logits.
+typedef struct {
+    // The token.
+    uint32_t token;
+    // Its logit.
+    float logit;
+    // Natural logarithm of its probability among all tokens.
+    float log_probability;
+} wkv7_top;
 
 // What a session's calls took.
 typedef struct {
@@ -635,6 +647,27 @@ wkv7_status wkv7_session_feed_all(wkv7_session *session,
                                   float *logits,
                                   size_t *logits_count);
 
+// The largest logits after the last token, by falling logit, equal ones by rising token: as many as `tops` has room for
+// or the vocabulary has, whichever is less. `*count` says how much room there is, and comes back as how many there are.
+wkv7_status wkv7_session_top(const wkv7_session *session, wkv7_top *tops, size_t *count);
+
+// Feeds tokens and tells the largest logits after the last as wkv7_session_top() does, without fetching all of them from
+// a device. The session has no logits afterwards: to generate from it, feed with wkv7_session_feed().
+wkv7_status wkv7_session_feed_top(wkv7_session *session,
+                                  const uint32_t *tokens,
+                                  size_t tokens_count,
+                                  wkv7_top *tops,
+                                  size_t *count);
+
+// Feeds tokens and writes the hidden state after the last, which stands for all that was fed: the output of the last
+// norm, [channels]. A two-call array: `*hidden_count` numbers, none without tokens. Nothing is fed where there is no
+// buffer or it is too small. The session has no logits afterwards.
+wkv7_status wkv7_session_embed(wkv7_session *session,
+                               const uint32_t *tokens,
+                               size_t tokens_count,
+                               float *hidden,
+                               size_t *hidden_count);
+
 // The logits after the last token, one for each token of the vocabulary. A view, which lives until the session is
 // advanced, changed or freed.
 wkv7_status wkv7_session_logits(const wkv7_session *session, const float **logits, size_t *count);
@@ -784,12 +817,16 @@ wkv7_status wkv7_batch_add(wkv7_batch *batch,
                            int32_t want);
 
 // Advances every session of the batch in one forward. Each then also has the logits of its last token, unless its step
-// wants none. Running it again feeds the same tokens again.
+// wants others. Running it again feeds the same tokens again.
 wkv7_status wkv7_batch_run(wkv7_batch *batch);
 
 // The logits that step number `step` asked for, [rows, vocab]: `*count` numbers. A view, which lives until the batch is
 // run, cleared or freed.
 wkv7_status wkv7_batch_logits(const wkv7_batch *batch, size_t step, const float **logits, size_t *count);
+
+// The hidden state that step number `step` asked for, [channels]: `*count` numbers. A view, as wkv7_batch_logits()
+// gives.
+wkv7_status wkv7_batch_hidden(const wkv7_batch *batch, size_t step, const float **hidden, size_t *count);
 
 // Takes all steps out.
 wkv7_status wkv7_batch_clear(wkv7_batch *batch);

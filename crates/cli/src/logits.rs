@@ -54,7 +54,8 @@ impl Logits {
                 (false, true) => Want::Last,
                 (false, false) => Want::Nothing,
             };
-            logits.extend(model.forward(vec![SessionStep { session: &mut session, tokens, want }])?);
+            let step = SessionStep { session: &mut session, tokens, want };
+            logits.extend(model.forward(vec![step])?.into_outputs().logits);
         }
         Impatience::Wait.set(); // until the file is whole
         write(&self.output, config, &logits, &session.state()?)

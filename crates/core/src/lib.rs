@@ -26,6 +26,7 @@ pub mod slot;
 pub mod state;
 pub mod tensor;
 pub mod tensors;
+pub mod top;
 pub mod weights;
 
 pub use backend::{Backend, LoadOptions, Model, ModelInfo, Progress};
@@ -41,4 +42,5 @@ pub use slot::{ModelId, Slot, Slots};
 pub use state::State;
 pub use tensor::{Layout, Tensor};
 pub use tensors::Tensors;
+pub use top::Top;
 pub use weights::{ChannelMix, Layer, LowRank, Norm, Parts, TimeMix, Weights};

@@ -1,11 +1,11 @@
-//! The two ends of a pass: tokens to the first residual, the last residual to logits.
+//! The two ends of a pass: tokens to the first residual, the last residual to hidden states and logits.
 
 use wkv7_core::Batch;
 
 use crate::arch::Isa;
 use crate::matmul::{Product, Then, multiply};
 use crate::norm::norm;
-use crate::pass::{Own, Pass};
+use crate::pass::{Own, Pass, Piece};
 use crate::scratch::SharedVectors;
 use crate::team::{Member, Shared};
 use crate::weights::Loaded;
@@ -32,6 +32,32 @@ pub(crate) fn embed<I: Isa>(
         pass.isa.run(
             #[inline(always)]
             || norm(pass.isa, row, &ln.weight, &ln.bias, ln.eps, x),
+        );
+    });
+}
+
+/// The hidden states of the tokens that are to return theirs, `[hidden, channels]`.
+pub(crate) fn give_hidden<I: Isa>(
+    pass: &Pass<'_, I>,
+    member: &Member<'_>,
+    weights: &Loaded,
+    hidden: Shared<'_>,
+) {
+    if hidden.len() == 0 {
+        return;
+    }
+    let of_piece = |piece: &Piece| piece.places.end - piece.hidden..piece.places.end;
+    let count = pass.pieces.iter().map(|piece| piece.hidden).sum();
+    member.each(count, |number| {
+        let Some(token) = pass.pieces.iter().flat_map(of_piece).nth(number) else { return };
+        // SAFETY: nobody writes the residual in this phase, and each task takes its own row.
+        let x = unsafe { pass.buffers.x.view(pass.row(token)) };
+        // SAFETY: as above.
+        let row = unsafe { hidden.part(pass.row(number)) };
+        let ln = &weights.ln_out;
+        pass.isa.run(
+            #[inline(always)]
+            || norm(pass.isa, x, &ln.weight, &ln.bias, ln.eps, row),
         );
     });
 }

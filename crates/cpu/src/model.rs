@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use wkv7_core::{
-    Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Packed, Report, Slot, Slots, State, Want, Weights,
+    Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Packed, Report, Slot, Slots, State, Weights,
 };
 
 use crate::BACKEND;
 use crate::arch::Isa;
 use crate::channel_mix::channel_mix;
-use crate::head::{embed, head};
+use crate::head::{embed, give_hidden, head};
 use crate::matmul::{STRIP, Units, fill};
 use crate::memory::Memory;
 use crate::pass::{Own, Pass, Piece, SharedMemory};
@@ -95,14 +95,18 @@ impl<I: Isa> CpuModel<I> {
             let count = (at.tokens.len() - done[step]).min(limit - start);
             if count > 0 {
                 let tokens = done[step]..done[step] + count;
-                let wanted = match at.want {
-                    Want::Nothing => 0,
-                    Want::Last => usize::from(tokens.end == at.tokens.len()),
-                    Want::All => count,
-                };
+                let ends = tokens.end == at.tokens.len();
+                let (wanted, hidden) = (at.want.head_rows(count, ends), at.want.hidden_rows(count, ends));
                 self.piece_of.resize(start + count, self.pieces.len());
                 done[step] = tokens.end;
-                self.pieces.push(Piece { step, memory, tokens, places: start..start + count, wanted });
+                self.pieces.push(Piece {
+                    step,
+                    memory,
+                    tokens,
+                    places: start..start + count,
+                    wanted,
+                    hidden,
+                });
             }
             memory += 1;
         }
@@ -147,8 +151,10 @@ impl<I: Isa> Model for CpuModel<I> {
     }
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
-        let vocab = self.info.config.vocab;
-        outputs.logits.resize(batch.logit_rows() * vocab, 0.0);
+        let (vocab, channels) = (self.info.config.vocab, self.info.config.channels);
+        outputs.clear();
+        outputs.logits.resize(batch.head_rows() * vocab, 0.0);
+        outputs.hidden.resize(batch.hidden_rows() * channels, 0.0);
         // Passes of equal size: a short last one would do little for the panels it needs.
         let passes = batch.tokens().div_ceil(self.pass_tokens).max(1);
         let limit = batch.tokens().div_ceil(passes);
@@ -156,14 +162,18 @@ impl<I: Isa> Model for CpuModel<I> {
             self.store_by_unit();
         }
         let mut done = vec![0; batch.steps().len()];
-        let mut logits = outputs.logits.as_mut_slice();
+        let (mut logits, mut hidden) = (outputs.logits.as_mut_slice(), outputs.hidden.as_mut_slice());
         while self.lay_out(batch, &mut done, limit) {
-            let wanted = self.pieces.iter().map(|piece| piece.wanted).sum::<usize>();
-            // Pieces follow the order of steps and tokens, and so do their logits.
+            let rows = |of: fn(&Piece) -> usize| self.pieces.iter().map(of).sum::<usize>();
+            let (wanted, hidden_rows) = (rows(|piece| piece.wanted), rows(|piece| piece.hidden));
+            // Pieces follow the order of steps and tokens, and so does what they give.
             let (own, rest) = std::mem::take(&mut logits).split_at_mut(wanted * vocab);
             logits = rest;
-            self.pass(batch, wanted, own)?;
+            let (own_hidden, rest) = std::mem::take(&mut hidden).split_at_mut(hidden_rows * channels);
+            hidden = rest;
+            self.pass(batch, wanted, own, own_hidden)?;
         }
+        outputs.take_tops(batch, vocab);
         Ok(())
     }
 }
@@ -207,7 +217,13 @@ impl<I: Isa> CpuModel<I> {
     }
 
     /// Walks the tokens laid out through all layers.
-    fn pass(&mut self, batch: &Batch<'_>, wanted: usize, logits: &mut [f32]) -> Result<(), Error> {
+    fn pass(
+        &mut self,
+        batch: &Batch<'_>,
+        wanted: usize,
+        logits: &mut [f32],
+        hidden: &mut [f32],
+    ) -> Result<(), Error> {
         let (config, tokens) = (&self.info.config, self.piece_of.len());
         self.scratch.resize(config, &self.forms, tokens, wanted);
         if tokens == 1 {
@@ -226,7 +242,8 @@ impl<I: Isa> CpuModel<I> {
             memories: &memories,
             buffers: self.scratch.share(),
         };
-        let (weights, owns, logits) = (&self.weights, Shared::new(&mut self.owns), Shared::new(logits));
+        let (weights, owns) = (&self.weights, Shared::new(&mut self.owns));
+        let (logits, hidden) = (Shared::new(logits), Shared::new(hidden));
         self.team.run(|member| {
             // SAFETY: each member takes what is its own.
             let [own] = (unsafe { owns.part(member.number()..member.number() + 1) }) else { return };
@@ -237,6 +254,7 @@ impl<I: Isa> CpuModel<I> {
                 time_mix(&pass, member, own, at_work, layer, at);
                 channel_mix(&pass, member, own, at_work, layer, at);
             }
+            give_hidden(&pass, member, weights, hidden);
             head(&pass, member, own, at_work, weights, logits);
             own.vectors = vectors;
         });

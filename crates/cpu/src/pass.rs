@@ -28,6 +28,8 @@ pub(crate) struct Piece {
     pub(crate) places: Range<usize>,
     /// The last of them, this many, go into the head.
     pub(crate) wanted: usize,
+    /// The last of them, this many, are returned as hidden states.
+    pub(crate) hidden: usize,
 }
 
 /// One walk through the layers: the tokens of all pieces, laid one after the other.

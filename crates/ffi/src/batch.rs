@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use wkv7::{Model, SessionStep, Want};
+use wkv7::{Answers, Model, SessionStep, Want};
 
 use crate::args;
 use crate::call::{Fault, run};
@@ -22,26 +22,27 @@ pub struct wkv7_batch {
 #[derive(Default)]
 struct Inner {
     steps: Vec<Step>,
-    logits: Vec<f32>,
+    answers: Answers,
 }
 
 struct Step {
     session: Arc<session::Shared>,
     tokens: Vec<u32>,
     want: Want,
-    rows: std::ops::Range<usize>, // of the logits, once run
 }
 
-/// Which logits a step asks for.
+/// What a step asks for.
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum wkv7_want {
-    /// None: only the state matters.
+    /// Nothing: only the state matters.
     WKV7_WANT_NOTHING = 0,
-    /// Those after the step's last token.
+    /// The logits after the step's last token.
     WKV7_WANT_LAST = 1,
-    /// Those after each of the step's tokens.
+    /// The logits after each of the step's tokens.
     WKV7_WANT_ALL = 2,
+    /// The hidden state after the step's last token.
+    WKV7_WANT_HIDDEN = 3,
 }
 
 /// An empty batch for sessions of `model`.
@@ -77,37 +78,27 @@ pub extern "C" fn wkv7_batch_add(
             0 => Want::Nothing,
             1 => Want::Last,
             2 => Want::All,
+            3 => Want::Hidden,
             _ => return Err(Fault::argument("want", format!("{want} is not one of wkv7_want"))),
         };
         let mut inner = locked(&batch.inner, "batch")?;
         if inner.steps.iter().any(|step| Arc::ptr_eq(&step.session, &session)) {
             return Err(Fault::argument("session", "it is in the batch already"));
         }
-        inner.steps.push(Step { session, tokens, want, rows: 0..0 });
+        inner.steps.push(Step { session, tokens, want });
         Ok(())
     })
 }
 
 /// Advances every session of the batch in one forward. Each then also has the logits of its last token, unless its step
-/// wants none. Running it again feeds the same tokens again.
+/// wants others. Running it again feeds the same tokens again.
 #[unsafe(no_mangle)]
 pub extern "C" fn wkv7_batch_run(batch: *mut wkv7_batch) -> wkv7_status {
     run(|| {
         let batch = c!(shared(batch, "batch"))?;
         let mut inner = locked(&batch.inner, "batch")?;
-        let Inner { steps, logits } = &mut *inner;
-        logits.clear();
-        let vocab = batch.model.config().vocab;
-        let mut at = 0;
-        for step in &mut *steps {
-            let rows = match step.want {
-                Want::Last => step.tokens.len().min(1),
-                Want::All => step.tokens.len(),
-                _ => 0,
-            };
-            step.rows = at..at + rows * vocab;
-            at = step.rows.end;
-        }
+        let Inner { steps, answers } = &mut *inner;
+        *answers = Answers::default();
         let begun = Instant::now();
         let mut sessions = steps.iter().map(|step| step.session.lock()).collect::<Result<Vec<_>, _>>()?;
         let pairs = sessions.iter_mut().zip(&*steps);
@@ -115,7 +106,7 @@ pub extern "C" fn wkv7_batch_run(batch: *mut wkv7_batch) -> wkv7_status {
             let (tokens, want) = (step.tokens.as_slice(), step.want);
             SessionStep { session: &mut locked.session, tokens, want }
         });
-        *logits = batch.model.forward(forward.collect())?;
+        *answers = batch.model.forward(forward.collect())?;
         for (step, session) in steps.iter().zip(&mut sessions) {
             session.stats.fed(step.tokens.len() as u64, begun);
         }
@@ -132,16 +123,39 @@ pub extern "C" fn wkv7_batch_logits(
     logits: *mut *const f32,
     count: *mut usize,
 ) -> wkv7_status {
+    view(batch, step, logits, count, Answers::logits)
+}
+
+/// The hidden state that step number `step` asked for, [channels]: `*count` numbers. A view, as wkv7_batch_logits()
+/// gives.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_batch_hidden(
+    batch: *const wkv7_batch,
+    step: usize,
+    hidden: *mut *const f32,
+    count: *mut usize,
+) -> wkv7_status {
+    view(batch, step, hidden, count, Answers::hidden)
+}
+
+fn view(
+    batch: *const wkv7_batch,
+    step: usize,
+    values: *mut *const f32,
+    count: *mut usize,
+    find: impl FnOnce(&Answers, usize) -> &[f32],
+) -> wkv7_status {
     run(|| {
         let batch = c!(shared(batch, "batch"))?;
-        args::place(logits, "logits")?;
+        args::place(values, "values")?;
         let inner = locked(&batch.inner, "batch")?;
-        let rows = inner.steps.get(step).map(|step| step.rows.clone()).ok_or_else(|| {
-            Fault::argument("step", format!("{step} of a batch of {} steps", inner.steps.len()))
-        })?;
-        let found = inner.logits.get(rows).unwrap_or_default();
+        if step >= inner.steps.len() {
+            let steps = inner.steps.len();
+            return Err(Fault::argument("step", format!("{step} of a batch of {steps} steps")));
+        }
+        let found = find(&inner.answers, step);
         c!(put(count, "count", found.len()))?;
-        c!(put(logits, "logits", found.as_ptr()))
+        c!(put(values, "values", found.as_ptr()))
     })
 }
 
@@ -149,9 +163,7 @@ pub extern "C" fn wkv7_batch_logits(
 #[unsafe(no_mangle)]
 pub extern "C" fn wkv7_batch_clear(batch: *mut wkv7_batch) -> wkv7_status {
     run(|| {
-        let mut inner = locked(&c!(shared(batch, "batch"))?.inner, "batch")?;
-        inner.steps.clear();
-        inner.logits.clear();
+        *locked(&c!(shared(batch, "batch"))?.inner, "batch")? = Inner::default();
         Ok(())
     })
 }

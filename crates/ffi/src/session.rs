@@ -4,7 +4,8 @@ use std::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use wkv7::{Cancel, Model, Session};
+use wkv7::core::top;
+use wkv7::{Cancel, Model, Session, Top};
 
 use crate::args;
 use crate::call::{Fault, run};
@@ -192,6 +193,98 @@ pub extern "C" fn wkv7_session_feed_all(
         let Some(room) = c!(room(needed, logits, logits_count, "logits"))? else { return Ok(()) };
         let all = feeding(&session.0, |session| session.feed_all(tokens))?;
         room[..all.len()].copy_from_slice(&all);
+        Ok(())
+    })
+}
+
+/// One of the largest logits.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wkv7_top {
+    /// The token.
+    pub token: u32,
+    /// Its logit.
+    pub logit: f32,
+    /// Natural logarithm of its probability among all tokens.
+    pub log_probability: f32,
+}
+
+impl From<Top> for wkv7_top {
+    fn from(Top { token, logit, log_probability, .. }: Top) -> Self {
+        Self { token, logit, log_probability }
+    }
+}
+
+/// The largest logits after the last token, by falling logit, equal ones by rising token: as many as `tops` has room for
+/// or the vocabulary has, whichever is less. `*count` says how much room there is, and comes back as how many there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_session_top(
+    session: *const wkv7_session,
+    tops: *mut wkv7_top,
+    count: *mut usize,
+) -> wkv7_status {
+    run(|| {
+        let session = c!(shared(session, "session"))?;
+        write_tops(tops, count, |room| {
+            let inner = session.0.lock()?;
+            let mut found = Vec::with_capacity(room);
+            top::largest(inner.session.logits().ok_or(wkv7::Error::NothingFed)?, room, &mut found);
+            Ok(found)
+        })
+    })
+}
+
+/// Feeds tokens and tells the largest logits after the last as wkv7_session_top() does, without fetching all of them from
+/// a device. The session has no logits afterwards: to generate from it, feed with wkv7_session_feed().
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_session_feed_top(
+    session: *mut wkv7_session,
+    tokens: *const u32,
+    tokens_count: usize,
+    tops: *mut wkv7_top,
+    count: *mut usize,
+) -> wkv7_status {
+    run(|| {
+        let session = c!(shared(session, "session"))?;
+        let tokens = c!(slice(tokens, tokens_count, "tokens"))?;
+        write_tops(tops, count, |room| feeding(&session.0, |session| session.feed_top(tokens, room)))
+    })
+}
+
+/// Writes as many as there are, of as many as there is room for.
+fn write_tops(
+    tops: *mut wkv7_top,
+    count: *mut usize,
+    find: impl FnOnce(usize) -> Result<Vec<Top>, Fault>,
+) -> Result<(), Fault> {
+    args::place(tops, "tops")?;
+    args::place(count, "count")?;
+    let room = c!(room(0, tops, count, "tops"))?.unwrap_or_default();
+    let found = find(room.len())?;
+    for (place, top) in room.iter_mut().zip(&found) {
+        *place = (*top).into();
+    }
+    c!(put(count, "count", found.len()))
+}
+
+/// Feeds tokens and writes the hidden state after the last, which stands for all that was fed: the output of the last
+/// norm, [channels]. A two-call array: `*hidden_count` numbers, none without tokens. Nothing is fed where there is no
+/// buffer or it is too small. The session has no logits afterwards.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_session_embed(
+    session: *mut wkv7_session,
+    tokens: *const u32,
+    tokens_count: usize,
+    hidden: *mut f32,
+    hidden_count: *mut usize,
+) -> wkv7_status {
+    run(|| {
+        let session = c!(shared(session, "session"))?;
+        let tokens = c!(slice(tokens, tokens_count, "tokens"))?;
+        let needed = if tokens.is_empty() { 0 } else { session.0.model.config().channels };
+        let Some(room) = c!(room(needed, hidden, hidden_count, "hidden"))? else { return Ok(()) };
+        let found = feeding(&session.0, |session| session.embed(tokens))?;
+        room[..found.len()].copy_from_slice(&found);
         Ok(())
     })
 }

@@ -22,6 +22,8 @@ pub struct Counts {
     pub command_buffers: u64,
     /// Dispatches in them.
     pub dispatches: u64,
+    /// Bytes that they copied out for the host.
+    pub bytes_read: u64,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(crate) struct Counters {
     pub(crate) pipelines: AtomicU64,
     pub(crate) command_buffers: AtomicU64,
     pub(crate) dispatches: AtomicU64,
+    pub(crate) bytes_read: AtomicU64,
 }
 
 /// An opened device.
@@ -123,6 +126,7 @@ impl Gpu {
             pipelines: read(&self.counters.pipelines),
             command_buffers: read(&self.counters.command_buffers),
             dispatches: read(&self.counters.dispatches),
+            bytes_read: read(&self.counters.bytes_read),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The GPU backend of wkv7: any vendor's device, through `wgpu` over Vulkan, Metal or DirectX 12.
 //!
 //! A forward is one command buffer: the host writes which tokens belong to which sequences and their rows of the
-//! embedding, the device does everything else, and only the logits that are wanted come back. The dispatches are planned
+//! embedding, the device does everything else, and only what is wanted comes back: logits, the largest of them, or the
+//! last norm's output. The dispatches are planned
 //! once, when a model is loaded; decode and prefill run the same list, and only the shape of a product's kernel depends
 //! on how many tokens meet it. Prompts of more tokens than the activations' buffer holds go in several passes, each a
 //! command buffer of its own.
@@ -16,12 +17,12 @@
 //! | file | what |
 //! |---|---|
 //! | `settings`, `adapter`, `gpu` | which device, what of it may be used, opening it, its errors |
-//! | `plan` | the dispatches of a forward, collected by `time_mix`, `wkv`, `channel_mix`, `head` |
+//! | `plan` | the dispatches of a forward, collected by `time_mix`, `wkv`, `channel_mix`, `head`, `top` |
 //! | `product`, `element` | matrices of one dispatch; element types |
 //! | `regions`, `vectors`, `steps` | what lies where in the buffers that kernels read |
 //! | `pipeline`, `shaders/` | kernels |
 //! | `weights`, `scratch` | what a model keeps on the device |
-//! | `model` | slots and forwards |
+//! | `model`, `returned` | slots and forwards, what they give back |
 
 mod adapter;
 mod channel_mix;
@@ -33,10 +34,12 @@ mod pipeline;
 mod plan;
 mod product;
 mod regions;
+mod returned;
 mod scratch;
 mod settings;
 mod steps;
 mod time_mix;
+mod top;
 mod vectors;
 mod weights;
 mod wkv;

@@ -10,6 +10,7 @@ use wkv7_core::{
 
 use crate::gpu::Gpu;
 use crate::plan::Plan;
+use crate::returned::Returned;
 use crate::scratch::{Scratch, Sizes};
 use crate::steps::{self, Piece};
 use crate::weights::{self, Loaded};
@@ -49,7 +50,8 @@ impl WgpuModel {
         let sizes = Sizes::new(&info.config, info.max_slots, info.max_tokens, gpu.binding_limit);
         let limit = gpu.binding_limit.min(gpu.buffer_limit);
         let (regions, lists) = (sizes.regions.clone(), sizes.lists);
-        let plan = Plan::new(weights, &regions, &lists, options.exact, limit, gpu.shape.strip())?;
+        let plan =
+            Plan::new(weights, &regions, &lists, sizes.places, options.exact, limit, gpu.shape.strip())?;
         check_room(&plan, &sizes, &info, limit, settings.memory_limit)?;
         let scratch = gpu.scoped(|| Ok(Scratch::new(&gpu, sizes)))?;
         let loaded = Loaded::new(&gpu, &plan, &scratch, options.progress.as_ref())?;
@@ -71,14 +73,13 @@ impl WgpuModel {
         })
     }
 
-    /// Runs the tokens of `pieces` through all layers and appends the logits wanted to `logits`.
-    fn pass(&mut self, batch: &Batch<'_>, pieces: &[Piece], logits: &mut Vec<f32>) -> Result<(), Error> {
+    /// Runs the tokens of `pieces` through all layers and appends what is wanted to `outputs`.
+    fn pass(&mut self, batch: &Batch<'_>, pieces: &[Piece], outputs: &mut Outputs) -> Result<(), Error> {
         let slots = pieces.iter().map(|piece| &*batch.steps()[piece.step].slot);
         let pasts = slots.map(|slot| Ok((slot.index(), self.slots.get(slot)?.parity)));
         let pasts = pasts.collect::<Result<Vec<_>, Error>>()?;
-        let (sequences, wanted) = steps::write(&self.scratch.sizes.lists, pieces, &pasts, &mut self.words);
+        let extent = steps::write(&self.scratch.sizes.lists, pieces, &pasts, &mut self.words);
         self.embed(batch, pieces);
-        let tokens = self.words[steps::TOKENS_WORD as usize] as usize;
 
         let (gpu, scratch) = (&*self.gpu, &self.scratch);
         gpu.scoped(|| {
@@ -89,20 +90,23 @@ impl WgpuModel {
                 let mut pass = encoder
                     .begin_compute_pass(&ComputePassDescriptor { label: None, timestamp_writes: None });
                 for dispatch in &self.loaded.dispatches {
-                    let Some((pipeline, [x, y])) = dispatch.of(tokens, sequences, wanted) else { continue };
+                    let Some((pipeline, [x, y])) = dispatch.of(&extent) else { continue };
                     pass.set_pipeline(pipeline);
                     pass.set_bind_group(0, &dispatch.bindings, &[]);
                     pass.dispatch_workgroups(x, y, 1);
                     gpu.counters.dispatches.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            if wanted > 0 {
-                scratch.leave(&mut encoder, wanted);
-            }
+            let parts = scratch.leave(&mut encoder, &extent);
             gpu.queue.submit([encoder.finish()]);
             gpu.counters.command_buffers.fetch_add(1, Ordering::Relaxed);
+            gpu.counters.bytes_read.fetch_add(4 * parts.iter().sum::<usize>() as u64, Ordering::Relaxed);
             scratch.reopen();
-            scratch.take(gpu, wanted * self.info.config.vocab, logits)
+            let config = &self.info.config;
+            scratch.take(gpu, parts.iter().sum(), |words| {
+                let returned = Returned::new(words, parts, &extent, config);
+                returned.hand_over(batch, pieces, outputs);
+            })
         })?;
         for piece in pieces {
             self.slots.get_mut(batch.steps()[piece.step].slot)?.parity ^= 1;
@@ -195,7 +199,7 @@ impl Model for WgpuModel {
     }
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
-        outputs.logits.clear();
+        outputs.clear();
         let mut done = vec![0; batch.steps().len()];
         let (tokens, rows) = (self.scratch.sizes.regions.tokens, self.scratch.sizes.rows);
         loop {
@@ -203,7 +207,7 @@ impl Model for WgpuModel {
             if pieces.is_empty() {
                 return Ok(());
             }
-            self.pass(batch, &pieces, &mut outputs.logits)?;
+            self.pass(batch, &pieces, outputs)?;
         }
     }
 }

@@ -17,6 +17,7 @@ use wkv7_core::Error;
 use crate::Shape;
 use crate::element::Element;
 use crate::gpu::Gpu;
+use crate::top::LISTS;
 
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
@@ -40,6 +41,10 @@ pub(crate) enum Kernel {
     Tile(Element),
     /// The recurrent memory of heads of this size.
     Wkv(u32),
+    /// The largest logits of a list.
+    TopOfList,
+    /// The largest logits of a row, of those of its lists.
+    TopOfRow,
 }
 
 const BINDINGS: &str = include_str!("shaders/bindings.wgsl");
@@ -48,6 +53,7 @@ const GATHER: [&str; 2] =
     [include_str!("shaders/gather_tree.wgsl"), include_str!("shaders/gather_subgroup.wgsl")];
 const SCALING: &str = include_str!("shaders/scaling.wgsl");
 const SEGMENT: &str = include_str!("shaders/segment.wgsl");
+const ORDER: &str = include_str!("shaders/order.wgsl");
 const EIGHT: &str = include_str!("shaders/eight.wgsl");
 
 impl Kernel {
@@ -59,6 +65,8 @@ impl Kernel {
             Self::Rows(_, tokens) => [&product[..], &[("WIDTH", shape.width()), ("TOKENS", tokens)]].concat(),
             Self::Tile(_) => product.to_vec(),
             Self::Wkv(head_size) => vec![("HEAD_SIZE", head_size)],
+            Self::TopOfList => vec![("WIDTH", shape.width()), ("LISTS", LISTS as u32)],
+            Self::TopOfRow => vec![("WIDTH", LISTS as u32), ("LISTS", LISTS as u32)],
         }
     }
 
@@ -77,6 +85,8 @@ impl Kernel {
                     .concat()
             }
             Self::Wkv(_) => vec![BINDINGS, include_str!("shaders/wkv.wgsl")],
+            Self::TopOfList => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_list.wgsl")],
+            Self::TopOfRow => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_row.wgsl")],
         }
     }
 
@@ -104,7 +114,7 @@ impl Pipelines {
             storage(true),  // vectors
             storage(false), // state
             storage(true),  // steps
-            storage(false), // logits
+            storage(false), // results
         ];
         let entries: Vec<_> = (0..)
             .zip(types)

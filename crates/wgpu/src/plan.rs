@@ -5,7 +5,8 @@ use wkv7_core::{Config, Error, Weights};
 use crate::pipeline::Kernel;
 use crate::product::{self, Matrix, Part};
 use crate::regions::Regions;
-use crate::steps::{Lists, TOKENS_WORD, WANTED_WORD};
+use crate::steps::{HEAD_WORD, Lists, TOKENS_WORD};
+use crate::top::{self, Places};
 use crate::{BACKEND, channel_mix, head, time_mix};
 
 /// Bytes of the parameters of one dispatch: what the largest takes, at the largest alignment that devices ask for.
@@ -18,8 +19,12 @@ const MAX_LANES: usize = 256;
 pub(crate) enum Grid {
     /// One per token.
     Tokens,
-    /// One per row whose logits are wanted.
+    /// One per row that something is wanted of.
     Wanted,
+    /// One per list of each row of which the largest logits are wanted.
+    Lists,
+    /// One per such row.
+    Tops,
     /// One per head and sequence.
     Heads(usize),
     /// Those of a product with the rows of activations that a word of the steps counts.
@@ -66,6 +71,7 @@ impl<'a> Plan<'a> {
         weights: &'a Weights,
         regions: &'a Regions,
         lists: &'a Lists,
+        places: Places,
         exact: bool,
         limit: u64,
         strip: u32,
@@ -94,19 +100,26 @@ impl<'a> Plan<'a> {
         }
         plan.layer = None;
         head::head(&mut plan);
+        top::top(&mut plan, places);
         Ok(plan)
     }
 
+    /// Adds a dispatch of a kernel that reads no matrix, with `eps` at its place among the parameters.
+    pub(crate) fn norm(&mut self, grid: Grid, kernel: Kernel, params: &[usize], (at, eps): (usize, f32)) {
+        let mut params = params.to_vec();
+        params[at] = eps.to_bits() as usize;
+        self.kernel(grid, kernel, &params);
+    }
+
     /// Adds a dispatch of a kernel that reads no matrix.
-    pub(crate) fn kernel(&mut self, grid: Grid, kernel: Kernel, params: &[usize], eps: f32, eps_at: usize) {
-        let mut params: Vec<u32> = params.iter().map(|&word| word as u32).collect();
-        params[eps_at] = eps.to_bits();
+    pub(crate) fn kernel(&mut self, grid: Grid, kernel: Kernel, params: &[usize]) {
+        let params = params.iter().map(|&word| word as u32).collect();
         self.dispatches.push(Planned { layer: self.layer, grid, work: Work::Kernel(kernel, params) });
     }
 
-    /// Adds a product of `matrices` with every token, or with the rows whose logits are wanted.
+    /// Adds a product of `matrices` with every token, or with the rows that go into the head.
     pub(crate) fn product(&mut self, matrices: Vec<Matrix>, of_wanted: bool) {
-        let rows_word = if of_wanted { WANTED_WORD } else { TOKENS_WORD };
+        let rows_word = if of_wanted { HEAD_WORD } else { TOKENS_WORD };
         for part in product::plan(matrices, self.exact, self.limit, self.strip) {
             let [strips, tiles] = part.workgroups();
             let grid = Grid::Product { strips, tiles, rows_word };

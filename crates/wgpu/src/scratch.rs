@@ -6,13 +6,14 @@ use wkv7_core::{Config, Error, State};
 use crate::gpu::{Gpu, failed};
 use crate::plan::slot_stride;
 use crate::regions::Regions;
-use crate::steps::Lists;
+use crate::steps::{Extent, Lists};
+use crate::top::Places;
 use crate::vectors::bytes;
 
 /// Bytes of activations at most: longer prompts go in several passes.
 const ACTIVATION_BYTES: u64 = 128 << 20;
-/// Bytes of logits at most, likewise for those of which all logits are wanted.
-const LOGIT_BYTES: u64 = 64 << 20;
+/// Bytes of logits and what is made of them at most, likewise for those of which all logits are wanted.
+const RESULT_BYTES: u64 = 64 << 20;
 /// Tokens of a pass at most: what one side of a dispatch has on every device.
 const MAX_TOKENS: usize = 32_768;
 
@@ -23,6 +24,7 @@ pub(crate) struct Sizes {
     pub(crate) lists: Lists,
     /// Rows of logits of a pass.
     pub(crate) rows: usize,
+    pub(crate) places: Places,
     vocab: usize,
     layers: usize,
     slots: usize,
@@ -35,11 +37,12 @@ impl Sizes {
         let tokens = tokens
             .min(fit(ACTIVATION_BYTES.min(binding_limit), Regions::token_bytes(config)))
             .clamp(1, MAX_TOKENS);
-        let rows = fit(LOGIT_BYTES.min(binding_limit), 4 * config.vocab).clamp(1, tokens);
+        let rows = fit(RESULT_BYTES.min(binding_limit), 4 * Places::row_words(config)).clamp(1, tokens);
         Self {
             regions: Regions::new(config, tokens),
-            lists: Lists::new(tokens),
+            lists: Lists::new(tokens, config.vocab),
             rows,
+            places: Places::new(config, rows),
             vocab: config.vocab,
             layers: config.layers,
             slots: slots.max(1),
@@ -59,8 +62,8 @@ impl Sizes {
         4 * (self.regions.tokens * self.regions.x.stride) as u64
     }
 
-    fn logit_bytes(&self) -> u64 {
-        4 * (self.rows * self.vocab) as u64
+    fn result_bytes(&self) -> u64 {
+        4 * self.places.words as u64
     }
 
     /// Bytes of one layer's part of one slot.
@@ -74,14 +77,16 @@ impl Sizes {
     }
 
     fn readback_bytes(&self) -> u64 {
-        self.logit_bytes().max(self.slot_bytes() * self.layers as u64)
+        // Logits or the largest of them for every row, and the hidden states of as many tokens as there are.
+        let row = self.vocab.max(Places::top_words(self.lists.top));
+        (4 * (self.rows * row) as u64 + self.x_bytes()).max(self.slot_bytes() * self.layers as u64)
     }
 
     /// Bytes of all of it.
     pub(crate) fn bytes(&self) -> u64 {
         let states = self.state_bytes().saturating_mul(self.layers as u64);
         let ways = self.steps_bytes() + self.x_bytes() + self.readback_bytes() + self.slot_bytes();
-        states.saturating_add(self.act_bytes() + self.steps_bytes() + self.logit_bytes() + ways)
+        states.saturating_add(self.act_bytes() + self.steps_bytes() + self.result_bytes() + ways)
     }
 }
 
@@ -92,8 +97,8 @@ pub(crate) struct Scratch {
     pub(crate) act: Buffer,
     /// What the pass does.
     pub(crate) steps: Buffer,
-    /// `[rows, vocab]`.
-    pub(crate) logits: Buffer,
+    /// Logits, `[rows, vocab]`, then as [`Places`] says.
+    pub(crate) results: Buffer,
     /// `[layers]` of `[slots, slot_stride]`: two pasts of (time mix, channel mix), each `[channels]`, then the memory,
     /// `[heads, head_size (key), head_size (value)]`.
     pub(crate) states: Vec<Buffer>,
@@ -101,7 +106,7 @@ pub(crate) struct Scratch {
     pub(crate) no_state: Buffer,
     between: Buffer, // a slot's part of one layer, on its way to another slot: a buffer is not copied into itself
     entry: Buffer,   // steps, then rows of the embedding; mapped between passes
-    exit: Buffer,    // logits, or a slot's state
+    exit: Buffer,    // what a pass returns, or a slot's state
 }
 
 impl Scratch {
@@ -112,7 +117,7 @@ impl Scratch {
         Self {
             act: make("activations", sizes.act_bytes(), inside),
             steps: make("steps", sizes.steps_bytes(), inside),
-            logits: make("logits", sizes.logit_bytes(), inside),
+            results: make("results", sizes.result_bytes(), inside),
             states: (0..sizes.layers).map(|_| make("states", sizes.state_bytes(), inside)).collect(),
             no_state: make("no state", 16, inside),
             between: make(
@@ -159,16 +164,30 @@ impl Scratch {
         self.entry.map_async(MapMode::Write, .., |_| {}); // a failure shows at the next pass
     }
 
-    /// Copies so many rows of logits out.
-    pub(crate) fn leave(&self, encoder: &mut wgpu::CommandEncoder, rows: usize) {
-        encoder.copy_buffer_to_buffer(&self.logits, 0, &self.exit, 0, 4 * (rows * self.sizes.vocab) as u64);
+    /// Copies what a pass returns out: logits, the largest of others, hidden states. Returns the numbers of each.
+    pub(crate) fn leave(&self, encoder: &mut wgpu::CommandEncoder, extent: &Extent) -> [usize; 3] {
+        let Sizes { regions, places, vocab, .. } = &self.sizes;
+        let stride = regions.x.stride;
+        let normed = regions.mixed[0].offset + extent.head() * stride;
+        let parts = [
+            (&self.results, 0, extent.logits * vocab),
+            (&self.results, places.tops, extent.tops * Places::top_words(extent.top)),
+            (&self.act, normed, extent.hidden * stride),
+        ];
+        let mut to = 0;
+        for (from, at, numbers) in parts.into_iter().filter(|part| part.2 > 0) {
+            let bytes = 4 * numbers as u64;
+            encoder.copy_buffer_to_buffer(from, 4 * at as u64, &self.exit, to, bytes);
+            to += bytes;
+        }
+        parts.map(|part| part.2)
     }
 
-    /// Waits for what was submitted, and appends the first so many numbers of what it copied out to `out`.
+    /// Waits for what was submitted, and shows the first so many numbers of what it copied out to `see`.
     ///
     /// # Errors
     /// [`Error::Device`].
-    pub(crate) fn take(&self, gpu: &Gpu, numbers: usize, out: &mut Vec<f32>) -> Result<(), Error> {
+    pub(crate) fn take(&self, gpu: &Gpu, numbers: usize, see: impl FnOnce(&[[u8; 4]])) -> Result<(), Error> {
         let end = 4 * numbers as u64;
         if numbers > 0 {
             self.exit.map_async(MapMode::Read, 0..end, |_| {}); // a failure shows as one to get the range
@@ -176,8 +195,7 @@ impl Scratch {
         gpu.wait()?;
         if numbers > 0 {
             let view = self.exit.get_mapped_range(0..end).map_err(|error| failed(error.to_string()))?;
-            let (words, _) = view.as_chunks::<4>();
-            out.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+            see(view.as_chunks::<4>().0);
             drop(view);
             self.exit.unmap();
         }
@@ -239,7 +257,9 @@ impl Scratch {
                     encoder.copy_buffer_to_buffer(state, self.place(slot), &self.exit, layer * bytes, bytes);
                 }
             });
-            self.take(gpu, self.sizes.slot_stride * self.states.len(), &mut numbers)
+            self.take(gpu, self.sizes.slot_stride * self.states.len(), |words| {
+                numbers.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+            })
         })?;
         let (c, past) = (config.channels, 2 * parity as usize);
         let mut state = State { att_shift: Vec::new(), wkv: Vec::new(), ffn_shift: Vec::new() };

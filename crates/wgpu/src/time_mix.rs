@@ -73,5 +73,5 @@ pub(crate) fn shift(plan: &mut Plan<'_>, vector: usize, kind: usize, mixes: u32)
         0,
         0,
     ];
-    plan.kernel(Grid::Tokens, Kernel::NormShift(mixes), &params, plan.config.recipe.layer_norm_eps, 9);
+    plan.norm(Grid::Tokens, Kernel::NormShift(mixes), &params, (9, plan.config.recipe.layer_norm_eps));
 }

@@ -13,6 +13,8 @@ use crate::pipeline::{FEW, Kernel, TILE};
 use crate::plan::{Grid, PARAMS_BYTES, Plan, Planned, Work};
 use crate::product::Part;
 use crate::scratch::Scratch;
+use crate::steps::{Extent, TOKENS_WORD};
+use crate::top::LISTS;
 use crate::vectors::{self, place};
 
 /// Bytes that are brought into form and handed over at once.
@@ -29,20 +31,16 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
-    /// The pipeline and the workgroups for a pass of so many tokens, sequences and wanted rows; `None` where there is
-    /// nothing to do.
-    pub(crate) fn of(
-        &self,
-        tokens: usize,
-        sequences: usize,
-        wanted: usize,
-    ) -> Option<(&ComputePipeline, [u32; 2])> {
+    /// The pipeline and the workgroups for a pass of this extent; `None` where there is nothing to do.
+    pub(crate) fn of(&self, extent: &Extent) -> Option<(&ComputePipeline, [u32; 2])> {
         let (which, groups) = match self.grid {
-            Grid::Tokens => (0, [tokens, 1]),
-            Grid::Wanted => (0, [wanted, 1]),
-            Grid::Heads(heads) => (0, [heads, sequences]),
+            Grid::Tokens => (0, [extent.tokens, 1]),
+            Grid::Wanted => (0, [extent.wanted(), 1]),
+            Grid::Heads(heads) => (0, [heads, extent.sequences]),
+            Grid::Lists => (0, [LISTS, extent.tops]),
+            Grid::Tops => (0, [extent.tops, 1]),
             Grid::Product { strips, tiles, rows_word } => {
-                let rows = if rows_word == crate::steps::TOKENS_WORD { tokens } else { wanted };
+                let rows = if rows_word == TOKENS_WORD { extent.tokens } else { extent.head() };
                 match rows {
                     0 | 1 => (0, [strips, rows]),
                     // From here on a tile, half empty as it may be, beats rows read again and again.
@@ -169,7 +167,7 @@ impl Buffers {
         let vectors = planned.layer.and_then(|layer| self.layers.get(layer)).unwrap_or(&self.outside);
         let state = planned.layer.and_then(|layer| scratch.states.get(layer)).unwrap_or(&scratch.no_state);
         let matrices = self.matrices[number].as_ref().unwrap_or(&self.none);
-        let storage = [&scratch.act, matrices, vectors, state, &scratch.steps, &scratch.logits];
+        let storage = [&scratch.act, matrices, vectors, state, &scratch.steps, &scratch.results];
         let mut entries =
             vec![BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
         entries.extend(

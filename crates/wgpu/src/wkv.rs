@@ -27,5 +27,5 @@ pub(crate) fn wkv(plan: &mut Plan<'_>, v: Region, mixes_value: bool) {
         0,
     ];
     let kernel = Kernel::Wkv(config.head_size as u32);
-    plan.kernel(Grid::Heads(config.heads), kernel, &params, config.recipe.group_norm_eps, 11);
+    plan.norm(Grid::Heads(config.heads), kernel, &params, (11, config.recipe.group_norm_eps));
 }

@@ -66,6 +66,31 @@ fn after_loading_nothing_is_made_anymore() {
 }
 
 #[test]
+fn the_largest_logits_are_a_few_hundred_bytes_and_two_dispatches() {
+    let Some(backend) = software(|_| ()) else { return };
+    let tiny = TinyModel { vocab: 5000, ..TinyModel::default() };
+    let mut model = backend.load(&tiny.weights(), &options()).expect("loads");
+    let mut slot = model.open_slot().expect("free");
+    let mut before = backend.counts();
+    let mut ask = |want| {
+        let mut outputs = Outputs::new();
+        let batch = Batch::new(model.info(), vec![Step::new(&mut slot, &[1], want)]).expect("valid");
+        model.forward(&batch, &mut outputs).expect("runs");
+        let after = backend.counts();
+        let asked = (after.dispatches - before.dispatches, after.bytes_read - before.bytes_read);
+        before = after;
+        asked
+    };
+    let (nothing, no_bytes) = ask(Want::Nothing);
+    assert_eq!(no_bytes, 0);
+    assert_eq!(ask(Want::Last), (nothing + 2, 4 * 5000));
+    assert_eq!(ask(Want::Top(20)), (nothing + 4, 4 * (1 + 2 * 20)));
+    assert_eq!(ask(Want::Top(0)), (nothing, 0));
+    assert_eq!(ask(Want::Top(1000)), (nothing + 2, 4 * 5000)); // selected on the host
+    assert_eq!(ask(Want::Hidden), (nothing + 1, 4 * 64));
+}
+
+#[test]
 fn forks_and_new_slots_make_nothing() {
     let Some(backend) = software(|_| ()) else { return };
     let mut model = backend.load(&TinyModel::default().weights(), &options()).expect("loads");

@@ -33,6 +33,7 @@ pub use wkv7_core as core;
 pub use wkv7_formats as formats;
 pub use wkv7_tokenizer as tokenizer;
 
+mod answers;
 mod backends;
 mod cancel;
 mod devices;
@@ -52,9 +53,10 @@ pub mod chat;
 pub mod eval;
 pub mod verify;
 
-pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Want, Weights};
+pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Top, Want, Weights};
 pub use wkv7_cpu::Ceiling;
 
+pub use answers::Answers;
 pub use backends::backends;
 pub use cancel::Cancel;
 pub use devices::{Device, devices};

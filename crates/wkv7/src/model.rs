@@ -12,7 +12,7 @@ use wkv7_tokenizer::Tokenizer;
 
 use crate::session::Snapshot;
 use crate::vocabulary::{self, Whereabouts};
-use crate::{Error, Options, SamplerOptions, Session, backends};
+use crate::{Answers, Error, Options, SamplerOptions, Session, backends};
 
 /// A loaded model. Cloning shares it; sessions keep it alive; it may be used from any thread.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub struct SessionStep<'a> {
     pub session: &'a mut Session,
     /// Tokens to feed, each below the vocabulary size.
     pub tokens: &'a [u32],
-    /// Which logits to return.
+    /// What to return.
     pub want: Want,
 }
 
@@ -233,17 +233,16 @@ impl Model {
         self.shared.inner.lock().map_err(|_| Error::Poisoned)
     }
 
-    /// Advances many sessions in one forward; returns the logits asked for, `[rows, vocab]`, in the order of
-    /// steps and of tokens within a step.
+    /// Advances many sessions in one forward; returns what each step asked for.
     ///
-    /// Every session keeps the logits of its last token, as after [`Session::feed`], unless its step wants
-    /// nothing.
+    /// Every session keeps the logits of its last token, as after [`Session::feed`], if its step wants logits; else it
+    /// has none afterwards.
     ///
     /// # Errors
     /// A session of another model, a token outside the vocabulary, more tokens than
     /// [`ModelInfo::max_tokens`]: nothing has changed then. An error of the backend leaves the sessions
     /// without a valid state.
-    pub fn forward(&self, mut steps: Vec<SessionStep<'_>>) -> Result<Vec<f32>, Error> {
+    pub fn forward(&self, mut steps: Vec<SessionStep<'_>>) -> Result<Answers, Error> {
         let mut outputs = Outputs::new();
         let mut inner = self.lock()?;
         let mut parts = Vec::with_capacity(steps.len());
@@ -252,6 +251,7 @@ impl Model {
         }
         let batch = Batch::new(&self.shared.info, parts)?;
         let done = inner.forward(&batch, &mut outputs);
+        let answers = Answers::new(&batch, self.config(), outputs);
         drop(batch);
         drop(inner);
         if let Err(error) = done {
@@ -261,23 +261,10 @@ impl Model {
             return Err(error.into());
         }
         let vocab = self.config().vocab;
-        let mut rest = outputs.logits.as_slice();
-        for step in steps {
-            let rows = rows(step.want, step.tokens.len());
-            let (own, after) = rest.split_at_checked(rows * vocab).unwrap_or((rest, &[]));
-            rest = after;
-            step.session.advanced(step.tokens.len(), own.rchunks_exact(vocab).next());
+        for (number, step) in steps.into_iter().enumerate() {
+            step.session.advanced(step.tokens.len(), answers.logits(number).rchunks_exact(vocab).next());
         }
-        Ok(outputs.logits)
-    }
-}
-
-/// Rows of logits that a step of `tokens` tokens returns.
-fn rows(want: Want, tokens: usize) -> usize {
-    match want {
-        Want::Last => tokens.min(1),
-        Want::All => tokens,
-        _ => 0,
+        Ok(answers)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use wkv7_core::{Config, Fingerprint, Slot, State, Want};
+use wkv7_core::{Batch, Config, Fingerprint, Outputs, Slot, State, Step, Top, Want};
 use wkv7_formats::state_file::StateFile;
 
-use crate::{Cancel, Error, Generate, Generation, Model, SessionStep};
+use crate::{Cancel, Error, Generate, Generation, Model};
 
 /// One sequence. Dropping it frees its slot.
 ///
@@ -15,7 +15,8 @@ use crate::{Cancel, Error, Generate, Generation, Model, SessionStep};
 pub struct Session {
     model: Model,
     slot: Option<Slot>, // taken only while dropping
-    logits: Option<Vec<f32>>,
+    outputs: Outputs,   // of the last forward
+    has_logits: bool,   // those in the outputs are of the last token
     tokens_seen: u64,
     broken: bool,
     cancel: Cancel,
@@ -42,7 +43,8 @@ impl Session {
     pub(crate) fn open(model: Model) -> Result<Self, Error> {
         let slot = model.lock()?.open_slot()?;
         let (slot, cancel) = (Some(slot), Cancel::default());
-        let mut session = Self { model, slot, logits: None, tokens_seen: 0, broken: false, cancel };
+        let (outputs, has_logits, tokens_seen, broken) = (Outputs::new(), false, 0, false);
+        let mut session = Self { model, slot, outputs, has_logits, tokens_seen, broken, cancel };
         if let Some(start) = session.model.start().cloned() {
             session.rewind(&start)?;
         }
@@ -68,27 +70,70 @@ impl Session {
     /// A token outside the vocabulary (nothing is fed then), or an error of the backend. [`Error::Cancelled`] between
     /// two forwards: [`Session::tokens_seen`] tells how far it came, and the session goes on from there.
     pub fn feed(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        self.feed_while(tokens, |cancel| cancel.check())
+        self.feed_for(tokens, Want::Last, true)
     }
 
     /// As [`Session::feed`], but nobody can cancel it: for the few tokens that put a session in order.
     pub(crate) fn feed_regardless(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        self.feed_while(tokens, |_| Ok(()))
+        self.feed_for(tokens, Want::Last, false)
     }
 
-    fn feed_while(
-        &mut self,
-        tokens: &[u32],
-        go_on: impl Fn(&Cancel) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Feeds tokens and returns the `count` largest logits after the last with their probabilities, by falling logit,
+    /// equal ones by rising id; all where the vocabulary has fewer, none without tokens.
+    ///
+    /// A GPU then returns a few hundred bytes instead of all logits. So the session has none afterwards:
+    /// [`Session::logits`] is `None`, and [`Session::generate`] needs a [`Session::feed`] before it.
+    ///
+    /// # Errors
+    /// Those of [`Session::feed`].
+    pub fn feed_top(&mut self, tokens: &[u32], count: usize) -> Result<Vec<Top>, Error> {
+        self.feed_for(tokens, Want::Top(count), true)?;
+        Ok(if tokens.is_empty() { Vec::new() } else { self.outputs.tops.clone() })
+    }
+
+    /// Feeds tokens and returns the hidden state after the last, `[channels]`: the output of the last norm, which the
+    /// head makes logits of, and which stands for all that was fed. Empty without tokens.
+    ///
+    /// No logits are computed, so the session has none afterwards, as after [`Session::feed_top`].
+    ///
+    /// # Errors
+    /// Those of [`Session::feed`].
+    pub fn embed(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+        self.feed_for(tokens, Want::Hidden, true)?;
+        Ok(if tokens.is_empty() { Vec::new() } else { self.outputs.hidden.clone() })
+    }
+
+    /// Feeds tokens; what is wanted after the last is then in the outputs.
+    fn feed_for(&mut self, tokens: &[u32], want: Want, may_cancel: bool) -> Result<(), Error> {
         self.check(tokens)?;
-        let model = self.model.clone();
-        let mut chunks = tokens.chunks(model.info().max_tokens.max(1)).peekable();
+        let most = self.model.info().max_tokens.max(1);
+        let mut chunks = tokens.chunks(most).peekable();
         while let Some(chunk) = chunks.next() {
-            go_on(&self.cancel)?;
-            let want = if chunks.peek().is_some() { Want::Nothing } else { Want::Last };
-            model.forward(vec![SessionStep { session: self, tokens: chunk, want }])?;
+            if may_cancel {
+                self.cancel.check()?;
+            }
+            self.forward(chunk, if chunks.peek().is_some() { Want::Nothing } else { want })?;
         }
+        Ok(())
+    }
+
+    /// One forward of checked tokens, no more than it takes. Takes no memory that an earlier one has not taken.
+    fn forward(&mut self, tokens: &[u32], want: Want) -> Result<(), Error> {
+        self.slot()?;
+        let model = self.model.clone();
+        let mut inner = model.lock()?;
+        let mut outputs = std::mem::take(&mut self.outputs); // and back before anything can fail
+        let step = Step::new(self.slot_mut()?, tokens, want);
+        let done = Batch::one(model.info(), step).and_then(|batch| inner.forward(&batch, &mut outputs));
+        drop(inner);
+        self.outputs = outputs;
+        self.has_logits = false;
+        if let Err(error) = done {
+            self.fail();
+            return Err(error.into());
+        }
+        self.has_logits = want == Want::Last;
+        self.tokens_seen = self.tokens_seen.saturating_add(tokens.len() as u64);
         Ok(())
     }
 
@@ -108,12 +153,15 @@ impl Session {
     /// Those of [`Session::feed`].
     pub fn feed_all(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
         self.check(tokens)?;
-        let model = self.model.clone();
+        let (most, vocab) = (self.model.info().max_tokens.max(1), self.model.config().vocab);
         let mut logits = Vec::new();
-        for chunk in tokens.chunks(model.info().max_tokens.max(1)) {
+        for chunk in tokens.chunks(most) {
             self.cancel.check()?;
-            let step = SessionStep { session: self, tokens: chunk, want: Want::All };
-            logits.extend(model.forward(vec![step])?);
+            self.forward(chunk, Want::All)?;
+            let own = &mut self.outputs.logits;
+            logits.extend_from_slice(own);
+            own.drain(..own.len().saturating_sub(vocab)); // those of the last token stay
+            self.has_logits = true;
         }
         Ok(logits)
     }
@@ -121,7 +169,7 @@ impl Session {
     /// The logits after the last token, `[vocab]`; `None` where none was fed yet or none were asked for.
     #[must_use]
     pub fn logits(&self) -> Option<&[f32]> {
-        self.logits.as_deref()
+        self.has_logits.then_some(self.outputs.logits.as_slice())
     }
 
     /// Tokens fed since the sequence began.
@@ -148,7 +196,7 @@ impl Session {
         let slot = self.slot.as_mut().ok_or(Error::Broken)?;
         self.broken = true; // until the write has succeeded
         self.model.lock()?.write_state(slot, state)?;
-        (self.broken, self.logits, self.tokens_seen) = (false, None, tokens_seen);
+        (self.broken, self.has_logits, self.tokens_seen) = (false, false, tokens_seen);
         Ok(())
     }
 
@@ -176,9 +224,11 @@ impl Session {
             return Err(error.into());
         }
         drop(inner);
-        let (model, logits) = (self.model.clone(), self.logits.clone());
-        let (tokens_seen, cancel) = (self.tokens_seen, Cancel::default());
-        Ok(Self { model, slot: Some(to), logits, tokens_seen, broken: false, cancel })
+        let (slot, outputs, cancel) = (Some(to), Outputs::new(), Cancel::default());
+        let (model, tokens_seen) = (self.model.clone(), self.tokens_seen);
+        let mut fork = Self { model, slot, outputs, has_logits: false, tokens_seen, broken: false, cancel };
+        fork.keep_logits(self.logits());
+        Ok(fork)
     }
 
     /// A session of `model` that continues from here, on another backend or device with the same weights. This one stays.
@@ -212,7 +262,7 @@ impl Session {
     pub fn set_state_file(&mut self, file: &StateFile) -> Result<(), Error> {
         file.check(self.model.config(), self.model.info().fingerprint)?;
         self.set_state(&file.state, file.tokens_seen)?;
-        self.logits.clone_from(&file.logits);
+        self.keep_logits(file.logits.as_deref());
         Ok(())
     }
 
@@ -241,13 +291,17 @@ impl Session {
 
     /// This moment, to come back to.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
-        Ok(Snapshot { state: self.state()?, logits: self.logits.clone(), tokens_seen: self.tokens_seen })
+        Ok(Snapshot {
+            state: self.state()?,
+            logits: self.logits().map(<[f32]>::to_vec),
+            tokens_seen: self.tokens_seen,
+        })
     }
 
     /// Goes back to `snapshot`.
     pub(crate) fn rewind(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.set_state(&snapshot.state, snapshot.tokens_seen)?;
-        self.logits.clone_from(&snapshot.logits);
+        self.keep_logits(snapshot.logits.as_deref());
         Ok(())
     }
 
@@ -264,7 +318,7 @@ impl Session {
     /// A forward failed: the state is unspecified.
     pub(crate) fn fail(&mut self) {
         self.broken = true;
-        self.logits = None;
+        self.has_logits = false;
     }
 
     /// A forward fed `tokens` tokens; `logits` are those of the last, if they were asked for.
@@ -273,9 +327,15 @@ impl Session {
             return;
         }
         self.tokens_seen = self.tokens_seen.saturating_add(tokens as u64);
-        match (logits, &mut self.logits) {
-            (Some(new), Some(old)) if old.len() == new.len() => old.copy_from_slice(new),
-            (new, old) => *old = new.map(<[f32]>::to_vec),
+        self.keep_logits(logits);
+    }
+
+    /// Keeps a copy of the logits of the last token, if there are any.
+    fn keep_logits(&mut self, logits: Option<&[f32]>) {
+        self.has_logits = logits.is_some();
+        if let Some(logits) = logits {
+            self.outputs.logits.clear();
+            self.outputs.logits.extend_from_slice(logits);
         }
     }
 

@@ -4,7 +4,9 @@ use super::channel_mix::channel_mix;
 use super::matmul::mul;
 use super::norm::layer_norm;
 use super::time_mix::time_mix;
-use crate::{Batch, Error, LoadOptions, Model, ModelInfo, Norm, Outputs, Slot, Slots, State, Want, Weights};
+use crate::{
+    Batch, Error, LoadOptions, Model, ModelInfo, Norm, Outputs, Slot, Slots, State, Want, Weights, top,
+};
 
 /// A model run by the reference backend. It keeps borrowing the weights and copies none.
 #[derive(Debug)]
@@ -81,19 +83,22 @@ impl Model for ReferenceModel {
     }
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
-        outputs.logits.clear();
+        outputs.clear();
         for step in batch.steps() {
             let state = self.slots.get_mut(step.slot)?;
             for (at, &token) in step.tokens.iter().enumerate() {
                 let x = forward_token(&self.weights, state, token);
-                let wanted = match step.want {
-                    Want::Nothing => false,
-                    Want::Last => at + 1 == step.tokens.len(),
-                    Want::All => true,
-                };
-                if wanted {
-                    let x = norm(&x, &self.weights.ln_out, &self.weights);
-                    outputs.logits.extend(mul(&self.weights.head, &x));
+                let is_last = at + 1 == step.tokens.len();
+                if step.want != Want::All && !is_last {
+                    continue;
+                }
+                let hidden = || norm(&x, &self.weights.ln_out, &self.weights);
+                let logits = || mul(&self.weights.head, &hidden());
+                match step.want {
+                    Want::Nothing => {}
+                    Want::Last | Want::All => outputs.logits.extend(logits()),
+                    Want::Top(count) => top::largest(&logits(), count, &mut outputs.tops),
+                    Want::Hidden => outputs.hidden.extend(hidden()),
                 }
             }
         }

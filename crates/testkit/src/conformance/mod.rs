@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `numbers` | logits and state are the reference's, for every element type and shape |
 //! | `batches` | chunks, neighbours and wants do not change a sequence |
+//! | `wants` | the largest logits and hidden states are those of the reference, alone and among others |
 //! | `slots` | slots are finite, zeroed, own, and their states can be read, written and copied |
 //! | `refusals` | what is wrong is refused before any state changes |
 
@@ -18,6 +19,7 @@ mod numbers;
 mod refusals;
 mod report;
 mod slots;
+mod wants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -48,6 +50,7 @@ impl Case {
 pub fn cases() -> Vec<Case> {
     let mut cases = numbers::cases();
     cases.extend(batches::cases());
+    cases.extend(wants::cases());
     cases.extend(slots::cases());
     cases.extend(refusals::cases());
     cases

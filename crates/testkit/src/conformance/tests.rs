@@ -49,6 +49,10 @@ fn wrong_backends_are_caught_where_they_are_wrong() {
     fails(Fault::LeaksMemory, "neighbours in a batch");
     fails(Fault::LeaksMemory, "copies go their own ways");
     fails(Fault::KeepsOutputs, "empty steps and batches");
+    fails(Fault::KeepsOutputs, "the hidden state");
+    fails(Fault::KeepsOutputs, "all kinds of wants in one batch");
+    fails(Fault::TurnsTops, "the largest logits");
+    fails(Fault::TurnsTops, "equal logits by rising id");
     fails(Fault::RoundsStates, "writing what was read");
     fails(Fault::RoundsStates, "heads of 64");
     fails(Fault::KeepsClosedStates, "a new slot is zeroed");
@@ -82,6 +86,7 @@ enum Fault {
     LeaksMemory,
     /// Adds the logits of a forward to those of the last.
     KeepsOutputs,
+    TurnsTops,
     /// Keeps the memory in bf16.
     RoundsStates,
     /// The same, unless it is to be exact.
@@ -126,14 +131,22 @@ impl Backend for Wrong {
 }
 
 impl WrongModel {
-    fn step(&mut self, step: &Step<'_>, logits: &mut Vec<f32>) -> Result<(), Error> {
+    fn step(&mut self, step: &Step<'_>, outputs: &mut Outputs) -> Result<(), Error> {
         let mut state = self.slots.get(step.slot)?.clone();
         if self.fault == Fault::LeaksMemory && self.last.wkv.iter().any(|&x| x != 0.0) {
             state.wkv[0] = self.last.wkv[0];
         }
         let mut lent = self.inner.open_slot()?;
         self.inner.write_state(&mut lent, &state)?;
-        logits.extend(crate::play::feed(&mut *self.inner, &mut lent, step.tokens, step.want)?);
+        let mut own = Outputs::new();
+        let inner = Batch::new(self.inner.info(), vec![Step::new(&mut lent, step.tokens, step.want)])?;
+        self.inner.forward(&inner, &mut own)?;
+        outputs.logits.extend(own.logits);
+        outputs.hidden.extend(own.hidden);
+        if self.fault == Fault::TurnsTops {
+            own.tops.reverse();
+        }
+        outputs.tops.extend(own.tops);
         state = self.inner.read_state(&lent)?;
         self.inner.close_slot(lent);
         match self.fault {
@@ -181,8 +194,8 @@ impl Model for WrongModel {
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
         if self.fault != Fault::KeepsOutputs {
-            outputs.logits.clear();
+            outputs.clear();
         }
-        batch.steps().iter().try_for_each(|step| self.step(step, &mut outputs.logits))
+        batch.steps().iter().try_for_each(|step| self.step(step, outputs))
     }
 }

@@ -6,7 +6,7 @@
 @group(0) @binding(3) var<storage, read> vectors: array<f32>;      // the layer's, one after the other
 @group(0) @binding(4) var<storage, read_write> state: array<f32>;  // the layer's, [slots, slot_stride]
 @group(0) @binding(5) var<storage, read> steps: array<u32>;        // what this pass does
-@group(0) @binding(6) var<storage, read_write> logits: array<f32>; // [rows, vocab]
+@group(0) @binding(6) var<storage, read_write> results: array<u32>; // logits as bits, [rows, vocab], then the largest
 
 // Flags of a token in `steps`, of which the second word is its slot.
 const FIRST: u32 = 1u;  // of its sequence in this pass: its past is in the state

@@ -49,7 +49,7 @@ fn store(s: u32, row: u32, token: u32, sum: f32) {
         case END_DECAY: {
             act[to] = exp(-DECAY_SCALE * sigmoid(sum + vectors[params.segment[s].bias + row]));
         }
-        case END_LOGITS: { logits[to] = sum; }
+        case END_LOGITS: { results[to] = bitcast<u32>(sum); }
         default: { act[to] = sum; }
     }
 }

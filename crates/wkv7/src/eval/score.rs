@@ -115,9 +115,10 @@ fn run(
         if steps.is_empty() {
             return Ok(());
         }
-        let logits = model.forward(steps)?;
+        let answers = model.forward(steps)?;
         if want == Want::All {
-            for ((job, token), logits) in rows.into_iter().zip(logits.chunks_exact(vocab)) {
+            let logits = answers.outputs().logits.chunks_exact(vocab);
+            for ((job, token), logits) in rows.into_iter().zip(logits) {
                 see(job, token, logits);
             }
         }

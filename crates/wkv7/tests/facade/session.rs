@@ -70,13 +70,70 @@ fn many_sessions_advance_in_one_forward() {
         .zip(wants)
         .map(|((session, tokens), want)| SessionStep { session, tokens, want })
         .collect();
-    let logits = model.forward(steps).expect("forward");
-    assert_eq!(logits.len(), 3 * 256);
-    assert_eq!(Some(&logits[..256]), apart[0].logits());
-    assert_eq!(Some(&logits[512..]), apart[2].logits());
+    let answers = model.forward(steps).expect("forward");
+    assert_eq!(answers.outputs().logits.len(), 3 * 256);
+    assert_eq!(Some(answers.logits(0)), apart[0].logits());
+    assert!(answers.logits(1).is_empty());
+    assert_eq!(Some(&answers.logits(2)[256..]), apart[2].logits());
     assert!(same(&apart[0], &together[0]) && same(&apart[2], &together[2]));
     assert_eq!(together[1].logits(), None);
     assert_eq!(together[1].state().expect("valid"), apart[1].state().expect("valid"));
+}
+
+#[test]
+fn the_largest_logits_and_the_hidden_state_come_instead_of_all_logits() {
+    let model = bytes_model();
+    let open = || model.session().expect("slot");
+    let (mut whole, mut top, mut hidden) = (open(), open(), open());
+    let tokens = [5, 6, 7];
+    whole.feed(&tokens).expect("fed");
+    let logits = whole.logits().expect("kept").to_vec();
+
+    let tops = top.feed_top(&tokens, 4).expect("fed");
+    let mut sorted = logits.clone();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    assert_eq!(tops.iter().map(|top| top.logit).collect::<Vec<_>>(), sorted[..4]);
+    assert!(tops.iter().all(|top| logits[top.token as usize] == top.logit));
+    assert!(tops[0].log_probability < 0.0);
+    assert_eq!((top.logits(), top.tokens_seen()), (None, 3));
+    assert_eq!(top.state().expect("valid"), whole.state().expect("valid"));
+    assert_eq!(top.feed_top(&[], 4).expect("nothing fed"), []);
+    assert_eq!(top.feed_top(&[8], 0).expect("fed"), []);
+    let all = top.feed_top(&[9], 1000).expect("fed");
+    let sum: f32 = all.iter().map(|top| top.log_probability.exp()).sum();
+    assert!(all.len() == 256 && (sum - 1.0).abs() < 1e-5, "{sum}");
+
+    let embedding = hidden.embed(&tokens).expect("fed");
+    assert_eq!((embedding.len(), hidden.logits(), hidden.tokens_seen()), (model.config().channels, None, 3));
+    let head = model.weights().head.to_f32();
+    let row = &head[..embedding.len()];
+    let product: f32 = row.iter().zip(&embedding).map(|(w, x)| w * x).sum();
+    assert!((product - logits[0]).abs() < 1e-4 * logits[0].abs().max(1.0), "{product} {}", logits[0]);
+    assert!(hidden.embed(&[]).expect("nothing fed").is_empty());
+    assert_eq!(hidden.state().expect("valid"), whole.state().expect("valid"));
+}
+
+#[test]
+fn a_forward_of_mixed_wants_is_read_by_step() {
+    let mut options = Options::default();
+    options.load.max_tokens = 16;
+    let model = seeded(7, &options);
+    let tokens = [3, 1, 4];
+    let wants = [Want::Top(2), Want::All, Want::Hidden, Want::Nothing, Want::Top(300)];
+    let mut sessions: Vec<_> = wants.iter().map(|_| model.session().expect("slot")).collect();
+    let steps = sessions.iter_mut().zip(wants);
+    let steps = steps.map(|(session, want)| SessionStep { session, tokens: &tokens, want }).collect();
+    let answers = model.forward(steps).expect("forward");
+    let shape = |n| (answers.logits(n).len(), answers.tops(n).len(), answers.hidden(n).len());
+    let channels = model.config().channels;
+    let shapes = [(0, 2, 0), (3 * 256, 0, 0), (0, 0, channels), (0, 0, 0), (0, 256, 0), (0, 0, 0)];
+    assert_eq!([0, 1, 2, 3, 4, 5].map(shape), shapes);
+    assert_eq!(answers.tops(0), &answers.tops(4)[..2]);
+    assert_eq!(answers.tops(0)[0].logit, answers.logits(1)[512..].iter().copied().fold(f32::MIN, f32::max));
+    let mut alone = model.session().expect("slot");
+    assert_eq!(alone.embed(&tokens).expect("fed"), answers.hidden(2));
+    let kept: Vec<_> = sessions.iter().map(|session| session.logits().is_some()).collect();
+    assert_eq!(kept, [false, true, false, false, false]);
 }
 
 #[test]
