@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use smallvec::{SmallVec, smallvec};
 use wkv7_core::{
     Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Packed, Report, Slot, Slots, State, Weights,
 };
@@ -120,9 +121,8 @@ impl<I: Isa> Model for CpuModel<I> {
     }
 
     fn report(&self) -> Report {
-        let (seen, zeros) = self.owns.first().map_or((0, 0), |own| own.units_seen);
         let mut report = self.report.clone();
-        (report.ffn_units, report.ffn_zeros) = (seen, zeros);
+        (report.ffn_units, report.ffn_zeros) = self.units_seen();
         report
     }
 
@@ -161,7 +161,7 @@ impl<I: Isa> Model for CpuModel<I> {
         if batch.tokens() == 1 {
             self.store_by_unit();
         }
-        let mut done = vec![0; batch.steps().len()];
+        let mut done: SmallVec<[_; 1]> = smallvec![0; batch.steps().len()];
         let (mut logits, mut hidden) = (outputs.logits.as_mut_slice(), outputs.hidden.as_mut_slice());
         while self.lay_out(batch, &mut done, limit) {
             let rows = |of: fn(&Piece) -> usize| self.pieces.iter().map(of).sum::<usize>();
@@ -179,10 +179,16 @@ impl<I: Isa> Model for CpuModel<I> {
 }
 
 impl<I: Isa> CpuModel<I> {
+    /// Hidden units of single tokens so far, and those that were zero.
+    fn units_seen(&self) -> (u64, u64) {
+        self.owns.first().map_or((0, 0), |own| own.units_seen)
+    }
+
     /// Lays the next layer's `ffn.value` out by unit, once single tokens have shown that most units are zero: a layer a
     /// token, so that no token waits long and the first does not wait at all. The bits of the results stay.
     fn store_by_unit(&mut self) {
-        let sparse = self.report().ffn_sparsity().is_some_and(|share| share >= SPARSE);
+        let (units, zeros) = self.units_seen();
+        let sparse = units > 0 && zeros as f64 >= SPARSE * units as f64;
         let Some(layer) = self.weights.layers.get_mut(self.by_unit).filter(|_| sparse) else { return };
         let matrix = &mut layer.channel_mix.value;
         self.by_unit += 1;
@@ -232,8 +238,13 @@ impl<I: Isa> CpuModel<I> {
             }
         }
         let busy = batch.steps().iter().filter(|step| !step.tokens.is_empty());
-        let memories = self.slots.get_each_mut(busy.map(|step| &*step.slot))?;
-        let memories: Vec<_> = memories.into_iter().map(SharedMemory::of).collect();
+        let memories: SmallVec<[_; 1]> = match batch.steps() {
+            [only] => std::iter::once(SharedMemory::of(self.slots.get_mut(only.slot)?)).collect(),
+            _ => {
+                let memories = self.slots.get_each_mut(busy.map(|step| &*step.slot))?;
+                memories.into_iter().map(SharedMemory::of).collect()
+            }
+        };
         let pass = Pass {
             isa: self.isa,
             config,

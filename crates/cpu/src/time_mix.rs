@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::arch::Isa;
 use crate::exp::{exp, sigmoid};
 use crate::matmul::{Product, Then, dot, multiply};
@@ -42,7 +44,7 @@ pub(crate) fn time_mix<I: Isa>(
         // SAFETY: the vectors are in, and the members have met since.
         net.map(|net| Product::new(&net.second, unsafe { inner.input() }, out, Then::Store))
     });
-    let second: Vec<_> = second.collect();
+    let second: SmallVec<[_; 4]> = second.collect();
     if !pass.is_single() {
         multiply(isa, member, &mut own.desk, &second);
     }
@@ -80,11 +82,12 @@ fn project<I: Isa>(
     let [x_r, x_w, x_k, x_v, x_a, x_g] = vectors.mixed.map(|mixed| unsafe { mixed.input() });
     // The first layer's value is what the later layers' values are blended with.
     let v = if weights.value_residual.is_some() { buffers.v } else { buffers.v_first };
-    let mut products = vec![
+    let mut products: SmallVec<[_; 7]> = SmallVec::new();
+    products.extend([
         Product::new(&weights.receptance, x_r, buffers.r, Then::Store),
         Product::new(&weights.key, x_k, buffers.k, Then::Store),
         Product::new(&weights.value, x_v, v, Then::Store),
-    ];
+    ]);
     let thens = [Then::Tanh, Then::Store, Then::Sigmoid, Then::Store];
     let nets = nets(weights).into_iter().zip([x_w, x_a, x_g, x_v]).zip(buffers.inner.into_iter().zip(thens));
     products.extend(

@@ -51,7 +51,7 @@ pub struct wkv7_chat_options {
 // SAFETY: `repr(C)`, begins with its size; zeros are empty texts.
 unsafe impl Sized for wkv7_chat_options {
     const NAME: &'static str = "wkv7_chat_options";
-    const FIRST: usize = std::mem::offset_of!(Self, tools) + size_of::<wkv7_text>();
+    const FIRST: usize = std::mem::offset_of!(Self, think);
 }
 
 /// Sets every option to its default. `struct_size` is sizeof(wkv7_chat_options).

@@ -68,7 +68,7 @@ pub struct wkv7_generate_options {
 // SAFETY: `repr(C)`, begins with its size; zeros are numbers and empty arrays.
 unsafe impl Sized for wkv7_generate_options {
     const NAME: &'static str = "wkv7_generate_options";
-    const FIRST: usize = std::mem::offset_of!(Self, stop_tokens_count) + size_of::<usize>();
+    const FIRST: usize = std::mem::offset_of!(Self, stop);
 }
 
 /// Why a generation ended.
@@ -110,7 +110,7 @@ pub struct wkv7_generation_result {
 // SAFETY: `repr(C)`, begins with its size; numbers only.
 unsafe impl Sized for wkv7_generation_result {
     const NAME: &'static str = "wkv7_generation_result";
-    const FIRST: usize = std::mem::offset_of!(Self, seconds) + size_of::<f64>();
+    const FIRST: usize = std::mem::offset_of!(Self, tokens);
 }
 
 /// Gets a piece, which is gone after the call; a result that is not 0 ends the generation. Called from the thread that

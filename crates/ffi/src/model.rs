@@ -69,7 +69,7 @@ pub struct wkv7_model_info {
 // SAFETY: `repr(C)`, begins with its size; numbers only.
 unsafe impl Sized for wkv7_model_info {
     const NAME: &'static str = "wkv7_model_info";
-    const FIRST: usize = std::mem::offset_of!(Self, format) + 32;
+    const FIRST: usize = std::mem::offset_of!(Self, slots);
 }
 
 /// Opens the checkpoint at `path`, a file or a folder, whatever its format: .pth, safetensors, a Hugging Face folder,

@@ -48,7 +48,7 @@ pub struct wkv7_model_options {
 // SAFETY: `repr(C)`, begins with its size; zeros are empty texts, numbers, and no callback.
 unsafe impl Sized for wkv7_model_options {
     const NAME: &'static str = "wkv7_model_options";
-    const FIRST: usize = std::mem::offset_of!(Self, progress_user) + size_of::<*mut c_void>();
+    const FIRST: usize = std::mem::offset_of!(Self, initial_state);
 }
 
 /// Sets every option to its default. `struct_size` is sizeof(wkv7_model_options).

@@ -93,7 +93,7 @@ pub struct wkv7_sampler_options {
 // SAFETY: `repr(C)`, begins with its size; zeros are numbers and empty arrays.
 unsafe impl Sized for wkv7_sampler_options {
     const NAME: &'static str = "wkv7_sampler_options";
-    const FIRST: usize = std::mem::offset_of!(Self, bias_count) + size_of::<usize>();
+    const FIRST: usize = std::mem::offset_of!(Self, seeded);
 }
 
 /// Sets every option to its default: that of `model`, or of the official pipeline where `model` is NULL. `struct_size` is

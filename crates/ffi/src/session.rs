@@ -360,7 +360,7 @@ pub struct wkv7_stats {
 // SAFETY: `repr(C)`, begins with its size; numbers only.
 unsafe impl Sized for wkv7_stats {
     const NAME: &'static str = "wkv7_stats";
-    const FIRST: usize = std::mem::offset_of!(Self, generated_seconds) + size_of::<f64>();
+    const FIRST: usize = std::mem::offset_of!(Self, fed_tokens);
 }
 
 /// What the session's calls took. Set `stats->struct_size` to sizeof(wkv7_stats) first.

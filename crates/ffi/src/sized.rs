@@ -10,7 +10,7 @@ use crate::status::wkv7_status as Status;
 pub unsafe trait Sized: Copy {
     /// Its name in the header.
     const NAME: &'static str;
-    /// Bytes that it had when it first appeared.
+    /// The least bytes that it can have: less is rubbish in the field, not an older program. Never changes.
     const FIRST: usize;
 }
 

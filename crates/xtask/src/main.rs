@@ -6,6 +6,7 @@
 
 mod abi;
 mod bench;
+mod capi;
 mod check;
 mod cpu;
 mod golden;

@@ -1,5 +1,6 @@
 //! What a job needs on the machine, and how to get it.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::process;
@@ -35,12 +36,21 @@ pub enum Need {
         /// How to install it.
         install: &'static str,
     },
+    /// A part of another toolchain that not every installation has. Optional as [`Need::Toolchain`] is.
+    Component {
+        /// As typed after the `+`.
+        toolchain: &'static str,
+        /// A file of the part, below the toolchain's folder.
+        file: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
 }
 
 impl Need {
     /// Whether a job may be left out for want of this where nothing else is optional.
     pub fn is_optional(&self) -> bool {
-        matches!(self, Need::Toolchain { .. })
+        matches!(self, Need::Toolchain { .. } | Need::Component { .. })
     }
 
     /// Says what is missing and how to install it, or `None` where it is there.
@@ -58,6 +68,13 @@ impl Need {
             }
             Need::CargoCommand { name, install } => {
                 (process::cargo(&[*name, "--version"]), format!("cargo {name}"), install)
+            }
+            Need::Component { toolchain, file, install } => {
+                let sysroot =
+                    process::output(&mut process::rustup_run(toolchain, &["rustc", "--print", "sysroot"]));
+                let there = sysroot.is_ok_and(|sysroot| Path::new(sysroot.trim()).join(file).is_file());
+                return (!there)
+                    .then(|| format!("{file} of the {toolchain} toolchain is not installed ({install})"));
             }
             Need::Toolchain { name, install } => {
                 (process::rustup_run(name, &["cargo", "--version"]), format!("the {name} toolchain"), install)

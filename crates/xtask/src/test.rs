@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::capi::{c, header};
 use crate::cpu;
 use crate::golden;
 use crate::job::Job;
@@ -32,6 +33,12 @@ pub const SUITES: &[Job] = &[
     // The façade and the command with the backend of graphics cards, which is no default feature. Its own tests are among
     // those of every crate.
     Job { name: "wgpu", needs: &[], run: wgpu },
+    // The C header is what the sources make, and compiles alone.
+    Job { name: "header", needs: header::NEEDS, run: header::check },
+    // The C library as programs use it that are not ours.
+    Job { name: "c", needs: c::NEEDS, run: c::run_all },
+    // Races of sessions side by side behind the C ABI.
+    Job { name: "c-tsan", needs: c::TSAN_NEEDS, run: c::tsan },
     // The golden data is what its script makes.
     Job { name: "golden", needs: golden::NEEDS, run: golden::check },
 ];

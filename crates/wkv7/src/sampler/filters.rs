@@ -21,7 +21,7 @@ fn likelier(a: &Candidate, b: &Candidate) -> Ordering {
 ///
 /// A histogram over the high bits of the weights finds the stretch in which that happens, so only the few
 /// tokens of one bucket are sorted.
-pub(super) fn top_p(distribution: &mut Distribution, top_p: f32, sums: &mut Vec<f64>) {
+pub(super) fn top_p(distribution: &mut Distribution, top_p: f32, sums: &mut Vec<f64>, inside: &mut Vec<f32>) {
     if top_p >= 1.0 {
         return;
     }
@@ -40,15 +40,12 @@ pub(super) fn top_p(distribution: &mut Distribution, top_p: f32, sums: &mut Vec<
         }
         above += sum;
     }
-    let mut inside: Vec<f32> = distribution
-        .candidates
-        .iter()
-        .map(|c| c.weight)
-        .filter(|&weight| bucket(weight) == crossing)
-        .collect();
+    inside.clear();
+    let weights = distribution.candidates.iter().map(|candidate| candidate.weight);
+    inside.extend(weights.filter(|&weight| bucket(weight) == crossing));
     inside.sort_unstable_by(|a, b| b.total_cmp(a));
     let mut cutoff = 0.0;
-    for weight in inside {
+    for &weight in &*inside {
         cutoff = weight;
         above += f64::from(weight);
         if above >= goal {
@@ -155,7 +152,7 @@ mod tests {
                     .collect();
                 for p in [0.0, 0.3, 0.85, 0.999] {
                     let mut cut = distribution(&weights);
-                    top_p(&mut cut, p, &mut Vec::new());
+                    top_p(&mut cut, p, &mut Vec::new(), &mut Vec::new());
                     assert_eq!(ids(&cut), sorted_top_p(&weights, p), "{size} {spread} {p}");
                 }
             }
@@ -165,7 +162,7 @@ mod tests {
     #[test]
     fn equals_of_the_last_survive_top_p() {
         let mut cut = distribution(&[0.5, 1.0, 0.5, 0.5, 0.1]);
-        top_p(&mut cut, 0.5, &mut Vec::new());
+        top_p(&mut cut, 0.5, &mut Vec::new(), &mut Vec::new());
         assert_eq!(ids(&cut), [0, 1, 2, 3]);
     }
 

@@ -43,7 +43,8 @@ pub struct Sampler {
 struct Scratch {
     logits: Vec<f32>, // [vocab]
     distribution: Distribution,
-    sums: Vec<f64>, // of the top-p histogram
+    sums: Vec<f64>,   // of the top-p histogram
+    inside: Vec<f32>, // the weights of the bucket where it crosses
 }
 
 impl Sampler {
@@ -173,7 +174,7 @@ impl Sampler {
         self.adjust(logits, banned, &mut scratch.logits);
         let distribution = &mut scratch.distribution;
         distribution.fill(&scratch.logits)?;
-        filters::top_p(distribution, options.top_p, &mut scratch.sums);
+        filters::top_p(distribution, options.top_p, &mut scratch.sums, &mut scratch.inside);
         filters::top_k(distribution, options.top_k);
         filters::typical(distribution, options.typical_p);
         filters::min_p(distribution, options.min_p);
