@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 
@@ -17,13 +18,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: chat MODEL")
 		os.Exit(2)
 	}
-	if err := chat(os.Args[1]); err != nil {
+	if err := chat(os.Args[1], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
 	}
 }
 
-func chat(path string) error {
+func chat(path string, from io.Reader, to io.Writer) error {
 	model, err := wkv7.Open(context.Background(), path, nil)
 	if err != nil {
 		return err
@@ -41,8 +42,13 @@ func chat(path string) error {
 	}
 	options := &wkv7.GenerateOptions{MaxTokens: 1000, Stop: stops}
 
-	input := bufio.NewScanner(os.Stdin)
-	for first := true; prompt() && input.Scan(); first = false {
+	input := bufio.NewScanner(from)
+	for first := true; ; first = false {
+		fmt.Fprint(to, "> ")
+		if !input.Scan() {
+			fmt.Fprintln(to)
+			return input.Err()
+		}
 		said := wkv7.Message{Role: wkv7.RoleUser, Text: input.Text()}
 		var text string
 		if first {
@@ -53,27 +59,21 @@ func chat(path string) error {
 		if err != nil {
 			return err
 		}
-		if err := answer(session, text, options); err != nil {
+		if err := answer(session, text, options, to); err != nil {
 			return err
 		}
 	}
-	return input.Err()
 }
 
-func prompt() bool {
-	fmt.Print("> ")
-	return true
-}
-
-// answer feeds the text and prints what follows, until it ends or control-C is pressed.
-func answer(session *wkv7.Session, text string, options *wkv7.GenerateOptions) error {
+// answer feeds the text and writes what follows, until it ends or control-C is pressed.
+func answer(session *wkv7.Session, text string, options *wkv7.GenerateOptions, to io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	_, err := session.FeedText(ctx, text)
 	if err == nil {
-		_, err = session.GenerateTo(ctx, os.Stdout, options)
+		_, err = session.GenerateTo(ctx, to, options)
 	}
-	fmt.Println()
+	fmt.Fprintln(to)
 	if errors.Is(err, wkv7.StatusCancelled) {
 		return nil
 	}
