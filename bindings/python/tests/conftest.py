@@ -19,7 +19,8 @@ def path() -> str:
 
 @pytest.fixture(scope="session")
 def model(path: str) -> wkv7.Model:
-    return wkv7.Model(path)
+    # One thread: its team meets at spinning barriers, which a machine busy with tests makes slow.
+    return wkv7.Model(path, threads=1)
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def session(model: wkv7.Model) -> Iterator[wkv7.Session]:
 
 
 @pytest.fixture
-def fed(session: wkv7.Session) -> wkv7.Session:
-    session.feed_text(TEXT)
-    return session
+def fed(model: wkv7.Model) -> Iterator[wkv7.Session]:
+    """Another session, which has been fed the text."""
+    with model.session() as session:
+        session.feed_text(TEXT)
+        yield session

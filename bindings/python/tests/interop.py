@@ -22,8 +22,9 @@ def write_tokens(session: wkv7.Session, path: Path) -> None:
 def write(model: wkv7.Model, language: str, folder: Path) -> None:
     with model.session() as session:
         session.feed_text("Once upon a time")
-        numbers = memoryview(session.logits).tolist()
-        (folder / f"{language}.logits").write_bytes(little_endian(numbers))
+        logits = session.logits
+        (folder / f"{language}.logits").write_bytes(struct.pack(f"<{len(logits)}f", *logits))
+        del logits
         session.save(folder / f"{language}.state")
         write_tokens(session, folder / f"{language}.tokens")
 
@@ -34,10 +35,6 @@ def check(model: wkv7.Model, language: str, folder: Path) -> None:
             with model.session() as session:
                 session.restore(state)
                 write_tokens(session, folder / f"{language}.from.{state.stem}.tokens")
-
-
-def little_endian(numbers: list[float]) -> bytes:
-    return struct.pack(f"<{len(numbers)}f", *numbers)
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def array_of(pointer: Any, shape: tuple[int, ...]) -> Floats:
     memory = memoryview(ffi.buffer(pointer, 4 * count)).toreadonly()
     if numpy is not None:
         return numpy.frombuffer(memory, dtype=numpy.float32).reshape(shape)
-    return memory.cast("f", shape) if count else memory.cast("f")  # type: ignore[return-value]
+    return memory.cast("f", shape) if count else memory.cast("f")
 
 
 def made(shape: tuple[int, ...], write: Callable[[Any], None]) -> Floats:
@@ -70,9 +70,7 @@ def as_tokens(tokens: Any) -> tuple[Any, int]:
     """
     if isinstance(tokens, (str, bytes)):
         raise TypeError("expected tokens, found text: use feed_text() or a tokenizer's encode()")
-    if hasattr(tokens, "tolist"):
-        tokens = tokens.tolist()
-    values = array("I", (tokens,) if isinstance(tokens, int) else tokens)
+    values = _array("I", (tokens,) if isinstance(tokens, int) else tokens)
     return ffi.from_buffer("uint32_t[]", values), len(values)
 
 
@@ -81,6 +79,13 @@ def as_floats(values: Any) -> tuple[Any, int]:
     if numpy is not None and isinstance(values, numpy.ndarray):
         values = numpy.ascontiguousarray(values, dtype=numpy.float32)
     elif not (isinstance(values, memoryview) and values.format == "f" and values.c_contiguous):
-        values = array("f", values)
+        values = _array("f", values)
     pointer = ffi.from_buffer("float[]", values)
     return pointer, len(pointer)
+
+
+def _array(kind: str, values: Any) -> array[Any]:
+    """Numbers one by one: an array's initialiser would take bytes for its memory."""
+    made = array(kind)
+    made.extend(values.tolist() if hasattr(values, "tolist") else values)
+    return made

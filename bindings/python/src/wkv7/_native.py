@@ -98,21 +98,24 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], None], again: Call
         return call()
     results: list[T] = []
     errors: list[BaseException] = []
+    done = threading.Event()  # a join that a signal ends takes the thread for ended, in Pythons before 3.13
 
     def work() -> None:
         try:
             results.append(call())
         except BaseException as error:  # handed to the thread that waits
             errors.append(error)
+        finally:
+            done.set()
 
     worker = threading.Thread(target=work, name="wkv7", daemon=True)
+    worker.start()
     try:
-        worker.start()
-        while worker.is_alive():
-            worker.join(0.5)  # Windows looks for Ctrl-C between two waits only
+        while not done.wait(0.5):  # Windows looks for Ctrl-C between two waits only
+            pass
     except BaseException:
         cancel()
-        worker.join()
+        done.wait()
         again()
         raise
     if errors:

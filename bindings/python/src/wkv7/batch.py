@@ -32,7 +32,7 @@ class Want(IntEnum):
 class _Step(NamedTuple):
     session: Session
     tokens: Any
-    count: int
+    length: int
     want: Want
 
 
@@ -82,7 +82,7 @@ class Batch:
         check(lib.wkv7_batch_new(self._model._p, out))
         batch = ffi.gc(out[0], lib.wkv7_batch_free)
         for step in self._steps:
-            check(lib.wkv7_batch_add(batch, step.session._p, step.tokens, step.count, step.want))
+            check(lib.wkv7_batch_add(batch, step.session._p, step.tokens, step.length, step.want))
         with ExitStack() as turns:
             for step in self._steps:
                 turns.enter_context(step.session._turns.mine())

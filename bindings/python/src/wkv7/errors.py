@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import IntEnum
 
 __all__ = [
@@ -155,10 +156,8 @@ _CLASSES: dict[int, type[Error]] = {
 
 def failure_of(status: int, text: str) -> Error:
     """The error for a status and the library's text."""
-    try:
+    with suppress(ValueError):  # a newer library's
         status = Status(status)
-    except ValueError:
-        pass  # a newer library's
     if status == Status.NULL:
         text = text.replace("is NULL", "is closed")
     return _CLASSES.get(status, Error)(text, status)

@@ -21,13 +21,13 @@ __all__ = ["Model", "ModelInfo"]
 
 Progress = Callable[[int, int], object]
 
-# Open models by the identity of their weights, for states that are unpickled.
-_models: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
+# Open models, for states that are unpickled.
+_models: weakref.WeakSet[Model] = weakref.WeakSet()
 
 
 def opened(fingerprint: str) -> Model | None:
-    """An open model of these weights, the last one opened."""
-    return _models.get(fingerprint)
+    """An open model with the weights of this identity."""
+    return next((model for model in list(_models) if model._p and model.info.fingerprint == fingerprint), None)
 
 
 class ModelInfo(NamedTuple):
@@ -191,7 +191,7 @@ class Model:
         self._p = ffi.gc(out[0], lib.wkv7_model_free)
         self._tokenizer: Tokenizer | None = None
         self.info = _info(self._p)
-        _models[self.info.fingerprint] = self
+        _models.add(self)
 
     def __repr__(self) -> str:
         info = self.info
