@@ -23,6 +23,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEADER = REPOSITORY / "include" / "wkv7.h"
 
+# What the library is called in the package, by the end of its name.
+LIBRARIES = {".so": "libwkv7.so", ".dylib": "libwkv7.dylib", ".dll": "wkv7.dll"}
+
 # The header's conditions as a C11 compiler sees them.
 CONDITIONS = {
     "#ifndef WKV7_H": True,
@@ -93,12 +96,12 @@ class Hook(BuildHookInterface):  # type: ignore[type-arg]
         if not HEADER.is_file():
             raise RuntimeError(f"no `{HEADER}`: the wheel is built inside a checkout of the repository")
         package = Path(self.root) / "src" / "wkv7"
-        for old in [*package.glob("*wkv7.so"), *package.glob("*wkv7.dylib"), *package.glob("wkv7.dll")]:
-            old.unlink()
         given = os.environ.get("WKV7_LIBRARY")
         library = Path(given) if given else build_library()
         suffix = next((part for part in (".dylib", ".dll") if library.name.endswith(part)), ".so")
-        shutil.copyfile(library, package / ("wkv7.dll" if suffix == ".dll" else f"libwkv7{suffix}"))
+        for name in LIBRARIES.values():  # those of another platform would be packed as well
+            (package / name).unlink(missing_ok=True)
+        shutil.copyfile(library, package / LIBRARIES[suffix])
         write_declarations(package / "_ffi.py")
         platform = re.sub(r"[-.]", "_", sysconfig.get_platform())
         build_data["pure_python"] = False

@@ -4,6 +4,7 @@ import gc
 import math
 import pickle
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_logits_are_a_view_that_nobody_can_write_to(fed: wkv7.Session) -> None:
     with pytest.raises(ValueError, match="read-only"):
         logits[0] = 1
     with pytest.raises(ValueError, match="WRITEABLE"):
-        logits.flags.writeable = True
+        logits.setflags(write=True)
 
 
 def test_logits_keep_their_owner(model: wkv7.Model) -> None:
@@ -122,7 +123,7 @@ def test_logits_keep_their_owner(model: wkv7.Model) -> None:
 def test_a_session_does_not_change_what_somebody_looks_at(fed: wkv7.Session) -> None:
     kept = fed.logits[:3]
     state = fed.state()
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "feed": lambda: fed.feed(1),
         "feed many": lambda: fed.feed([1, 2]),
         "feed_text": lambda: fed.feed_text("x"),

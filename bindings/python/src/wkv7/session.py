@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import _waiting
@@ -347,7 +347,7 @@ class Session:
         max_tokens: int = 256,
         stop: str | Iterable[str] = (),
         stop_tokens: Iterable[int] = (),
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncGenerator[Piece, None]:
         """As :meth:`generate`, while the event loop goes on: ``async for piece in session.generate_async(): ...``.
 
         Cancelling the task ends the generation after the token that is being made.
