@@ -1,0 +1,37 @@
+"""What the tests share: the fixture model and sessions of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import wkv7
+
+TEXT = "Once upon a time"
+
+
+@pytest.fixture(scope="session")
+def path() -> str:
+    return os.environ["WKV7_MODEL"]
+
+
+@pytest.fixture(scope="session")
+def model(path: str) -> wkv7.Model:
+    # One thread: its team meets at spinning barriers, which a machine busy with tests makes slow.
+    return wkv7.Model(path, threads=1)
+
+
+@pytest.fixture
+def session(model: wkv7.Model) -> Iterator[wkv7.Session]:
+    with model.session() as session:
+        yield session
+
+
+@pytest.fixture
+def fed(model: wkv7.Model) -> Iterator[wkv7.Session]:
+    """Another session, which has been fed the text."""
+    with model.session() as session:
+        session.feed_text(TEXT)
+        yield session
