@@ -49,6 +49,11 @@ impl Installed {
         command
     }
 
+    /// `line` with the folder for what the tests build in place of `WORK`.
+    pub fn placed(&self, line: &str) -> String {
+        line.replace("WORK", &self.work.display().to_string())
+    }
+
     /// Runs a shell line in a folder below the root, with that environment.
     pub fn shell(&self, folder: &str, line: &str) -> Result<()> {
         run(self.command("sh").args(["-ec", &format!("cd '{folder}' && {line}")]))

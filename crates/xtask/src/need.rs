@@ -15,6 +15,13 @@ pub enum Need {
         /// How to install it.
         install: &'static str,
     },
+    /// A program that answers to something else.
+    Command {
+        /// As typed in a shell.
+        line: &'static str,
+        /// How to install it.
+        install: &'static str,
+    },
     /// A module of the `python3` on the path.
     PythonModule {
         /// As imported.
@@ -60,6 +67,11 @@ impl Need {
                 let mut command = Command::new(name);
                 command.arg("--version");
                 (command, (*name).to_owned(), install)
+            }
+            Need::Command { line, install } => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(line);
+                (command, format!("what answers to `{line}`"), install)
             }
             Need::PythonModule { name, install } => {
                 let mut command = Command::new("python3");

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::capi::{c, header};
+use crate::capi::{c, header, languages};
 use crate::cpu;
 use crate::golden;
 use crate::job::Job;
@@ -39,6 +39,14 @@ pub const SUITES: &[Job] = &[
     Job { name: "c", needs: c::NEEDS, run: c::run_all },
     // Races of sessions side by side behind the C ABI.
     Job { name: "c-tsan", needs: c::TSAN_NEEDS, run: c::tsan },
+    // The C++ header, and the examples in C and C++.
+    Job { name: "cpp", needs: languages::CPP_NEEDS, run: languages::cpp },
+    Job { name: "go", needs: languages::GO_NEEDS, run: languages::go },
+    Job { name: "python", needs: languages::PYTHON_NEEDS, run: languages::python },
+    // All languages give the same bits, and go on from each other's states.
+    Job { name: "languages", needs: languages::GO_NEEDS, run: languages::agree },
+    // Every snippet of the embedding guide does what it says.
+    Job { name: "guide", needs: c::NEEDS, run: languages::guide },
     // The golden data is what its script makes.
     Job { name: "golden", needs: golden::NEEDS, run: golden::check },
 ];

@@ -6,11 +6,86 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::Installed;
+use crate::need::Need;
 use crate::process::{cargo, root, run};
 
-/// The languages whose `interop` programs are compared, and how each is run from the root, with the mode and the
-/// language's name after it.
-const INTEROP: &[(&str, &str)] = &[];
+/// The languages whose `interop` programs are compared: what is built first, in which folder, and the program, which gets
+/// the mode and the language's name. `WORK` is the folder for what tests build.
+const INTEROP: &[(&str, &str, &str, &str)] = &[
+    ("c", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-c"),
+    ("cpp", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-cpp"),
+    ("go", "bindings/go", "go build -o WORK/go/ ./internal/interop", "WORK/go/interop"),
+    ("python", "bindings/python", "true", "WORK/python/bin/python tests/interop.py"),
+];
+
+/// What C++ needs beside the C suite's.
+pub const CPP_NEEDS: &[Need] = &[
+    Need::Program { name: "make", install: "apt-get install make" },
+    Need::Program { name: "cmake", install: "apt-get install cmake" },
+    Need::Program { name: "clang++", install: "apt-get install clang" },
+    Need::Program { name: "pkg-config", install: "apt-get install pkg-config" },
+    Need::Program { name: "valgrind", install: "apt-get install valgrind" },
+    Need::Program { name: "python3", install: "apt-get install python3" },
+];
+
+/// The C++ header: its tests, plain, sanitised and under Valgrind; and the examples in C and C++, in every way to build them.
+///
+/// # Errors
+/// Where one failed.
+pub fn cpp() -> Result<()> {
+    let there = Installed::now()?;
+    there.shell("tests/cpp", &there.placed("make -s BUILD=WORK/cpp test headers sanitize valgrind"))?;
+    there.shell(".", "python3 tests/examples/run.py")
+}
+
+/// What Go needs.
+pub const GO_NEEDS: &[Need] = &[
+    Need::Command { line: "go version", install: "apt-get install golang-go" },
+    Need::Program { name: "cc", install: "apt-get install gcc" },
+    Need::Program { name: "pkg-config", install: "apt-get install pkg-config" },
+];
+
+/// The Go binding: format, vet, tests, and tests that watch for races.
+///
+/// # Errors
+/// Where one failed.
+pub fn go() -> Result<()> {
+    let there = Installed::now()?;
+    let folder = "bindings/go";
+    there.shell(folder, "test -z \"$(gofmt -l .)\" || { gofmt -d .; exit 1; }")?;
+    there.shell(folder, "go vet ./... && go test -count=1 ./... && go test -race -count=1 ./...")
+}
+
+/// What Python needs.
+pub const PYTHON_NEEDS: &[Need] =
+    &[Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" }];
+
+/// The Python package: installed into an environment of its own around the installed library, then tested and type-checked.
+///
+/// # Errors
+/// Where one failed.
+pub fn python() -> Result<()> {
+    let there = Installed::now()?;
+    environment(&there)?;
+    there.shell("bindings/python", &there.placed("WORK/python/bin/pytest -q"))?;
+    there.shell("bindings/python", &there.placed("WORK/python/bin/mypy"))
+}
+
+/// Makes the environment.
+fn environment(there: &Installed) -> Result<()> {
+    let line = "python3 -m venv --clear WORK/python && WKV7_LIBRARY=\"$WKV7_PREFIX/lib/libwkv7.so\" \
+                WORK/python/bin/pip install --quiet --disable-pip-version-check './bindings/python[test]' mypy types-cffi";
+    there.shell(".", &there.placed(line))
+}
+
+/// Every snippet of the embedding guide.
+///
+/// # Errors
+/// Where one failed.
+pub fn guide() -> Result<()> {
+    let there = Installed::now()?;
+    there.shell(".", "python3 tests/docs/run.py")
+}
 
 /// Logits after a prompt and 64 greedy tokens of every language are those of Rust to the bit, and a state that one saves
 /// goes on in each other.
@@ -25,9 +100,15 @@ pub fn agree() -> Result<()> {
     let mut rust = cargo(&["run", "--quiet", "--package", "wkv7-tests", "--example", "interop"]);
     let model = root().canonicalize()?.join(super::MODEL);
     run(rust.env("WKV7_INTEROP", &folder).env("WKV7_MODEL", model))?;
+    if !there.work.join("python/bin/python").is_file() {
+        environment(&there)?;
+    }
+    for (_, place, build, _) in INTEROP {
+        there.shell(place, &there.placed(build))?;
+    }
     for mode in ["write", "check"] {
-        for (language, line) in INTEROP {
-            let line = format!("{line} {mode} {language}");
+        for (language, place, _, program) in INTEROP {
+            let line = there.placed(&format!("cd '{place}' && {program} {mode} {language}"));
             run(there.command("sh").env("WKV7_INTEROP", &folder).args(["-ec", &line]))?;
         }
     }
@@ -35,10 +116,10 @@ pub fn agree() -> Result<()> {
     let logits = read(&folder, "rust.logits")?;
     ensure!(tokens.iter().filter(|&&byte| byte == b' ').count() == 63, "64 tokens");
     let mut restored = 0;
-    for (language, _) in INTEROP {
+    for (language, ..) in INTEROP {
         ensure!(read(&folder, &format!("{language}.logits"))? == logits, "logits of {language}");
         ensure!(read(&folder, &format!("{language}.tokens"))? == tokens, "tokens of {language}");
-        for other in INTEROP.iter().map(|(other, _)| *other).chain(["rust"]) {
+        for other in INTEROP.iter().map(|(other, ..)| *other).chain(["rust"]) {
             let file = format!("{language}.from.{other}.tokens");
             ensure!(read(&folder, &file)? == tokens, "{file}: another text from the state of {other}");
             restored += 1;
