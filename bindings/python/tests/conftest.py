@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import wkv7
+
+# The model that the project's tests share; examples and programs find it in the environment.
+DEFAULT = Path(__file__).resolve().parents[3] / "tests" / "golden" / "stories.safetensors"
+os.environ["WKV7_MODEL"] = os.path.abspath(os.environ.get("WKV7_MODEL", DEFAULT))
 
 TEXT = "Once upon a time"
 

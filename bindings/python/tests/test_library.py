@@ -152,29 +152,3 @@ print(next(generation).text != "")
 """
     done = run(program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
-
-
-def blocks() -> list[str]:
-    found = re.findall(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(), re.DOTALL)
-    return [block for block in found if not block.startswith(">>>")]  # doctest runs those
-
-
-@pytest.mark.parametrize("program", blocks())
-def test_programs_of_the_readme_run(program: str) -> None:
-    done = run(program)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout) > 20
-
-
-def test_the_example_chats(path: str, tmp_path: Path) -> None:
-    chat = HERE.parent / "examples" / "chat.py"
-    state = tmp_path / "chat.state"
-    done = subprocess.run(
-        [sys.executable, str(chat), path, "--max-tokens", "20", "--seed", "1", "--state", str(state)],
-        input="Hello.\nWho are you?\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.count("tokens, ") == 2
-    assert state.is_file()

@@ -11,12 +11,9 @@ from ._native import Turns, check, failure, ffi, lib
 
 if TYPE_CHECKING:
     from .model import Model
-    from .session import Session
     from .tokenizer import Tokenizer
 
 __all__ = ["Sampler"]
-
-_sample = lib.wkv7_sampler_sample
 
 
 class Sampler:
@@ -101,23 +98,21 @@ class Sampler:
             those after its last token.
         """
         with self._turns.mine():
-            if hasattr(logits, "_read_logits"):
-                status = logits._read_logits(self._sample_from)
+            of_session = getattr(logits, "_sample", None)
+            if of_session is not None:
+                status = of_session(self._p, self._token)
             else:
-                status = self._sample_from(*as_floats(logits))
+                status = lib.wkv7_sampler_sample(self._p, *as_floats(logits), self._token)
             if status:
                 raise failure(status)
             return int(self._token[0])
-
-    def _sample_from(self, logits: Any, count: int) -> int:
-        return int(_sample(self._p, logits, count, self._token))
 
     def accept(self, token: int, tokenizer: Tokenizer | None = None) -> None:
         """Counts a token for the penalties. With a tokenizer, digits and the like are free of the frequency penalty, as
         in the official pipeline."""
         check(lib.wkv7_sampler_accept(self._p, token, ffi.NULL if tokenizer is None else tokenizer._p))
 
-    def probabilities(self, logits: Any | Session) -> Floats:
+    def probabilities(self, logits: Any) -> Floats:
         """The probabilities that :meth:`sample` would draw from: float32, as many as there are logits."""
         given, count = as_floats(logits)
         return made((count,), lambda to: check(lib.wkv7_sampler_probabilities(self._p, given, count, to)))

@@ -22,7 +22,8 @@ __all__ = ["Session", "Stats", "Top"]
 
 T = TypeVar("T")
 
-_feed, _logits = lib.wkv7_session_feed, lib.wkv7_session_logits
+# What a token costs is a matter of these, which are looked up once.
+_feed, _logits, _sample = lib.wkv7_session_feed, lib.wkv7_session_logits, lib.wkv7_sampler_sample
 
 
 class Top(NamedTuple):
@@ -203,11 +204,13 @@ class Session:
             check(_logits(owner, self._pointer, self._count))
             return self._exports.view(self._pointer[0], (self._count[0],), owner)
 
-    def _read_logits(self, call: Callable[[Any, int], int]) -> int:
-        """Calls a function with the logits where they lie."""
+    def _sample(self, sampler: Any, token: Any) -> int:
+        """Samples from the logits where they lie; returns a status."""
         with self._turns.mine():
-            status = _logits(self._p, self._pointer, self._count)
-            return int(status) or call(self._pointer[0], self._count[0])
+            status: int = _logits(self._p, self._pointer, self._count)
+            if not status:
+                status = _sample(sampler, self._pointer[0], self._count[0], token)
+            return status
 
     def top(self, count: int = 10) -> list[Top]:
         """The `count` largest logits after the last token, by falling logit, equal ones by rising token; all where the
@@ -219,7 +222,8 @@ class Session:
     @property
     def has_logits(self) -> bool:
         """Whether there are logits after the last token."""
-        status = self._read_logits(lambda *_: 0)
+        with self._turns.mine():
+            status = _logits(self._p, self._pointer, self._count)
         if status and status != lib.WKV7_ERR_NOTHING_FED:
             raise failure(status)
         return not status
