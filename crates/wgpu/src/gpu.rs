@@ -192,3 +192,35 @@ impl Gpu {
         waited.map(|_| ()).map_err(|error| failed(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Choice;
+
+    #[test]
+    fn what_the_device_has_against_a_call_is_an_error_and_it_goes_on() {
+        let Some(device) = adapter::devices().into_iter().find(|device| device.kind == "software") else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "no software adapter");
+            println!("skipped: no software adapter");
+            return;
+        };
+        let settings = Settings { adapter: Choice::Index(device.index), ..Settings::default() };
+        let gpu = Gpu::open(&settings).expect("opens");
+        // A buffer that may be mapped and bound at once is not allowed.
+        let wrong = || Ok(gpu.buffer("wrong", 16, BufferUsages::MAP_READ | BufferUsages::STORAGE, false));
+        let error = gpu.scoped(wrong).expect_err("not allowed").to_string();
+        assert!(error.contains("`wgpu` failed") && error.contains("wrong"), "{error}");
+        // Outside of a scope it is kept for the next call.
+        wrong().expect("nobody asked yet");
+        let error = gpu.scoped(|| Ok(())).expect_err("what was said meanwhile").to_string();
+        assert!(error.contains("`wgpu` failed"), "{error}");
+        let right = || Ok(gpu.buffer("right", 16, BufferUsages::STORAGE, false));
+        assert_eq!(gpu.scoped(right).expect("allowed").size(), 16);
+        // A kernel that does not compile.
+        let source = wgpu::ShaderSource::Wgsl("@compute fn main() { nonsense }".into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
+        let error = gpu.scoped(|| Ok(gpu.device.create_shader_module(descriptor))).expect_err("no kernel");
+        assert!(matches!(error, Error::Device { .. }), "{error}");
+    }
+}
