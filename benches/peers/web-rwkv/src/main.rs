@@ -29,8 +29,6 @@ const BATCH: usize = 8;
 
 /// An engine with [`BATCH`] sequences.
 pub trait Engine {
-    fn name(&self) -> &'static str;
-
     /// Feeds each sequence its tokens, in order; returns the logits of the last token of all that got some.
     fn feed(&mut self, tokens: &[&[u32]]) -> Result<&[f32]>;
 }
