@@ -76,14 +76,20 @@ impl Gpu {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Error> {
         let wanted = settings.features.map_or_else(Features::from_environment, Ok)?;
         let (adapter, facts) = adapter::choose(&adapter::instance(), &settings.adapter)?;
-        let features =
-            Features { subgroups: wanted.subgroups && adapter.features().contains(wgpu::Features::SUBGROUP) };
+        let shape =
+            settings.shape.unwrap_or(if facts.kind == "software" { Shape::Narrow } else { Shape::Wide });
+        let has = |feature| adapter.features().contains(feature);
+        let features = Features {
+            subgroups: wanted.subgroups && has(wgpu::Features::SUBGROUP),
+            int64: wanted.int64 && shape == Shape::Narrow && has(wgpu::Features::SHADER_INT64),
+        };
         let mut limits = adapter.limits();
         if let Some(limit) = settings.binding_limit {
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
         }
-        let required_features =
-            if features.subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let mut required_features = wgpu::Features::empty();
+        required_features.set(wgpu::Features::SUBGROUP, features.subgroups);
+        required_features.set(wgpu::Features::SHADER_INT64, features.int64);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some(BACKEND),
             required_features,
@@ -104,9 +110,8 @@ impl Gpu {
             heard.say(format!("the device was lost ({reason:?}): {message}"));
         });
         let pipelines = Pipelines::new(&device);
-        let shape = if facts.kind == "software" { Shape::Narrow } else { Shape::Wide };
         Ok(Self {
-            shape: settings.shape.unwrap_or(shape),
+            shape,
             facts,
             features,
             device,
