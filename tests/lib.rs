@@ -1,5 +1,17 @@
 //! Shared pieces of the cross-crate tests.
 
+#[cfg(feature = "wgpu")]
+mod cards;
+#[cfg(feature = "wgpu")]
+pub use cards::software_adapter;
+#[cfg(not(feature = "wgpu"))]
+mod cards {
+    /// This build runs nothing on graphics cards.
+    pub(crate) fn contenders() -> [crate::Contender; 0] {
+        []
+    }
+}
+
 use std::fmt;
 
 use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Reference, State, Weights};
@@ -12,19 +24,24 @@ pub struct Contender {
     pub name: &'static str,
     backend: Box<dyn Backend>,
     exact: bool,
-    approximated: &'static [Dtype],
+    chunks: &'static [usize],
+    approximated: (&'static [Dtype], Tolerance),
 }
 
-/// Every way in which any machine runs a model, the reference first.
+/// Every way in which any machine runs a model, the reference first; those of graphics cards with the feature `wgpu`.
 #[must_use]
-pub fn contenders() -> [Contender; 3] {
-    let cpu =
-        |name, exact, approximated| Contender { name, backend: Box::new(Cpu::new()), exact, approximated };
-    [
-        Contender { name: "reference", backend: Box::new(Reference), exact: false, approximated: &[] },
-        cpu("cpu, exact", true, &[]),
-        cpu("cpu", false, &Cpu::APPROXIMATED),
-    ]
+pub fn contenders() -> Vec<Contender> {
+    let contender = |name, backend, exact, types| {
+        let approximated = (types, Q8_ACTIVATIONS);
+        Contender { name, backend, exact, chunks: &CHUNKS, approximated }
+    };
+    let mut all = vec![
+        contender("reference", Box::new(Reference), false, &[]),
+        contender("cpu, exact", Box::new(Cpu::new()), true, &[]),
+        contender("cpu", Box::new(Cpu::new()), false, &Cpu::APPROXIMATED),
+    ];
+    all.extend(cards::contenders());
+    all
 }
 
 impl Contender {
@@ -36,9 +53,9 @@ impl Contender {
 
     /// How far its numbers may lie from those of `weights`.
     fn tolerance(&self, weights: &Weights) -> Tolerance {
-        let approximates = |dtype| self.approximated.contains(&dtype);
-        if weights.tensors().iter().any(|(_, tensor)| approximates(tensor.dtype())) {
-            Q8_ACTIVATIONS
+        let (types, tolerance) = self.approximated;
+        if weights.tensors().iter().any(|(_, tensor)| types.contains(&tensor.dtype())) {
+            tolerance
         } else {
             Tolerance::F32_ROUNDING
         }
@@ -67,7 +84,7 @@ impl Figures {
         Self::default()
     }
 
-    /// Runs `golden` on all [`contenders`] in chunks of [`CHUNKS`] and compares the logits after every token and
+    /// Runs `golden` on all [`contenders`] in chunks of [`CHUNKS`] or some of them and compares the logits after every token and
     /// the state after the last.
     ///
     /// Where no state was recorded, that of the reference, fed one token at a time, is wanted of the others.
@@ -80,7 +97,7 @@ impl Figures {
             let (who, tolerance) = (contender.name, contender.tolerance(weights));
             let mut model = contender.load(weights)?;
             let (mut all, mut logits, mut state) = (0f64, 0f64, 0f64); // worst relative distances
-            for chunk in CHUNKS {
+            for &chunk in contender.chunks {
                 let played = play(&mut *model, &golden.tokens, chunk)?;
                 all = all.max(close("logits", &played.logits, &golden.logits).relative());
                 let want = oracle.get_or_insert_with(|| played.state.clone());
@@ -98,7 +115,7 @@ impl Figures {
             let judged = golden.state.is_some() || who != Reference.name();
             let state = if judged { format!("{state:.1e}") } else { "not recorded".to_owned() };
             self.lines.push(format!(
-                "{name:<28} {who:<10} logits {all:.1e}, worst token {logits:.1e}  state {state}"
+                "{name:<28} {who:<18} logits {all:.1e}, worst token {logits:.1e}  state {state}"
             ));
         }
         Ok(())

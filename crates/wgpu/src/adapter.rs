@@ -33,7 +33,12 @@ pub struct DeviceFacts {
 impl DeviceFacts {
     fn of(index: usize, adapter: &Adapter) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
-        let has_subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+        let used = [
+            ("subgroups", wgpu::Features::SUBGROUP, true),
+            ("int64", wgpu::Features::SHADER_INT64, info.device_type == DeviceType::Cpu),
+        ];
+        let features =
+            used.into_iter().filter(|(_, feature, wanted)| *wanted && adapter.features().contains(*feature));
         Self {
             index,
             kind: kind(info.device_type),
@@ -42,7 +47,7 @@ impl DeviceFacts {
             name: info.name,
             largest_buffer: limits.max_buffer_size,
             largest_binding: limits.max_storage_buffer_binding_size,
-            features: if has_subgroups { vec!["subgroups"] } else { Vec::new() },
+            features: features.map(|(name, ..)| name).collect(),
         }
     }
 

@@ -3,6 +3,8 @@
 use half::{bf16, f16};
 use wkv7_core::{Dtype, Layout, Tensor};
 
+use crate::Features;
+
 /// An element type that kernels read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Element {
@@ -16,6 +18,7 @@ pub(crate) enum Element {
     Q6K,
 }
 
+const WORDS: [&str; 2] = [include_str!("shaders/words_32.wgsl"), include_str!("shaders/words_64.wgsl")];
 const SCALE_MIN: &str = include_str!("shaders/scale_min.wgsl");
 
 impl Element {
@@ -71,16 +74,18 @@ impl Element {
     }
 
     /// The kernel text that reads it.
-    pub(crate) fn files(self) -> &'static [&'static str] {
+    pub(crate) fn files(self, features: Features) -> Vec<&'static str> {
+        let plain = WORDS[usize::from(features.int64)];
+        let [words, _] = WORDS; // blocks have odd numbers of words
         match self {
-            Self::F32 => &[include_str!("shaders/weight_f32.wgsl")],
-            Self::F16 => &[include_str!("shaders/weight_f16.wgsl")],
-            Self::BF16 => &[include_str!("shaders/weight_bf16.wgsl")],
-            Self::Q8_0 => &[include_str!("shaders/weight_q8_0.wgsl")],
-            Self::Q4_0 => &[include_str!("shaders/weight_q4_0.wgsl")],
-            Self::Q4K => &[SCALE_MIN, include_str!("shaders/weight_q4_k.wgsl")],
-            Self::Q5K => &[SCALE_MIN, include_str!("shaders/weight_q5_k.wgsl")],
-            Self::Q6K => &[include_str!("shaders/weight_q6_k.wgsl")],
+            Self::F32 => vec![plain, include_str!("shaders/weight_f32.wgsl")],
+            Self::F16 => vec![plain, include_str!("shaders/weight_f16.wgsl")],
+            Self::BF16 => vec![plain, include_str!("shaders/weight_bf16.wgsl")],
+            Self::Q8_0 => vec![words, include_str!("shaders/weight_q8_0.wgsl")],
+            Self::Q4_0 => vec![words, include_str!("shaders/weight_q4_0.wgsl")],
+            Self::Q4K => vec![words, SCALE_MIN, include_str!("shaders/weight_q4_k.wgsl")],
+            Self::Q5K => vec![words, SCALE_MIN, include_str!("shaders/weight_q5_k.wgsl")],
+            Self::Q6K => vec![words, include_str!("shaders/weight_q6_k.wgsl")],
         }
     }
 }

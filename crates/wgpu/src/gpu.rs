@@ -76,14 +76,20 @@ impl Gpu {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Error> {
         let wanted = settings.features.map_or_else(Features::from_environment, Ok)?;
         let (adapter, facts) = adapter::choose(&adapter::instance(), &settings.adapter)?;
-        let features =
-            Features { subgroups: wanted.subgroups && adapter.features().contains(wgpu::Features::SUBGROUP) };
+        let shape =
+            settings.shape.unwrap_or(if facts.kind == "software" { Shape::Narrow } else { Shape::Wide });
+        let has = |feature| adapter.features().contains(feature);
+        let features = Features {
+            subgroups: wanted.subgroups && has(wgpu::Features::SUBGROUP),
+            int64: wanted.int64 && shape == Shape::Narrow && has(wgpu::Features::SHADER_INT64),
+        };
         let mut limits = adapter.limits();
         if let Some(limit) = settings.binding_limit {
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
         }
-        let required_features =
-            if features.subgroups { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let mut required_features = wgpu::Features::empty();
+        required_features.set(wgpu::Features::SUBGROUP, features.subgroups);
+        required_features.set(wgpu::Features::SHADER_INT64, features.int64);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some(BACKEND),
             required_features,
@@ -104,9 +110,8 @@ impl Gpu {
             heard.say(format!("the device was lost ({reason:?}): {message}"));
         });
         let pipelines = Pipelines::new(&device);
-        let shape = if facts.kind == "software" { Shape::Narrow } else { Shape::Wide };
         Ok(Self {
-            shape: settings.shape.unwrap_or(shape),
+            shape,
             facts,
             features,
             device,
@@ -190,5 +195,37 @@ impl Gpu {
     pub(crate) fn wait(&self) -> Result<(), Error> {
         let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
         waited.map(|_| ()).map_err(|error| failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Choice;
+
+    #[test]
+    fn what_the_device_has_against_a_call_is_an_error_and_it_goes_on() {
+        let Some(device) = adapter::devices().into_iter().find(|device| device.kind == "software") else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "no software adapter");
+            println!("skipped: no software adapter");
+            return;
+        };
+        let settings = Settings { adapter: Choice::Index(device.index), ..Settings::default() };
+        let gpu = Gpu::open(&settings).expect("opens");
+        // A buffer that may be mapped and bound at once is not allowed.
+        let wrong = || Ok(gpu.buffer("wrong", 16, BufferUsages::MAP_READ | BufferUsages::STORAGE, false));
+        let error = gpu.scoped(wrong).expect_err("not allowed").to_string();
+        assert!(error.contains("`wgpu` failed") && error.contains("wrong"), "{error}");
+        // Outside of a scope it is kept for the next call.
+        wrong().expect("nobody asked yet");
+        let error = gpu.scoped(|| Ok(())).expect_err("what was said meanwhile").to_string();
+        assert!(error.contains("`wgpu` failed"), "{error}");
+        let right = || Ok(gpu.buffer("right", 16, BufferUsages::STORAGE, false));
+        assert_eq!(gpu.scoped(right).expect("allowed").size(), 16);
+        // A kernel that does not compile.
+        let source = wgpu::ShaderSource::Wgsl("@compute fn main() { nonsense }".into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
+        let error = gpu.scoped(|| Ok(gpu.device.create_shader_module(descriptor))).expect_err("no kernel");
+        assert!(matches!(error, Error::Device { .. }), "{error}");
     }
 }

@@ -91,6 +91,15 @@ impl Wgpu {
             .map_or_else(Counts::default, |gpu| gpu.counts())
     }
 
+    /// Bytes of device memory that this backend's buffers take, where the interface tells; `None` before the first load.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> Option<u64> {
+        let gpu = self.gpu.lock().unwrap_or_else(PoisonError::into_inner);
+        gpu.as_ref()
+            .and_then(|gpu| gpu.device.generate_allocator_report())
+            .map(|report| report.total_allocated_bytes)
+    }
+
     /// Takes the device away as a driver's crash would; for tests of what happens then.
     #[doc(hidden)]
     pub fn lose_device(&self) {

@@ -57,7 +57,7 @@ impl WgpuModel {
         let loaded = Loaded::new(&gpu, &plan, &scratch, options.progress.as_ref())?;
         info.packed_bytes = loaded.bytes;
         let mut report = Report::default();
-        let features = if gpu.features.subgroups { "subgroups" } else { "no optional features" };
+        let features = gpu.features;
         report.kernels = format!("{}, {features}", gpu.facts.line());
         report.packed.clone_from(&loaded.packed);
         Ok(Self {

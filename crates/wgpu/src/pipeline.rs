@@ -1,7 +1,8 @@
 //! Kernels: their text, put together from files and constants, and the pipelines compiled from it, each once.
 //!
 //! The whole preprocessor: constants chosen by the host come first as `const NAME: u32 = value;`, then the files that
-//! the kernel needs, one after the other. The first word of a file says what it provides.
+//! the kernel needs, one after the other, with the lines between `//for x in NAME` and `//end` written out for every `{x}`
+//! below the constant. The first word of a file says what it provides.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -14,10 +15,10 @@ use wgpu::{
 };
 use wkv7_core::Error;
 
-use crate::Shape;
 use crate::element::Element;
 use crate::gpu::Gpu;
 use crate::top::LISTS;
+use crate::{Features, Shape};
 
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
@@ -70,19 +71,19 @@ impl Kernel {
         }
     }
 
-    fn files(self, subgroups: bool) -> Vec<&'static str> {
-        let sum = SUM[usize::from(subgroups)];
+    fn files(self, features: Features) -> Vec<&'static str> {
+        let sum = SUM[usize::from(features.subgroups)];
         match self {
             Self::Norm => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm.wgsl")],
             Self::NormShift(_) => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm_shift.wgsl")],
             Self::Rows(element, _) => {
-                let gather = GATHER[usize::from(subgroups)];
+                let gather = GATHER[usize::from(features.subgroups)];
                 let rows = include_str!("shaders/matmul_rows.wgsl");
-                [&[BINDINGS, sum, SEGMENT, EIGHT], element.files(), &[gather, rows]].concat()
+                [&[BINDINGS, sum, SEGMENT, EIGHT], &*element.files(features), &[gather, rows]].concat()
             }
             Self::Tile(element) => {
-                [&[BINDINGS, SEGMENT, EIGHT], element.files(), &[include_str!("shaders/matmul_tile.wgsl")]]
-                    .concat()
+                let tile = include_str!("shaders/matmul_tile.wgsl");
+                [&[BINDINGS, SEGMENT, EIGHT], &*element.files(features), &[tile]].concat()
             }
             Self::Wkv(_) => vec![BINDINGS, include_str!("shaders/wkv.wgsl")],
             Self::TopOfList => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_list.wgsl")],
@@ -90,11 +91,43 @@ impl Kernel {
         }
     }
 
-    fn text(self, subgroups: bool, shape: Shape) -> String {
-        let constants =
-            self.constants(shape).into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
-        constants.chain(self.files(subgroups).into_iter().map(str::to_owned)).collect()
+    fn text(self, features: Features, shape: Shape) -> String {
+        let constants = self.constants(shape);
+        let mut text: String =
+            constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")).collect();
+        for file in self.files(features) {
+            text += &written_out(&file.lines().collect::<Vec<_>>(), &constants);
+        }
+        text
     }
+}
+
+/// `lines` with the loops among them written out.
+fn written_out(mut lines: &[&str], constants: &[(&str, u32)]) -> String {
+    let mut out = String::new();
+    while let Some((line, rest)) = lines.split_first() {
+        lines = rest;
+        let Some((name, constant)) =
+            line.trim().strip_prefix("//for ").and_then(|loop_| loop_.split_once(" in "))
+        else {
+            out = out + line + "\n";
+            continue;
+        };
+        let mut depth = 1;
+        let ends = |line: &&str| {
+            depth += usize::from(line.trim().starts_with("//for "));
+            depth -= usize::from(line.trim() == "//end");
+            depth == 0
+        };
+        let end = lines.iter().position(ends).unwrap_or(lines.len());
+        let body = written_out(&lines[..end], constants);
+        lines = lines.get(end + 1..).unwrap_or_default();
+        let count = constants.iter().find(|(known, _)| *known == constant).map_or(0, |(_, value)| *value);
+        for n in 0..count {
+            out += &body.replace(&format!("{{{name}}}"), &n.to_string());
+        }
+    }
+    out
 }
 
 /// The pipelines of a device.
@@ -148,7 +181,7 @@ impl Pipelines {
         }
         gpu.counters.pipelines.fetch_add(1, Ordering::Relaxed);
         let label = format!("{kernel:?}");
-        let source = ShaderSource::Wgsl(kernel.text(gpu.features.subgroups, gpu.shape).into());
+        let source = ShaderSource::Wgsl(kernel.text(gpu.features, gpu.shape).into());
         let module = gpu.scoped(|| {
             let descriptor = ShaderModuleDescriptor { label: Some(&label), source };
             Ok(gpu.device.create_shader_module(descriptor))

@@ -51,13 +51,15 @@ impl fmt::Display for Choice {
 pub struct Features {
     /// Sums over a subgroup by one instruction.
     pub subgroups: bool,
+    /// Loads of 64 bits, by which software adapters read weights twice as fast; graphics cards do without.
+    pub int64: bool,
 }
 
 impl Features {
     /// All that an adapter has.
-    pub const ALL: Self = Self { subgroups: true };
+    pub const ALL: Self = Self { subgroups: true, int64: true };
     /// Only what every adapter has.
-    pub const NONE: Self = Self { subgroups: false };
+    pub const NONE: Self = Self { subgroups: false, int64: false };
 
     /// What [`FEATURES_VARIABLE`] says; all where it is not set.
     ///
@@ -71,6 +73,17 @@ impl Features {
     }
 }
 
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.subgroups, self.int64) {
+            (true, true) => "subgroups, int64",
+            (true, false) => "subgroups",
+            (false, true) => "int64",
+            (false, false) => "no optional features",
+        })
+    }
+}
+
 impl FromStr for Features {
     type Err = Error;
 
@@ -81,9 +94,11 @@ impl FromStr for Features {
                 "none" | "" => {}
                 "all" => features = Self::ALL,
                 "subgroups" => features.subgroups = true,
+                "int64" => features.int64 = true,
                 _ => {
-                    let why =
-                        format!("{FEATURES_VARIABLE} says `{word}`, expected `none`, `all` or `subgroups`");
+                    let why = format!(
+                        "{FEATURES_VARIABLE} says `{word}`, expected `none`, `all`, `subgroups` or `int64`"
+                    );
                     return Err(Error::Unavailable { backend: BACKEND.to_owned(), why });
                 }
             }
@@ -151,7 +166,11 @@ mod tests {
     #[test]
     fn features_are_read_from_text() {
         assert_eq!("none".parse::<Features>().expect("a word"), Features::NONE);
-        assert_eq!("subgroups".parse::<Features>().expect("a word"), Features { subgroups: true });
+        assert_eq!(
+            "subgroups".parse::<Features>().expect("a word"),
+            Features { subgroups: true, int64: false }
+        );
+        assert_eq!("int64, subgroups".parse::<Features>().expect("words"), Features::ALL);
         let error = "tensor-cores".parse::<Features>().expect_err("no such feature").to_string();
         assert!(error.contains("`tensor-cores`") && error.contains("`subgroups`"), "{error}");
     }

@@ -17,10 +17,12 @@ fn conforms_with_every_feature() {
     conformance(&backend).approximates(&Wgpu::APPROXIMATED, BLOCKS_AS_F16).assert();
 }
 
-/// As on a graphics card.
+/// As on a graphics card, and on one of those of which a kernel sees little.
 #[test]
-fn conforms_in_the_shape_of_graphics_cards() {
-    let wide = |settings: &mut wkv7_wgpu::Settings| settings.shape = Some(Shape::Wide);
+fn conforms_in_the_shape_of_graphics_cards_where_a_binding_shows_16_megabytes() {
+    let wide = |settings: &mut wkv7_wgpu::Settings| {
+        (settings.shape, settings.binding_limit) = (Some(Shape::Wide), Some(16 << 20));
+    };
     let Some(backend) = software(wide) else { return };
     conformance(&backend).approximates(&Wgpu::APPROXIMATED, BLOCKS_AS_F16).assert();
 }

@@ -2,23 +2,10 @@
 
 mod support;
 
-use support::software;
-use wkv7_core::{Backend as _, Batch, Dtype, Error, LoadOptions, Model, Outputs, Slot, Step, Want};
+use support::{feed, options, software};
+use wkv7_core::{Backend, Batch, Dtype, Error, Outputs, Reference, Step, Want, top};
 use wkv7_testkit::{Random, TinyModel, Tolerance, close};
 use wkv7_wgpu::{Choice, Counts, Features, Settings, Wgpu};
-
-fn options() -> LoadOptions {
-    let mut options = LoadOptions::default();
-    (options.slots, options.max_tokens) = (3, 64);
-    options
-}
-
-fn feed(model: &mut dyn Model, slot: &mut Slot, tokens: &[u32]) -> Result<Vec<f32>, Error> {
-    let mut outputs = Outputs::new();
-    let batch = Batch::new(model.info(), vec![Step::new(slot, tokens, Want::Last)])?;
-    model.forward(&batch, &mut outputs)?;
-    Ok(outputs.logits)
-}
 
 /// What forwards of `sizes` tokens asked for, one after the other, after the first two.
 fn asked(backend: &Wgpu, model: &TinyModel, sizes: &[usize]) -> Vec<Counts> {
@@ -144,6 +131,42 @@ fn a_model_that_does_not_fit_is_refused_with_both_numbers_before_anything_is_mad
     backend.load(&TinyModel::default().weights(), &few).expect("a small one still fits");
 }
 
+/// 64 MB of head, and tops of as many tokens as published models have.
+#[test]
+fn a_head_larger_than_a_binding_is_split() {
+    let Some(backend) = software(|settings| settings.binding_limit = Some(16 << 20)) else { return };
+    let tiny = TinyModel {
+        layers: 1,
+        channels: 128,
+        head_size: 64,
+        ffn: 128,
+        vocab: 65_536,
+        ..TinyModel::default()
+    };
+    let weights = tiny.weights();
+    let mut models = [&backend as &dyn Backend, &Reference]
+        .map(|backend| backend.load(&weights, &options()).expect("loads"));
+    let [logits, want] = [0, 1].map(|n: usize| {
+        let mut slot = models[n].open_slot().expect("free");
+        feed(&mut *models[n], &mut slot, &[65_535, 7]).expect("runs")
+    });
+    close("logits", &logits, &want).within(Tolerance::F32_ROUNDING);
+    let mut slot = models[0].open_slot().expect("free");
+    let mut outputs = Outputs::new();
+    let step = Step::new(&mut slot, &[65_535, 7], Want::Top(40));
+    let batch = Batch::new(models[0].info(), vec![step]).expect("valid");
+    models[0].forward(&batch, &mut outputs).expect("runs");
+    let mut tops = Vec::new();
+    top::largest(&logits, 40, &mut tops);
+    assert_eq!(
+        outputs.tops.iter().map(|top| (top.token, top.logit)).collect::<Vec<_>>(),
+        tops.iter().map(|top| (top.token, top.logit)).collect::<Vec<_>>()
+    );
+    for (got, want) in outputs.tops.iter().zip(&tops) {
+        assert!((got.log_probability - want.log_probability).abs() < 1e-5, "{got:?} {want:?}");
+    }
+}
+
 #[test]
 fn too_many_slots_for_a_binding_are_refused_with_both_numbers() {
     let Some(backend) = software(|settings| settings.binding_limit = Some(64 << 10)) else { return };
@@ -218,38 +241,4 @@ fn loading_can_be_cancelled_and_says_what_became_another_type() {
     assert!(report.kernels.contains("no optional features"), "{report:?}");
     let model = backend.load(&TinyModel::of(Dtype::Q4K).weights(), &options()).expect("loads");
     assert_eq!(model.report().packed, []);
-}
-
-/// Host memory of this process in kilobytes.
-fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
-}
-
-#[test]
-fn opening_and_closing_does_not_add_up() {
-    let Some(backend) = software(|_| ()) else { return };
-    let weights = TinyModel { layers: 1, ..TinyModel::default() }.weights();
-    let round = |count: usize| {
-        for _ in 0..count {
-            let mut model = backend.load(&weights, &options()).expect("loads");
-            let mut slot = model.open_slot().expect("free");
-            feed(&mut *model, &mut slot, &[1, 2]).expect("runs");
-            model.close_slot(slot);
-        }
-    };
-    let threads = |count| std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(|| round(count)))));
-    threads(50);
-    let before = resident();
-    threads(rounds());
-    if let (Some(before), Some(after)) = (before, resident()) {
-        println!("{} rounds in two threads: {before} kB before, {after} kB after", 2 * rounds());
-        assert!(after < before + 16_000, "{before} kB before, {after} kB after");
-    }
-}
-
-/// Rounds of each thread; `WKV7_ROUNDS` asks for more than the moment that every run of the tests can spare.
-fn rounds() -> usize {
-    std::env::var("WKV7_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
 }

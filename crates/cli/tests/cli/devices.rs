@@ -59,3 +59,24 @@ fn a_driver_that_is_not_there_is_said_and_the_cpu_goes_on() {
     }
     assert!(without(&["verify", model(), "--tokens", "1,2"]).status.success());
 }
+
+/// A library that is none lies where the loader would be.
+#[cfg(all(feature = "wgpu", target_os = "linux"))]
+#[test]
+fn without_the_loader_of_drivers_the_command_starts_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["libvulkan.so.1", "libvulkan.so"] {
+        std::fs::write(folder.path().join(name), "no library").expect("written");
+    }
+    let without = |arguments: &[&str]| {
+        wkv7(arguments).into_command().env("LD_LIBRARY_PATH", folder.path()).output().expect("wkv7 ends")
+    };
+    let list = without(&["devices"]);
+    assert!(list.status.success() && String::from_utf8_lossy(&list.stdout).contains("no driver"), "{list:?}");
+    let named = without(&["verify", model(), "--tokens", "1,2", "--backend", "wgpu"]);
+    assert!(
+        !named.status.success() && String::from_utf8_lossy(&named.stderr).contains("no driver"),
+        "{named:?}"
+    );
+    assert!(without(&["verify", model(), "--tokens", "1,2"]).status.success());
+}

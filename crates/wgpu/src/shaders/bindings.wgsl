@@ -2,7 +2,7 @@
 // Before this text come the constants that the host chooses, after it the kernel.
 
 @group(0) @binding(1) var<storage, read_write> act: array<f32>;    // activations, in regions
-@group(0) @binding(2) var<storage, read> weights: array<u32>;      // part of a group of matrices
+// Binding 2, part of a group of matrices, is declared by what reads it.
 @group(0) @binding(3) var<storage, read> vectors: array<f32>;      // the layer's, one after the other
 @group(0) @binding(4) var<storage, read_write> state: array<f32>;  // the layer's, [slots, slot_stride]
 @group(0) @binding(5) var<storage, read> steps: array<u32>;        // what this pass does

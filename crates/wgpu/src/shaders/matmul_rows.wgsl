@@ -19,20 +19,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
     let first_row = (group.x - params.segment[s].first_strip) * STRIP;
     let first_token = group.y * TOKENS;
 
+    // Written out for every row and token: a loop would index sums in memory, and ask for the segment again and again.
+    let weight = params.segment[s].weight;
+    let from_offset = params.segment[s].from_offset;
+    //for r in STRIP
+    let row_{r} = weight + min(first_row + {r}u, rows - 1u) * row_words;
+    //end
+    //for t in TOKENS
+    let token_{t} = from_offset + min(first_token + {t}u, tokens - 1u) * from_stride;
+    //end
     var sums: array<f32, SUMS>;
     for (var chunk = lane.index; chunk < chunks; chunk += WIDTH) {
-        var x: array<Eight, TOKENS>;
-        for (var t = 0u; t < TOKENS; t++) {
-            let token = min(first_token + t, tokens - 1u);
-            x[t] = activations(params.segment[s].from_offset + token * from_stride + 8u * chunk);
-        }
-        for (var r = 0u; r < STRIP; r++) {
-            let row = min(first_row + r, rows - 1u);
-            let w = eight_weights(params.segment[s].weight + row * row_words, chunk);
-            for (var t = 0u; t < TOKENS; t++) {
-                sums[r * TOKENS + t] += dot(w.low, x[t].low) + dot(w.high, x[t].high);
-            }
-        }
+        //for t in TOKENS
+        let x_{t} = activations(token_{t} + 8u * chunk);
+        //end
+        //for r in STRIP
+        let w_{r} = eight_weights(row_{r}, chunk);
+        //for t in TOKENS
+        sums[{r}u * TOKENS + {t}u] += dot(w_{r}.low, x_{t}.low) + dot(w_{r}.high, x_{t}.high);
+        //end
+        //end
     }
     let parts = gather(&sums, lane);
     for (var at = lane.index; at < SUMS; at += WIDTH) {

@@ -1,12 +1,12 @@
 // BF16: two to a word, each the upper half of an f32.
-fn pair(word: u32) -> vec2<f32> {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
+fn four(words: vec2<u32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(vec4<u32>(
+        words.x << 16u, words.x & 0xffff0000u,
+        words.y << 16u, words.y & 0xffff0000u,
+    ));
 }
 
 fn eight_weights(row: u32, chunk: u32) -> Eight {
     let at = row + 4u * chunk;
-    return Eight(
-        vec4<f32>(pair(weights[at]), pair(weights[at + 1u])),
-        vec4<f32>(pair(weights[at + 2u]), pair(weights[at + 3u])),
-    );
+    return Eight(four(two_words(at)), four(two_words(at + 2u)));
 }
