@@ -781,11 +781,8 @@ wkv7_status wkv7_state_save(const wkv7_state *state, const char *path, size_t pa
 // The bytes of a state file. A two-call array: `*len` bytes.
 wkv7_status wkv7_state_to_bytes(const wkv7_state *state, void *data, size_t *len);
 
-// A part, one of wkv7_state_part. A view, which lives as long as the state; wkv7_state_set_part() changes what it shows.
-wkv7_status wkv7_state_get_part(const wkv7_state *state,
-                                int32_t part,
-                                const float **data,
-                                size_t *count);
+// A part, one of wkv7_state_part. A view, which lives until the state is changed or freed.
+wkv7_status wkv7_state_get_part(const wkv7_state *state, int32_t part, const float **data, size_t *count);
 
 // Changes a part: `count` numbers, as many as it has. The logits, which belong to what was there before, are set to
 // nothing unless they are the part.

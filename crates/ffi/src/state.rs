@@ -148,7 +148,7 @@ pub extern "C" fn wkv7_state_to_bytes(
     })
 }
 
-/// A part, one of wkv7_state_part. A view, which lives as long as the state; wkv7_state_set_part() changes what it shows.
+/// A part, one of wkv7_state_part. A view, which lives until the state is changed or freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn wkv7_state_get_part(
     state: *const wkv7_state,

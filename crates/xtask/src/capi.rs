@@ -25,6 +25,8 @@ pub struct Installed {
     pub prefix: PathBuf,
     /// Folder for what the tests build and write.
     pub work: PathBuf,
+    /// The folder that cargo builds into.
+    pub target: PathBuf,
 }
 
 impl Installed {
@@ -35,7 +37,7 @@ impl Installed {
         let (prefix, work) = (target.join("c-library"), target.join("c-tests"));
         install::install(&prefix, None, false)?;
         fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
-        Ok(Self { prefix, work })
+        Ok(Self { prefix, work, target })
     }
 
     /// A command with the environment that every language's tests get.

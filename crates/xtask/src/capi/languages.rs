@@ -84,7 +84,8 @@ fn environment(there: &Installed) -> Result<()> {
 /// Where one failed.
 pub fn guide() -> Result<()> {
     let there = Installed::now()?;
-    there.shell(".", "python3 tests/docs/run.py")
+    // What the snippets build of the library is there already.
+    there.shell(".", &format!("CARGO_TARGET_DIR='{}' python3 tests/docs/run.py", there.target.display()))
 }
 
 /// Logits after a prompt and 64 greedy tokens of every language are those of Rust to the bit, and a state that one saves
