@@ -115,7 +115,11 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], None], again: Call
             pass
     except BaseException:
         cancel()
-        done.wait()
+        while not done.is_set():
+            try:
+                done.wait(0.5)
+            except BaseException:  # another Ctrl-C: the call must end before what it uses may go
+                continue
         again()
         raise
     if errors:

