@@ -152,8 +152,8 @@ fn arrange(header: &str, sections: &[Section]) -> Result<String> {
             write!(arranged, "\n/* ---- {title} {} */\n", "-".repeat(108_usize.saturating_sub(title.len())));
         for function in functions {
             let declares = |block: &&&str| {
-                let code = block.lines().filter(|line| !line.starts_with("//"));
-                code.map(|line| line.contains(&format!("{function}("))).any(|found| found)
+                let mut code = block.lines().filter(|line| !line.starts_with("//"));
+                code.any(|line| line.contains(&format!("{function}(")))
             };
             let block =
                 blocks.iter().find(declares).with_context(|| format!("no {function} in the header"))?;
