@@ -8,7 +8,9 @@ pub fn list(header: &str) -> String {
         let words = item.split_whitespace().collect::<Vec<_>>().join(" ");
         match item.split_once('{') {
             Some((head, rest)) => members(head.trim(), rest, &mut lines),
-            None if words.contains("wkv7_") && !words.starts_with("typedef struct") => lines.push(words),
+            None if words.to_lowercase().contains("wkv7_") && !words.starts_with("typedef struct") => {
+                lines.push(words);
+            }
             None => {}
         }
     }
