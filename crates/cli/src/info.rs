@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use wkv7::formats::{self, Checkpoint};
-use wkv7::{BackendChoice, Config, Model, Options, TokenizerChoice, Weights};
+use wkv7::{BackendChoice, Config, Model, Options, TokenizerChoice};
 
 use crate::args::{backend_names, load, parse_threads};
 use crate::terminal::table::{Table, bytes, count};
@@ -158,7 +158,7 @@ impl Facts {
             parameters: weights.parameters(),
             tensors: weights.tensors().len(),
             config: Sizes::of(weights.config()),
-            dtypes: dtypes(&weights),
+            dtypes: weights.bytes_by_dtype(),
             vocabulary,
             state_bytes: weights.config().state_len() as u64 * 4, // f32
             initial_state: weights.tensors().get("blocks.0.att.time_state").is_some(), // all layers have one, then
@@ -294,15 +294,6 @@ impl std::fmt::Display for Vocabulary {
             _ => f.write_str("unknown"),
         }
     }
-}
-
-/// Bytes of the weights by element type.
-pub fn dtypes(weights: &Weights) -> BTreeMap<&'static str, u64> {
-    let mut dtypes = BTreeMap::new();
-    for (_, tensor) in weights.tensors().iter() {
-        *dtypes.entry(tensor.dtype().name()).or_insert(0) += tensor.bytes().len() as u64;
-    }
-    dtypes
 }
 
 /// The beginning of a long text, on one line.

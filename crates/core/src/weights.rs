@@ -1,5 +1,6 @@
 //! Weights: every tensor of a model, checked against the config, under names a reader can follow.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use crate::{Config, Error, Fingerprint, Recipe, State, Tensor, Tensors, fingerprint};
@@ -168,6 +169,16 @@ impl Weights {
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.tensors.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum()
+    }
+
+    /// Likewise, by the name of the element type.
+    #[must_use]
+    pub fn bytes_by_dtype(&self) -> BTreeMap<&'static str, u64> {
+        let mut sums = BTreeMap::new();
+        for (_, tensor) in self.tensors.iter() {
+            *sums.entry(tensor.dtype().name()).or_insert(0) += tensor.bytes().len() as u64;
+        }
+        sums
     }
 
     /// Bytes that one decoded token needs at the least, were nothing skipped: every tensor that a forward reads, but

@@ -1,6 +1,5 @@
 //! Models.
 
-use std::collections::BTreeMap;
 use std::ffi::{c_char, c_void};
 
 use serde_json::json;
@@ -213,17 +212,8 @@ fn characters<const N: usize>(text: &str) -> [c_char; N] {
     characters
 }
 
-/// Bytes of the weights by element type.
-fn dtypes(model: &Model) -> BTreeMap<&'static str, usize> {
-    let mut dtypes = BTreeMap::new();
-    for (_, tensor) in model.weights().tensors().iter() {
-        *dtypes.entry(tensor.dtype().name()).or_insert(0) += tensor.bytes().len();
-    }
-    dtypes
-}
-
 fn main_dtype(model: &Model) -> &'static str {
-    dtypes(model).into_iter().max_by_key(|(_, bytes)| *bytes).map_or("", |(name, _)| name)
+    model.weights().bytes_by_dtype().into_iter().max_by_key(|(_, bytes)| *bytes).map_or("", |(name, _)| name)
 }
 
 /// All that is known of a model, as a JSON object: what wkv7_model_get_info() tells and, of varying content, the
@@ -252,7 +242,7 @@ pub extern "C" fn wkv7_model_json(
             "vocab": config.vocab,
             "parameters": model.weights().parameters(),
             "weight_bytes": model.weights().total_bytes(),
-            "dtypes": dtypes(model),
+            "dtypes": model.weights().bytes_by_dtype(),
             "backend": facts.backend,
             "kernels": report.kernels,
             "packed_bytes": report.packed.iter().map(|packed| packed.bytes).sum::<u64>(),

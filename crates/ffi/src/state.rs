@@ -26,6 +26,12 @@ impl wkv7_state {
         Self { config: model.0.config().clone(), file: Mutex::new(file) }
     }
 
+    /// Of a file, which must be of this model.
+    fn of_file(model: &wkv7_model, file: StateFile) -> Result<Self, Fault> {
+        file.check(model.0.config(), model.0.info().fingerprint)?;
+        Ok(Self::new(model, file))
+    }
+
     fn untouched(model: &wkv7_model, state: State) -> Self {
         let fingerprint = model.0.info().fingerprint;
         Self::new(model, StateFile { state, fingerprint, tokens_seen: 0, logits: None })
@@ -68,9 +74,7 @@ pub extern "C" fn wkv7_state_load(
         let model = c!(shared(model, "model"))?;
         let path = c!(text(path, path_len, "path"))?;
         args::place(state, "state")?;
-        let file = StateFile::load(path)?;
-        file.check(model.0.config(), model.0.info().fingerprint)?;
-        c!(give(state, "state", wkv7_state::new(model, file)))
+        c!(give(state, "state", wkv7_state::of_file(model, StateFile::load(path)?)?))
     })
 }
 
@@ -108,9 +112,7 @@ pub extern "C" fn wkv7_state_from_bytes(
         let model = c!(shared(model, "model"))?;
         let bytes = c!(slice(data.cast::<u8>(), len, "data"))?;
         args::place(state, "state")?;
-        let file = StateFile::from_bytes(bytes)?;
-        file.check(model.0.config(), model.0.info().fingerprint)?;
-        c!(give(state, "state", wkv7_state::new(model, file)))
+        c!(give(state, "state", wkv7_state::of_file(model, StateFile::from_bytes(bytes)?)?))
     })
 }
 

@@ -1,5 +1,7 @@
 //! Probabilities of logits, summed in f64.
 
+use wkv7_core::top;
+
 use crate::exp::exp;
 
 /// ln of the sum of exp of `logits`; minus infinity for none.
@@ -42,11 +44,7 @@ pub(crate) fn argmax(logits: &[f32]) -> Option<usize> {
 ///
 /// All in f64: of two close distributions, the rounding of f32 would be all that is seen.
 pub(crate) fn divergence(exact: &[f32], approximate: &[f32]) -> f64 {
-    let log_sum = |logits: &[f32]| {
-        let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        largest + logits.iter().map(|logit| (f64::from(*logit) - largest).exp()).sum::<f64>().ln()
-    };
-    let (sum_p, sum_q) = (log_sum(exact), log_sum(approximate));
+    let (sum_p, sum_q) = (top::log_sum(exact), top::log_sum(approximate));
     let term = |(p, q): (&f32, &f32)| {
         let (ln_p, ln_q) = (f64::from(*p) - sum_p, f64::from(*q) - sum_q);
         if ln_p == f64::NEG_INFINITY { 0.0 } else { ln_p.exp() * (ln_p - ln_q) }

@@ -4,7 +4,6 @@ pub mod c;
 pub mod header;
 pub mod languages;
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::install;
-use crate::process::{root, run};
+use crate::process::{root, run, target};
 
 /// The model that they all run.
 const MODEL: &str = "tests/golden/stories.safetensors";
@@ -32,8 +31,7 @@ pub struct Installed {
 impl Installed {
     /// Builds and installs it, which takes no time where nothing changed.
     pub fn now() -> Result<Self> {
-        let target =
-            root().canonicalize()?.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+        let target = target();
         let (prefix, work) = (target.join("c-library"), target.join("c-tests"));
         install::install(&prefix, None, false)?;
         fs::create_dir_all(&work).with_context(|| work.display().to_string())?;

@@ -1,12 +1,9 @@
 //! Tests of the cpu backend beyond what `cargo test` runs: other instruction sets, other interleavings of its threads.
 
-use std::env;
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 
 use crate::need::Need;
-use crate::process::{self, cargo, root, run};
+use crate::process::{self, cargo, root, run, target};
 
 /// The integration tests whose models run on the cpu backend as the environment chooses it. Those of the backend itself
 /// and of the command go through every path, or do not depend on one.
@@ -50,7 +47,7 @@ fn sorted(lines: &str) -> Result<(Vec<&str>, Vec<&str>)> {
 /// Where any failed.
 pub fn loom() -> Result<()> {
     let mut command = cargo(&["test", "--package", "wkv7-cpu", "--lib", "loom"]);
-    run(command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target("loom")))
+    run(command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target().join("loom")))
 }
 
 /// ThreadSanitizer is in nightly toolchains only.
@@ -72,16 +69,11 @@ pub fn tsan() -> Result<()> {
     run(command
         .env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
         .env("TSAN_OPTIONS", format!("suppressions={}", suppressions.display()))
-        .env("CARGO_TARGET_DIR", target("tsan")))
+        .env("CARGO_TARGET_DIR", target().join("tsan")))
 }
 
 /// Where ThreadSanitizer runs; naming a target keeps it away from build scripts and macros.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
-
-/// A folder of its own in the target folder, for builds with other flags.
-fn target(name: &str) -> PathBuf {
-    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(name)
-}
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 #[cfg(test)]
 mod tests {

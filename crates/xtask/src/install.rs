@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::process::{cargo, root, run_and_hear};
+use crate::process::{cargo, root, run_and_hear, target};
 
 #[derive(Args)]
 pub struct Options {
@@ -98,14 +98,7 @@ fn build(features: Option<&str>, debug: bool) -> Result<(PathBuf, String)> {
     let needed =
         said.lines().find_map(|line| line.split_once("native-static-libs: ")).map(|(_, libraries)| libraries);
     let needed = needed.context("rustc does not say what the static library needs")?;
-    Ok((target()?.join(if debug { "debug" } else { "release" }), needed.trim().to_owned()))
-}
-
-/// The folder that cargo builds into.
-fn target() -> Result<PathBuf> {
-    let metadata = crate::process::output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
-    let (_, after) = metadata.split_once("\"target_directory\":\"").context("no target directory")?;
-    Ok(PathBuf::from(after.split('"').next().unwrap_or_default()))
+    Ok((target().join(if debug { "debug" } else { "release" }), needed.trim().to_owned()))
 }
 
 fn names() -> Result<Names> {

@@ -54,6 +54,13 @@ pub enum Need {
     },
 }
 
+/// Programs that more than one suite needs.
+pub const CC: Need = Need::Program { name: "cc", install: "apt-get install gcc" };
+pub const CMAKE: Need = Need::Program { name: "cmake", install: "apt-get install cmake" };
+pub const PKG_CONFIG: Need = Need::Program { name: "pkg-config", install: "apt-get install pkg-config" };
+pub const VALGRIND: Need = Need::Program { name: "valgrind", install: "apt-get install valgrind" };
+pub const CLANG_CPP: Need = Need::Program { name: "clang++", install: "apt-get install clang" };
+
 impl Need {
     /// Whether a job may be left out for want of this where nothing else is optional.
     pub fn is_optional(&self) -> bool {

@@ -13,6 +13,12 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The folder that cargo builds into, from anywhere.
+pub fn target() -> PathBuf {
+    let root = root().canonicalize().unwrap_or_else(|_| root());
+    root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
 /// The cargo that runs us, so that a `+toolchain` given to it also holds for what we start.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

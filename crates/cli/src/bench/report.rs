@@ -9,7 +9,7 @@ use wkv7::{Ceiling, Model};
 use super::machine::{self, Machine};
 use super::measure::{Kind, Speed};
 use super::soak::Soak;
-use crate::info::{self, Packed};
+use crate::info::Packed;
 
 /// Everything that was measured in one run.
 #[derive(Debug, Serialize)]
@@ -104,7 +104,7 @@ impl Report {
                 channels: config.channels,
                 vocab: config.vocab,
                 parameters: weights.parameters(),
-                dtypes: info::dtypes(&weights),
+                dtypes: weights.bytes_by_dtype(),
             },
             ceilings: Vec::new(),
             loads: Vec::new(),

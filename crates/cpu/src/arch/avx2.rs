@@ -1,7 +1,8 @@
 //! x86-64 with 256-bit vectors, fused multiply-add and f16 conversion: Haswell, Zen and all that followed.
 //!
 //! Whatever takes more than one instruction is a function compiled for them, in which the instructions are safe; the
-//! methods only enter it.
+//! methods only enter it. All stand in one file, longer than most, because one `impl` cannot be parted, and each function
+//! is read beside the method that enters it.
 
 use std::arch::x86_64::*;
 

@@ -1,24 +1,24 @@
 //! C: the contract of every function, threads, an old program, the install, under Valgrind and sanitizers.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
 use super::{Installed, MODEL, PROMPT};
+use crate::cpu::TARGET;
 use crate::header::ABI;
-use crate::need::Need;
+use crate::need::{self, Need};
 use crate::process::{self, cargo, output, root, run};
 
 /// What the suite needs.
 pub const NEEDS: &[Need] = &[
-    Need::Program { name: "cc", install: "apt-get install gcc" },
+    need::CC,
     Need::Program { name: "c++", install: "apt-get install g++" },
-    Need::Program { name: "cmake", install: "apt-get install cmake" },
-    Need::Program { name: "pkg-config", install: "apt-get install pkg-config" },
-    Need::Program { name: "valgrind", install: "apt-get install valgrind" },
+    need::CMAKE,
+    need::PKG_CONFIG,
+    need::VALGRIND,
     Need::Program { name: "nm", install: "apt-get install binutils" },
 ];
 
@@ -205,10 +205,8 @@ pub const TSAN_NEEDS: &[Need] = &[Need::Component {
 /// # Errors
 /// Where it failed or raced.
 pub fn tsan() -> Result<()> {
-    const TARGET: &str = "x86_64-unknown-linux-gnu";
     let root = root().canonicalize()?;
-    let target =
-        root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("tsan-std");
+    let target = process::target().join("tsan-std");
     let mut command = process::rustup_run("nightly", &["cargo", "rustc", "--package", "wkv7-ffi", "--lib"]);
     command.args(["-Zbuild-std", "--crate-type", "staticlib", "--target", TARGET]);
     run(command.env("RUSTFLAGS", "-Zsanitizer=thread").env("CARGO_TARGET_DIR", &target))?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::header;
-use crate::need::Need;
+use crate::need::{self, Need};
 use crate::process::{root, run};
 
 /// What the suite needs.
@@ -11,7 +11,7 @@ pub const NEEDS: &[Need] = &[
     Need::Program { name: "gcc", install: "apt-get install gcc" },
     Need::Program { name: "g++", install: "apt-get install g++" },
     Need::Program { name: "clang", install: "apt-get install clang" },
-    Need::Program { name: "clang++", install: "apt-get install clang" },
+    need::CLANG_CPP,
 ];
 
 /// Compares and compiles.

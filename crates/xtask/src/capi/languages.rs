@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::Installed;
-use crate::need::Need;
+use crate::need::{self, Need};
 use crate::process::{cargo, root, run};
 
 /// The languages whose `interop` programs are compared: what is built first, in which folder, and the program, which gets
@@ -21,10 +21,10 @@ const INTEROP: &[(&str, &str, &str, &str)] = &[
 /// What C++ needs beside the C suite's.
 pub const CPP_NEEDS: &[Need] = &[
     Need::Program { name: "make", install: "apt-get install make" },
-    Need::Program { name: "cmake", install: "apt-get install cmake" },
-    Need::Program { name: "clang++", install: "apt-get install clang" },
-    Need::Program { name: "pkg-config", install: "apt-get install pkg-config" },
-    Need::Program { name: "valgrind", install: "apt-get install valgrind" },
+    need::CMAKE,
+    need::CLANG_CPP,
+    need::PKG_CONFIG,
+    need::VALGRIND,
     Need::Program { name: "python3", install: "apt-get install python3" },
 ];
 
@@ -39,11 +39,8 @@ pub fn cpp() -> Result<()> {
 }
 
 /// What Go needs.
-pub const GO_NEEDS: &[Need] = &[
-    Need::Command { line: "go version", install: "apt-get install golang-go" },
-    Need::Program { name: "cc", install: "apt-get install gcc" },
-    Need::Program { name: "pkg-config", install: "apt-get install pkg-config" },
-];
+pub const GO_NEEDS: &[Need] =
+    &[Need::Command { line: "go version", install: "apt-get install golang-go" }, need::CC, need::PKG_CONFIG];
 
 /// The Go binding: format, vet, tests, and tests that watch for races.
 ///
