@@ -10,15 +10,9 @@ use crate::{CHUNKS, Contender};
 const BLOCKS_AS_F16: Tolerance = Tolerance { cause: "blocks rounded to F16", relative: 1e-3, largest: 2e-3 };
 
 /// A software adapter; `None` where there is none, which is said, and a failure where `CI=true`.
-#[allow(clippy::print_stdout, reason = "a test that did nothing says so")]
 fn software() -> Option<usize> {
     let found = devices().into_iter().find(|device| device.kind == "software");
-    if found.is_none() {
-        let what = "no software adapter (apt-get install mesa-vulkan-drivers libvulkan1)";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{what}");
-        println!("skipped: {what}");
-    }
-    found.map(|device| device.index)
+    wkv7_testkit::software_adapter(found).map(|device| device.index)
 }
 
 /// The backend on a software adapter, as [`contenders`] say where there is none.

@@ -7,6 +7,7 @@
 //! * [`files`], [`hostile`]: plain writers of every format, and tables of files that lie.
 //! * [`conformance`](conformance()): one suite for every [`Backend`](wkv7_core::Backend).
 
+pub mod adapter;
 pub mod blocks;
 pub mod compare;
 pub mod conformance;
@@ -18,6 +19,7 @@ pub mod model;
 pub mod play;
 pub mod random;
 
+pub use adapter::software_adapter;
 pub use compare::{Comparison, Comparisons, Mismatch, Tolerance, close, compare_logits, compare_states};
 pub use conformance::conformance;
 pub use golden::{Golden, fixtures};
