@@ -3,19 +3,9 @@
 
 #define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <wkv7.h>
-
-static void check(wkv7_status status)
-{
-    if (status != WKV7_OK) {
-        fprintf(stderr, "decode: %s\n", wkv7_last_error());
-        exit(1);
-    }
-}
+#include "check.h"
 
 static double now(void)
 {
@@ -30,20 +20,20 @@ static uint32_t sample(wkv7_sampler *sampler, const wkv7_session *session)
     const float *logits;
     size_t count;
     uint32_t token;
-    check(wkv7_session_logits(session, &logits, &count));
-    check(wkv7_sampler_sample(sampler, logits, count, &token));
+    OK(wkv7_session_logits(session, &logits, &count));
+    OK(wkv7_sampler_sample(sampler, logits, count, &token));
     return token;
 }
 
 /* Seconds of one run. */
 static double run(wkv7_session *session, wkv7_sampler *sampler, long steps)
 {
-    check(wkv7_session_reset(session));
-    check(wkv7_session_feed_text(session, "Once upon a time", WKV7_NUL_TERMINATED, NULL));
+    OK(wkv7_session_reset(session));
+    OK(wkv7_session_feed_text(session, "Once upon a time", WKV7_NUL_TERMINATED, NULL));
     uint32_t token = sample(sampler, session);
     double begun = now();
     for (long step = 0; step < steps; step++) {
-        check(wkv7_session_feed(session, &token, 1));
+        OK(wkv7_session_feed(session, &token, 1));
         token = sample(sampler, session);
     }
     return now() - begun;
@@ -55,7 +45,6 @@ int main(int argc, char **argv)
     long steps = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
     wkv7_model *model;
     wkv7_session *session;
-    wkv7_sampler_options options;
     wkv7_sampler *sampler;
     double fastest = 0;
 
@@ -63,11 +52,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "decode: usage: WKV7_MODEL=FILE decode N, with N at least 1\n");
         return 1;
     }
-    check(wkv7_model_open(path, WKV7_NUL_TERMINATED, NULL, &model));
-    check(wkv7_session_new(model, &session));
-    check(wkv7_sampler_options_init(&options, sizeof options, NULL));
-    options.temperature = options.presence = options.frequency = 0;
-    check(wkv7_sampler_new(&options, &sampler));
+    OK(wkv7_model_open(path, WKV7_NUL_TERMINATED, NULL, &model));
+    OK(wkv7_session_new(model, &session));
+    sampler = greedy();
     for (int i = 0; i < 3; i++) {
         double seconds = run(session, sampler, steps);
         if (i == 0 || seconds < fastest)

@@ -10,11 +10,8 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <wkv7.h>
+#include "check.h"
 
 enum { TOKENS = 64, LONGEST_PATH = 4096 };
 
@@ -90,17 +87,6 @@ static int32_t write_token(void *user, const wkv7_piece *piece)
     struct line *line = user;
     fprintf(line->file, "%s%" PRIu32, line->tokens++ == 0 ? "" : " ", piece->token);
     return 0;
-}
-
-/* Always the most likely token. */
-static wkv7_sampler *greedy(void)
-{
-    wkv7_sampler_options options;
-    wkv7_sampler *sampler;
-    check("sampler options", wkv7_sampler_options_init(&options, sizeof options, NULL));
-    options.temperature = options.presence = options.frequency = 0;
-    check("sampler", wkv7_sampler_new(&options, &sampler));
-    return sampler;
 }
 
 static void write_tokens(wkv7_session *session, const char *path)

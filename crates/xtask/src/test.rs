@@ -44,7 +44,7 @@ pub const SUITES: &[Job] = &[
     Job { name: "go", needs: languages::GO_NEEDS, run: languages::go },
     Job { name: "python", needs: languages::PYTHON_NEEDS, run: languages::python },
     // All languages give the same bits, and go on from each other's states.
-    Job { name: "languages", needs: languages::GO_NEEDS, run: languages::agree },
+    Job { name: "languages", needs: languages::AGREE_NEEDS, run: languages::agree },
     // Every snippet of the embedding guide does what it says.
     Job { name: "guide", needs: c::NEEDS, run: languages::guide },
     // The golden data is what its script makes.

@@ -18,9 +18,17 @@ const INTEROP: &[(&str, &str, &str, &str)] = &[
     ("python", "bindings/python", "true", "WORK/python/bin/python tests/interop.py"),
 ];
 
+/// What comparing them needs.
+pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, need::PKG_CONFIG, VENV];
+
+const MAKE: Need = Need::Program { name: "make", install: "apt-get install make" };
+const GO: Need = Need::Command { line: "go version", install: "apt-get install golang-go" };
+const VENV: Need =
+    Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" };
+
 /// What C++ needs beside the C suite's.
 pub const CPP_NEEDS: &[Need] = &[
-    Need::Program { name: "make", install: "apt-get install make" },
+    MAKE,
     need::CMAKE,
     need::CLANG_CPP,
     need::PKG_CONFIG,
@@ -39,8 +47,7 @@ pub fn cpp() -> Result<()> {
 }
 
 /// What Go needs.
-pub const GO_NEEDS: &[Need] =
-    &[Need::Command { line: "go version", install: "apt-get install golang-go" }, need::CC, need::PKG_CONFIG];
+pub const GO_NEEDS: &[Need] = &[GO, need::CC, need::PKG_CONFIG];
 
 /// The Go binding: format, vet, tests, and tests that watch for races.
 ///
@@ -54,8 +61,7 @@ pub fn go() -> Result<()> {
 }
 
 /// What Python needs.
-pub const PYTHON_NEEDS: &[Need] =
-    &[Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" }];
+pub const PYTHON_NEEDS: &[Need] = &[VENV];
 
 /// The Python package: installed into an environment of its own around the installed library, then tested and type-checked.
 ///
