@@ -203,6 +203,12 @@ impl<'a> Input<'a> {
         &self.numbers[token * stride..(token + 1) * stride]
     }
 
+    /// The codes of `token` and all that follow it.
+    #[inline(always)]
+    pub(crate) fn codes_from(&self, token: usize) -> &'a [i8] {
+        &self.codes[token * groups(self.n) * GROUP..]
+    }
+
     /// One token's groups, empty ones up to eights included.
     #[inline(always)]
     pub(crate) fn codes(&self, token: usize) -> Codes<'a> {

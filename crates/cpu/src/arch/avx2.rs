@@ -6,6 +6,7 @@
 
 use std::arch::x86_64::*;
 
+use super::tiles::PlainTiles;
 use super::{GROUP, Isa, LANES, Missing, PANEL, list};
 
 /// Proof that this machine has AVX2, FMA and F16C.
@@ -37,6 +38,7 @@ impl Isa for Avx2 {
     type Ints = __m256i;
     type Sums = [__m256i; 2];
     type Scales = __m256i;
+    type Tiles = PlainTiles;
 
     const TILE: usize = 6; // 12 of 16 registers hold sums
     const QUAD_BITS: u32 = 5;
@@ -235,6 +237,11 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn less(self, x: __m256i, by: u8) -> __m256i {
+        enter!(_mm256_sub_epi8(x, _mm256_set1_epi8(by as i8)))
+    }
+
+    #[inline(always)]
     fn words(self, x: __m256i, offset: i16) -> [__m256i; 2] {
         enter!(words(x, offset))
     }
@@ -325,6 +332,17 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes {
         enter!(sums_to_lanes(sums, by))
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
+        work(&PlainTiles { tokens })
+    }
+
+    #[inline(always)]
+    fn load_sums(self, sums: &[i32; PANEL]) -> [__m256i; 2] {
+        let [low, high] = [&sums[..8], &sums[8..]].map(<[i32]>::as_ptr);
+        enter!([_mm256_loadu_si256(low.cast()), _mm256_loadu_si256(high.cast())])
     }
 }
 

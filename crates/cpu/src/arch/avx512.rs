@@ -9,11 +9,66 @@
 use std::arch::x86_64::*;
 
 use super::avx2::{fold_eight, load_bytes};
+use super::tiles::{PlainTiles, Tiles};
 use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL};
 
-/// Proof that this machine has AVX-512 F, BW, VL and DQ, and VNNI where it says so, beside what the other proves.
+/// Proof that this machine has AVX-512 F, BW, VL and DQ beside what the others prove.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx512<const VNNI: bool>(Avx2);
+pub(crate) struct Avx512<B>(Avx2, B);
+
+/// Proof of what a machine has beyond that.
+pub(crate) trait Beyond: Copy + Send + Sync + 'static {
+    /// [`Isa::Tiles`].
+    type Tiles: Tiles;
+
+    const VNNI: bool;
+    /// [`Isa::TILED`].
+    const TILED: bool = false;
+
+    /// The proof, where it holds.
+    fn new() -> Result<Self, Missing>;
+
+    /// [`Isa::tiled`].
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;
+}
+
+/// Nothing beyond.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain;
+
+impl Beyond for Plain {
+    type Tiles = PlainTiles;
+
+    const VNNI: bool = false;
+
+    fn new() -> Result<Self, Missing> {
+        Ok(Self)
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
+        work(&PlainTiles { tokens })
+    }
+}
+
+/// VNNI.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vnni(());
+
+impl Beyond for Vnni {
+    type Tiles = PlainTiles;
+
+    const VNNI: bool = true;
+
+    fn new() -> Result<Self, Missing> {
+        Missing::unless("avx512vnni", is_x86_feature_detected!("avx512vnni")).map(Self)
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
+        work(&PlainTiles { tokens })
+    }
+}
 
 /// Enters functions compiled for AVX-512, and for VNNI where `VNNI` is asked first.
 macro_rules! enter {
@@ -23,7 +78,7 @@ macro_rules! enter {
     };
 }
 
-impl<const VNNI: bool> Avx512<VNNI> {
+impl<B: Beyond> Avx512<B> {
     /// The proof, where it holds.
     pub(crate) fn new() -> Result<Self, Missing> {
         let avx2 = Avx2::new()?;
@@ -31,8 +86,7 @@ impl<const VNNI: bool> Avx512<VNNI> {
         Missing::unless("avx512bw", is_x86_feature_detected!("avx512bw"))?;
         Missing::unless("avx512vl", is_x86_feature_detected!("avx512vl"))?;
         Missing::unless("avx512dq", is_x86_feature_detected!("avx512dq"))?;
-        Missing::unless("avx512vnni", !VNNI || is_x86_feature_detected!("avx512vnni"))?;
-        Ok(Self(avx2))
+        Ok(Self(avx2, B::new()?))
     }
 
     #[inline(always)]
@@ -79,16 +133,18 @@ macro_rules! as_avx2 {
     )*};
 }
 
-impl<const VNNI: bool> Isa for Avx512<VNNI> {
+impl<B: Beyond> Isa for Avx512<B> {
     type Lanes = __m512;
     type Eight = __m256;
     type Bytes = __m256i;
     type Ints = __m256i;
     type Sums = __m512i;
     type Scales = __m256i;
+    type Tiles = B::Tiles;
 
+    const TILED: bool = B::TILED;
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
-    const QUAD_BITS: u32 = if VNNI { 8 } else { 5 };
+    const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
 
     as_avx2! {
         fn prefetch(at: *const u8);
@@ -96,6 +152,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];
         fn turn(rows: [__m256i; 8]) -> [__m256i; 8];
         fn unsigned(x: __m256i) -> __m256i;
+        fn less(x: __m256i, by: u8) -> __m256i;
         fn words(x: __m256i, offset: i16) -> [__m256i; 2];
         fn signed_words(x: __m256i) -> [__m256i; 2];
         fn words_mul(x: __m256i, by: i16) -> __m256i;
@@ -131,7 +188,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
-        if VNNI { enter!(run_vnni(kernel)) } else { enter!(run(kernel)) }
+        if B::VNNI { enter!(run_vnni(kernel)) } else { enter!(run(kernel)) }
     }
 
     // One instruction inside `run`, where FMA is on.
@@ -202,12 +259,12 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
 
     #[inline(always)]
     fn dot_codes(self, codes: __m256i, x: __m256i) -> __m256i {
-        if VNNI { enter!(dot_codes(codes, x)) } else { self.0.dot_codes(codes, x) }
+        if B::VNNI { enter!(dot_codes(codes, x)) } else { self.0.dot_codes(codes, x) }
     }
 
     #[inline(always)]
     fn dot_signed(self, codes: __m256i, x: __m256i) -> __m256i {
-        if VNNI { enter!(dot_signed(codes, x)) } else { self.0.dot_signed(codes, x) }
+        if B::VNNI { enter!(dot_signed(codes, x)) } else { self.0.dot_signed(codes, x) }
     }
 
     #[inline(always)]
@@ -216,7 +273,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
     ) -> [__m512i; T] {
-        if !VNNI {
+        if !B::VNNI {
             return self.quads_in_words::<T, BITS>(panel, x);
         }
         let mut sums = [self.zero(); T];
@@ -240,7 +297,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
             let numbers = enter!(load_quad(numbers));
             for t in 0..T {
                 let x = enter!(splat_pair(x[t], pair));
-                sums[t] = if VNNI {
+                sums[t] = if B::VNNI {
                     enter!(_mm512_dpwssd_epi32(sums[t], numbers, x))
                 } else {
                     enter!(_mm512_add_epi32(sums[t], _mm512_madd_epi16(numbers, x)))
@@ -253,6 +310,16 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn sums_to_lanes(self, sums: __m512i, by: i32) -> __m512 {
         enter!(sums_to_lanes(sums, by))
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&B::Tiles) -> R) -> R {
+        self.1.tiled(tokens, work)
+    }
+
+    #[inline(always)]
+    fn load_sums(self, sums: &[i32; PANEL]) -> __m512i {
+        enter!(_mm512_loadu_si512(sums.as_ptr().cast()))
     }
 }
 

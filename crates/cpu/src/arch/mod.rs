@@ -9,19 +9,25 @@
 //! block types with activations in 8 bits, which give exact sums of 32 products and so the same on every path.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod path;
 mod portable;
+mod tiles;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use amx::Amx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::Avx512;
+pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, With};
 pub(crate) use portable::Portable;
+pub(crate) use tiles::{SignedQuads, TILE_TOKENS, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.
@@ -59,6 +65,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type Sums: Copy;
     /// The 16 scales of a span, two to a group.
     type Scales: Copy;
+
+    /// What multiplies a tile of tokens with a panel, set up for use.
+    type Tiles: Tiles;
+
+    /// Whether that is faster than [`Isa::quads`].
+    const TILED: bool = false;
 
     /// Tokens that share a pass over a panel, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
@@ -187,6 +199,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Signed bytes counted from -128 up: each plus 128.
     fn unsigned(self, x: Self::Bytes) -> Self::Bytes;
 
+    /// Each byte less `by`, beyond which it wraps.
+    fn less(self, x: Self::Bytes, by: u8) -> Self::Bytes;
+
     /// Unsigned bytes less `offset`, in 16 bits.
     fn words(self, x: Self::Bytes, offset: i16) -> [Self::Bytes; 2];
 
@@ -251,6 +266,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Every sum less `by`, as f32.
     fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes;
+
+    /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`].
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;
+
+    /// Sums that lie in memory.
+    fn load_sums(self, sums: &[i32; PANEL]) -> Self::Sums;
 }
 
 /// The largest [`Isa::TILE`].

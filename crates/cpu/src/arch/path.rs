@@ -6,7 +6,7 @@ use std::str::FromStr;
 use wkv7_core::Error;
 
 #[cfg(target_arch = "x86_64")]
-use super::{Avx2, Avx512};
+use super::{Amx, Avx2, Avx512, Plain, Vnni};
 use super::{Isa, Portable};
 use crate::BACKEND;
 
@@ -22,6 +22,8 @@ pub enum Path {
     Avx512,
     /// The same with VNNI.
     Avx512Vnni,
+    /// The same with AMX for bytes and bf16 numbers, on Linux.
+    Amx,
 }
 
 /// Forces a path by name, for tests and benchmarks.
@@ -29,7 +31,8 @@ const VARIABLE: &str = "WKV7_CPU";
 
 impl Path {
     /// Every path, slowest first.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni];
+    pub const ALL: [Self; 5] =
+        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Amx];
 
     /// The name used in `WKV7_CPU` and in messages.
     #[must_use]
@@ -39,6 +42,7 @@ impl Path {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512vnni",
+            Self::Amx => "amx",
         }
     }
 
@@ -54,8 +58,9 @@ impl Path {
         Ok(match self {
             Self::Portable => work.with(Portable),
             Self::Avx2 => work.with(Avx2::new()?),
-            Self::Avx512 => work.with(Avx512::<false>::new()?),
-            Self::Avx512Vnni => work.with(Avx512::<true>::new()?),
+            Self::Avx512 => work.with(Avx512::<Plain>::new()?),
+            Self::Avx512Vnni => work.with(Avx512::<Vnni>::new()?),
+            Self::Amx => work.with(Avx512::<Amx>::new()?),
         })
     }
 
@@ -64,7 +69,7 @@ impl Path {
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         match self {
             Self::Portable => Ok(work.with(Portable)),
-            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni => Err(Missing("x86-64")),
+            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Amx => Err(Missing("x86-64")),
         }
     }
 
@@ -137,7 +142,7 @@ mod tests {
             assert_eq!(path.name().parse(), Ok(path));
         }
         let error = "avx9".parse::<Path>().expect_err("no such path");
-        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2 avx512 avx512vnni");
+        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2 avx512 avx512vnni amx");
         assert!(Path::Portable.is_available());
     }
 }

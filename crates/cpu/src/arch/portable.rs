@@ -1,5 +1,6 @@
 //! What every machine of the compile target has: plain loops that compilers turn into vector code.
 
+use super::tiles::PlainTiles;
 use super::{GROUP, Isa, LANES, PANEL};
 
 /// The compile target's own instructions.
@@ -13,6 +14,7 @@ impl Isa for Portable {
     type Ints = [i32; 8];
     type Sums = [i32; PANEL];
     type Scales = [i8; 16];
+    type Tiles = PlainTiles;
 
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUAD_BITS: u32 = 5;
@@ -227,6 +229,11 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    fn less(self, x: [u8; 32], by: u8) -> [u8; 32] {
+        x.map(|x| x.wrapping_sub(by))
+    }
+
+    #[inline(always)]
     fn words(self, x: [u8; 32], offset: i16) -> [[u8; 32]; 2] {
         two_bytes(x.map(|x| i16::from(x) - offset))
     }
@@ -340,6 +347,16 @@ impl Isa for Portable {
     #[inline(always)]
     fn sums_to_lanes(self, sums: [i32; PANEL], by: i32) -> [f32; LANES] {
         sums.map(|sum| (sum - by) as f32)
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
+        work(&PlainTiles { tokens })
+    }
+
+    #[inline(always)]
+    fn load_sums(self, sums: &[i32; PANEL]) -> [i32; PANEL] {
+        *sums
     }
 }
 

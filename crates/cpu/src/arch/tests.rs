@@ -230,3 +230,31 @@ fn products_with_a_panel_are_exact() {
     }
     on_every_path!(check);
 }
+
+#[test]
+fn products_of_tiles_are_exact() {
+    fn check<I: Isa>(isa: I) {
+        let panel: SignedQuads = std::array::from_fn(|quad| {
+            std::array::from_fn(|row| {
+                numbers((16 * quad + row) as u32, |bits| if row == 5 { 0x80 } else { bits as u8 })
+            })
+        });
+        for (tokens, stride) in [(1, GROUP), (3, GROUP), (11, 3 * GROUP), (TILE_TOKENS, 64 * GROUP)] {
+            let x: Vec<i8> = (0..((tokens - 1) * stride + GROUP) as u32)
+                .map(|at| if at < 32 { -127 } else { signed(at.wrapping_mul(0x9E37_79B9) >> 9) })
+                .collect();
+            let mut sums = [[7; PANEL]; TILE_TOKENS];
+            isa.run(|| isa.tiled(tokens, |tiles| tiles.group(&panel, &x, stride, &mut sums)));
+            for (token, sums) in sums.iter().enumerate() {
+                for row in 0..PANEL {
+                    let codes = panel.iter().flat_map(|quad| quad[row]).map(|code| i32::from(code as i8));
+                    let want = if token < tokens { whole(codes, &x[token * stride..]) } else { 7.0 };
+                    assert_eq!(sums[row] as f32, want, "token {token} of {tokens}, row {row}");
+                }
+                let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums), 0)));
+                assert_eq!(read, sums.map(|sum| sum as f32));
+            }
+        }
+    }
+    on_every_path!(check);
+}

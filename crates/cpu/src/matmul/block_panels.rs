@@ -13,9 +13,9 @@ use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
 #[derive(Clone)]
 pub(crate) struct GroupPanel<C> {
-    codes: C,
-    scales: [f32; PANEL],
-    shifts: [f32; PANEL],
+    pub(super) codes: C,
+    pub(super) scales: [f32; PANEL],
+    pub(super) shifts: [f32; PANEL],
 }
 
 pub(crate) const EMPTY_QUADS: GroupPanel<Quads> =
@@ -23,10 +23,14 @@ pub(crate) const EMPTY_QUADS: GroupPanel<Quads> =
 pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
     GroupPanel { codes: [[[0; 4]; PANEL]; GROUP / 2], scales: [0.0; PANEL], shifts: [0.0; PANEL] };
 
-/// How the codes of a panel are kept and multiplied.
+/// How the codes of a panel are kept.
 pub(crate) trait Keep<B: Block>: Sized {
     /// Puts group `group` of the spans of all rows into `out`.
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self);
+}
+
+/// How they are multiplied.
+pub(crate) trait Meet<B: Block>: Keep<B> {
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T];
     /// What is taken from a group's sums for a token whose codes add up to `sum`.
     fn offset(sum: i32) -> i32;
@@ -44,7 +48,9 @@ impl<B: Block> Keep<B> for Quads {
             put_half(isa, rows, half, out);
         }
     }
+}
 
+impl<B: Block> Meet<B> for Quads {
     #[inline(always)]
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
         let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
@@ -72,7 +78,9 @@ impl<B: Block> Keep<B> for Pairs {
             put_half(isa, list!(8, none, |row| words[row][1]), half, second);
         }
     }
+}
 
+impl<B: Block> Meet<B> for Pairs {
     #[inline(always)]
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
         let x = list!(T, &[0; GROUP], |t| &x[t].words[group]);
@@ -87,7 +95,7 @@ impl<B: Block> Keep<B> for Pairs {
 
 /// Puts eight rows of eight quads into half `half` of as many columns.
 #[inline(always)]
-fn put_half<I: Isa>(isa: I, rows: [I::Bytes; 8], half: usize, out: &mut [[[u8; 4]; PANEL]]) {
+pub(super) fn put_half<I: Isa>(isa: I, rows: [I::Bytes; 8], half: usize, out: &mut [[[u8; 4]; PANEL]]) {
     for (column, out) in isa.turn(rows).into_iter().zip(out) {
         isa.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
     }
@@ -147,7 +155,7 @@ fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
 
 /// The `outputs` (the first, and how many) of a tile of tokens (the same).
 #[inline(always)]
-pub(super) fn tile<I: Isa, B: Block, C: Keep<B>>(
+pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
@@ -173,7 +181,7 @@ pub(super) fn tile<I: Isa, B: Block, C: Keep<B>>(
 
 /// A panel's outputs of `T` tokens.
 #[inline(always)]
-fn cell<I: Isa, B: Block, C: Keep<B>, const T: usize>(
+fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],

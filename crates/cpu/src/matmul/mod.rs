@@ -11,6 +11,7 @@
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
+//! | `block_tiles` | many tokens, on machines that multiply tiles |
 //!
 //! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
 //! block types where `exact` forbids activations in 8 bits.
@@ -18,6 +19,7 @@
 mod block;
 mod block_panels;
 mod block_rows;
+mod block_tiles;
 mod element;
 mod panels;
 mod product;

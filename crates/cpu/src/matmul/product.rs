@@ -6,12 +6,13 @@ use wkv7_core::Dtype;
 use wkv7_core::blocks::dequantize;
 
 use super::block::{self, Block, Pairs, Quads};
-use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel};
+use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
+use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
 use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, rows};
 use crate::activations::{EIGHT, Forms, Input, MANY, MANY_CODES};
-use crate::arch::{GROUP, Isa, LANES, MAX_TILE, PANEL};
+use crate::arch::{GROUP, Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
@@ -125,6 +126,7 @@ pub(crate) struct Desk {
     classes: Box<Classes>,
     quads: Vec<GroupPanel<Quads>>,
     pairs: Vec<GroupPanel<Pairs>>,
+    signed: Vec<GroupPanel<Signed>>,
 }
 
 impl Default for Desk {
@@ -135,6 +137,7 @@ impl Default for Desk {
             classes: Box::new([[0.0; PANEL]; LANES * MAX_TILE]),
             quads: Vec::new(),
             pairs: Vec::new(),
+            signed: Vec::new(),
         }
     }
 }
@@ -288,7 +291,7 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk::<I, _>(outputs, panels, own, |product, panel, outputs, tile| {
+        self.walk(outputs, panels, own, I::TILE, |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || panels::tile(isa, product, panel, outputs, tile, &mut desk.classes),
@@ -296,17 +299,18 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Lets every tile of tokens meet every panel, which are `own` items each; `meet` is given the product with the part of
+    /// Lets every tile of at most `most` tokens meet every panel, which are `own` items each; `meet` is given the product with the part of
     /// what is ahead that is to be asked for meanwhile, a panel, its outputs, and the tile.
-    fn walk<I: Isa, P>(
+    fn walk<P>(
         &self,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
+        most: usize,
         mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
     ) {
-        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(I::TILE));
-        for tile in tiles_of(self.input.tokens, I::TILE) {
+        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(most));
+        for tile in tiles_of(self.input.tokens, most) {
             for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                 let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                 meet(&product, panel, (output, PANEL.min(outputs.end - output)), tile);
@@ -357,38 +361,34 @@ impl<'a> Product<'a> {
                 || block_rows::few::<I, B>(isa, self, outputs, raw),
             );
         }
-        if const { B::BITS <= I::QUAD_BITS } {
-            self.block_tiles::<I, B, Quads>(
-                isa,
-                outputs,
-                raw,
-                &mut desk.quads,
-                &EMPTY_QUADS,
-                &mut desk.classes,
-            );
+        let Desk { quads, pairs, signed, classes, .. } = desk;
+        if const { I::TILED && B::BITS <= 8 } {
+            let panels = self.packed::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
+            self.block_tiles::<I, B>(isa, outputs, panels, classes);
+        } else if const { B::BITS <= I::QUAD_BITS } {
+            let panels = self.packed::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
+            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
         } else {
-            self.block_tiles::<I, B, Pairs>(
-                isa,
-                outputs,
-                raw,
-                &mut desk.pairs,
-                &EMPTY_PAIRS,
-                &mut desk.classes,
-            );
+            let panels = self.packed::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
+            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
         }
     }
 
-    fn block_tiles<I: Isa, B: Block, C: block_panels::Keep<B> + Clone>(
+    /// Groups of a panel of a block type.
+    fn groups(&self) -> usize {
+        self.matrix.inputs().div_ceil(GROUP).next_multiple_of(EIGHT)
+    }
+
+    /// The panels of `outputs`, whose stored rows are `raw`.
+    fn packed<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
         &self,
         isa: I,
-        outputs: Range<usize>,
+        outputs: &Range<usize>,
         raw: &[u8],
-        panels: &mut Vec<GroupPanel<C>>,
+        panels: &'d mut Vec<GroupPanel<C>>,
         empty: &GroupPanel<C>,
-        classes: &mut Classes,
-    ) {
-        let own = self.matrix.inputs().div_ceil(GROUP).next_multiple_of(EIGHT);
-        let count = outputs.len().div_ceil(PANEL);
+    ) -> &'d [GroupPanel<C>] {
+        let (own, count) = (self.groups(), outputs.len().div_ceil(PANEL));
         if panels.len() < count * own {
             panels.resize(count * own, empty.clone());
         }
@@ -400,10 +400,41 @@ impl<'a> Product<'a> {
                 || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
             );
         }
-        self.walk::<I, _>(outputs, panels, own, |product, panel, outputs, tile| {
+        panels
+    }
+
+    fn block_panels<I: Isa, B: Block, C: Meet<B>>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[GroupPanel<C>],
+        classes: &mut Classes,
+    ) {
+        self.walk(outputs, panels, self.groups(), I::TILE, |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
+            );
+        });
+    }
+
+    fn block_tiles<I: Isa, B: Block>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[GroupPanel<Signed>],
+        classes: &mut Classes,
+    ) {
+        self.walk(outputs, panels, self.groups(), TILE_TOKENS, |product, panel, outputs, tile| {
+            isa.run(
+                #[inline(always)]
+                || {
+                    isa.tiled(
+                        tile.1,
+                        #[inline(always)]
+                        |tiles| block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tile, classes),
+                    );
+                },
             );
         });
     }

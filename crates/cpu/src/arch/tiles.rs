@@ -1,0 +1,40 @@
+//! Products of a whole tile of tokens with a panel, for machines where that is one instruction.
+
+use super::{GROUP, PANEL};
+
+/// Tokens of a tile.
+pub(crate) const TILE_TOKENS: usize = 16;
+
+/// A group of a panel: 4 signed codes of each row, for each quad of the group.
+pub(crate) type SignedQuads = [[[u8; 4]; PANEL]; GROUP / 4];
+
+/// What a group gives for each token of a tile: a sum for each row of the panel.
+pub(crate) type TileSums = [[i32; PANEL]; TILE_TOKENS];
+
+/// Tiles, set up on this thread for a number of tokens. They lie in registers that the compiler knows nothing of, so that
+/// each method leaves nothing in them that another one needs.
+pub(crate) trait Tiles {
+    /// The products of a group of a panel with the codes of every token, summed: exact integers. The group of token `t` is
+    /// `x[t * stride..][..GROUP]`. Sums of tokens that there are not stay as they are.
+    fn group(&self, panel: &SignedQuads, x: &[i8], stride: usize, sums: &mut TileSums);
+}
+
+/// The twin in plain loops.
+pub(crate) struct PlainTiles {
+    pub(super) tokens: usize,
+}
+
+impl Tiles for PlainTiles {
+    fn group(&self, panel: &SignedQuads, x: &[i8], stride: usize, sums: &mut TileSums) {
+        for (token, sums) in sums.iter_mut().enumerate().take(self.tokens) {
+            let x = x[token * stride..][..GROUP].as_chunks::<4>().0;
+            *sums = [0; PANEL];
+            for (quad, x) in panel.iter().zip(x) {
+                for (codes, sum) in quad.iter().zip(&mut *sums) {
+                    let products = codes.iter().zip(x).map(|(code, x)| i32::from(*code as i8) * i32::from(*x));
+                    *sum += products.sum::<i32>();
+                }
+            }
+        }
+    }
+}

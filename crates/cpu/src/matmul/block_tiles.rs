@@ -1,0 +1,98 @@
+//! Many tokens, block types, on machines that multiply tiles: sixteen tokens meet a panel of sixteen rows, group by group.
+//!
+//! The sums of a group are exact, and what becomes of them is what `block_panels` does. Here a class of groups is finished
+//! before the next one begins, so that the sums of sixteen tokens stay in registers.
+
+use super::block::Block;
+use super::block_panels::{GroupPanel, Keep, put_half};
+use super::panels::{fold, of_tile};
+use super::product::{Classes, Product};
+use crate::activations::EIGHT;
+use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, Tiles, list};
+
+/// Codes as signed bytes, each less what it is counted from.
+#[derive(Clone)]
+pub(crate) struct Signed(SignedQuads);
+
+pub(crate) const EMPTY_SIGNED: GroupPanel<Signed> =
+    GroupPanel { codes: Signed([[[0; 4]; PANEL]; GROUP / 4]), scales: [0.0; PANEL], shifts: [0.0; PANEL] };
+
+impl<B: Block> Keep<B> for Signed {
+    #[inline(always)]
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
+        let none = isa.bytes(&[0; GROUP]);
+        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
+            let mut rows = list!(8, none, |row| B::codes(isa, spans[row], group));
+            if B::OFFSET != 0 {
+                rows = list!(8, none, |row| isa.less(rows[row], B::OFFSET as u8));
+            }
+            put_half(isa, rows, half, &mut out.0);
+        }
+    }
+}
+
+/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+#[inline(always)]
+pub(super) fn tile<I: Isa, B: Block>(
+    isa: I,
+    tiles: &I::Tiles,
+    product: &Product<'_>,
+    panel: &[GroupPanel<Signed>],
+    outputs: (usize, usize),
+    tokens: (usize, usize),
+    classes: &mut Classes,
+) {
+    match tokens.1 {
+        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, classes),
+        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, classes),
+        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, classes),
+        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, classes),
+    }
+}
+
+/// A panel's outputs of up to `T` tokens.
+#[inline(always)]
+fn cell<I: Isa, B: Block, const T: usize>(
+    isa: I,
+    tiles: &I::Tiles,
+    product: &Product<'_>,
+    panel: &[GroupPanel<Signed>],
+    (output, count): (usize, usize),
+    (token, tokens): (usize, usize),
+    classes: &mut Classes,
+) {
+    // Where there are fewer, the last one is taken again, of whose sums nothing becomes.
+    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));
+    let groups = panel.len();
+    let scales = list!(T, [0.0; 0].as_slice(), |t| &xs[t].scales[..groups]);
+    let shifts = list!(T, [0.0; 0].as_slice(), |t| &xs[t].shifts[..groups]);
+    let codes = product.input.codes_from(token);
+    let classes = of_tile::<T, EIGHT>(classes);
+    let mut ahead = product.ahead_in(EIGHT);
+    let mut found = [[0; PANEL]; TILE_TOKENS];
+    for (class, sums_out) in classes.iter_mut().enumerate() {
+        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        let mut sums = [isa.splat(0.0); T];
+        for group in (class..groups).step_by(EIGHT) {
+            let panel = &panel[group];
+            tiles.group(&panel.codes.0, &codes[group * GROUP..], groups * GROUP, &mut found);
+            let own_scales = isa.load(&panel.scales);
+            for t in 0..T {
+                let found = isa.sums_to_lanes(isa.load_sums(&found[t]), 0);
+                let own = isa.lanes_mul(own_scales, isa.splat(scales[t][group]));
+                sums[t] = isa.lanes_mul_add(found, own, sums[t]);
+                if B::SHIFTED {
+                    let own_shifts = isa.load(&panel.shifts);
+                    sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[t][group]), sums[t]);
+                }
+            }
+        }
+        for t in 0..T {
+            isa.store(sums[t], &mut sums_out[t]);
+        }
+    }
+    for t in 0..tokens {
+        let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t]);
+        product.finish(isa, token + t, output, &sums[..count]);
+    }
+}
