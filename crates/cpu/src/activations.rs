@@ -5,7 +5,8 @@
 //! * In 8 bits, for the block types: each group of 32 has a scale, `max |x| / 127`, and signed codes. This is the one
 //!   approximation of this backend; `exact` forbids it.
 
-use crate::arch::{GROUP, Isa, LANES};
+use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
+use crate::code_tiles::{CodeTiles, CodeTilesView, SharedCodeTiles};
 use crate::team::Shared;
 
 /// From this many tokens on, products of f32 numbers walk panels.
@@ -22,12 +23,18 @@ pub(crate) const EIGHT: usize = 8;
 pub(crate) struct Forms {
     pub(crate) numbers: bool,
     pub(crate) codes: bool,
+    /// Of many tokens, codes in tiles.
+    pub(crate) tiles: bool,
 }
 
 impl Forms {
     /// The forms that either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { numbers: self.numbers || other.numbers, codes: self.codes || other.codes }
+        Self {
+            numbers: self.numbers || other.numbers,
+            codes: self.codes || other.codes,
+            tiles: self.tiles || other.tiles,
+        }
     }
 }
 
@@ -44,6 +51,7 @@ pub(crate) struct Activations {
     sums: Vec<i32>,    // [tokens, groups]: sums of codes
     halves: Vec<i16>,  // [tokens, groups, 2]: sums of the codes of either half of a group
     shifts: Vec<f32>,  // [tokens, groups]: scales times sums
+    tiles: CodeTiles,
 }
 
 /// Groups of `n` numbers, filled up to eights.
@@ -66,6 +74,9 @@ impl Activations {
         self.sums.resize(grow(self.sums.len(), groups), 0);
         self.halves.resize(grow(self.halves.len(), 2 * groups), 0);
         self.shifts.resize(grow(self.shifts.len(), groups), 0.0);
+        if forms.tiles && tokens >= MANY_CODES {
+            self.tiles.resize(tokens, groups / tokens);
+        }
     }
 
     /// To be filled by many threads.
@@ -81,6 +92,7 @@ impl Activations {
             sums: Shared::new(&mut self.sums),
             halves: Shared::new(&mut self.halves),
             shifts: Shared::new(&mut self.shifts),
+            tiles: self.tiles.share(),
         }
     }
 }
@@ -98,6 +110,7 @@ pub(crate) struct SharedActivations<'a> {
     sums: Shared<'a, i32>,
     halves: Shared<'a, i16>,
     shifts: Shared<'a>,
+    tiles: SharedCodeTiles<'a>,
 }
 
 impl<'a> SharedActivations<'a> {
@@ -142,7 +155,11 @@ impl<'a> SharedActivations<'a> {
             if self.tokens >= MANY_CODES {
                 // SAFETY: as above.
                 let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
-                words.iter_mut().zip(codes_out).for_each(|(word, code)| *word = i16::from(*code));
+                words.iter_mut().zip(&*codes_out).for_each(|(word, code)| *word = i16::from(*code));
+                if self.forms.tiles {
+                    // SAFETY: as above.
+                    unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
+                }
             }
         }
     }
@@ -166,7 +183,9 @@ impl<'a> SharedActivations<'a> {
         let halves = unsafe { self.halves.view(0..self.halves.len()) };
         // SAFETY: as above.
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
-        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, halves, shifts }
+        // SAFETY: as above.
+        let tiles = unsafe { self.tiles.view() };
+        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, halves, shifts, tiles }
     }
 }
 
@@ -182,6 +201,7 @@ pub(crate) struct Input<'a> {
     sums: &'a [i32],
     halves: &'a [i16],
     shifts: &'a [f32],
+    tiles: CodeTilesView<'a>,
 }
 
 /// One token's groups of codes.
@@ -203,10 +223,9 @@ impl<'a> Input<'a> {
         &self.numbers[token * stride..(token + 1) * stride]
     }
 
-    /// The codes of `token` and all that follow it.
-    #[inline(always)]
-    pub(crate) fn codes_from(&self, token: usize) -> &'a [i8] {
-        &self.codes[token * groups(self.n) * GROUP..]
+    /// The codes of the tile that begins with `token`.
+    pub(crate) fn tile(&self, token: usize) -> CodeTilesView<'a> {
+        self.tiles.tile(token / TILE_TOKENS, groups(self.n))
     }
 
     /// One token's groups, empty ones up to eights included.
@@ -302,7 +321,7 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let forms = Forms { numbers: true, codes: true };
+        let forms = Forms { numbers: true, codes: true, tiles: true };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {

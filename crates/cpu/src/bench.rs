@@ -77,7 +77,7 @@ impl<I: Isa> Run for Bench<I> {
     fn run(&mut self, tokens: usize) -> &[f32] {
         let Self { isa, team, matrix, x, vectors, desks, out } = self;
         let (isa, n, outputs) = (*isa, matrix.inputs(), matrix.outputs());
-        vectors.resize(n, tokens, matrix.kind.forms());
+        vectors.resize(n, tokens, matrix.kind.forms::<I>());
         let (vectors, desks) = (vectors.share(), Shared::new(desks));
         let shared = Shared::new(&mut out[..tokens * outputs]);
         team.run(|member| {

@@ -17,7 +17,7 @@
 //! | `pass` | what every block knows of the walk through the layers it is part of, and the token shift |
 //! | `time_mix`, `channel_mix`, `wkv`, `head`, `norm`, `exp` | the blocks of the model |
 //! | `matmul` | matrix times the vectors of all tokens |
-//! | `activations` | vectors in the forms that products take |
+//! | `activations`, `code_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
 //! | `arch`, `team` | instruction sets and cores |
 
@@ -25,6 +25,7 @@ mod activations;
 mod arch;
 mod ceiling;
 mod channel_mix;
+mod code_tiles;
 mod exp;
 mod head;
 mod matmul;

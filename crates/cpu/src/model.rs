@@ -67,7 +67,7 @@ impl<I: Isa> CpuModel<I> {
         let pass_tokens = (SCRATCH_BYTES / Scratch::token_bytes(&info.config)).max(LEAST_TOKENS);
         Ok(Self {
             isa,
-            forms: AllForms::of(&weights),
+            forms: AllForms::of::<I>(&weights),
             weights,
             slots: Slots::new(info.id, info.max_slots),
             owns: std::iter::repeat_with(Own::default).take(team.members()).collect(),

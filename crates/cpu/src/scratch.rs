@@ -3,6 +3,7 @@
 use wkv7_core::{Config, Ranks};
 
 use crate::activations::{Activations, Forms, SharedActivations};
+use crate::arch::Isa;
 use crate::team::Shared;
 use crate::weights::Loaded;
 
@@ -80,8 +81,8 @@ pub(crate) struct AllForms {
 }
 
 impl AllForms {
-    pub(crate) fn of(weights: &Loaded) -> Self {
-        let mut forms = Self { wanted: weights.head.kind.forms(), ..Self::default() };
+    pub(crate) fn of<I: Isa>(weights: &Loaded) -> Self {
+        let mut forms = Self { wanted: weights.head.kind.forms::<I>(), ..Self::default() };
         for layer in &weights.layers {
             let (time_mix, channel_mix) = (&layer.time_mix, &layer.channel_mix);
             let [r, w, k, v, a, g] = &mut forms.mixed;
@@ -93,15 +94,15 @@ impl AllForms {
             ];
             for ((net, mixed), inner) in nets.into_iter().zip(&mut forms.inner) {
                 if let Some(net) = net {
-                    *mixed = mixed.or(net.first.kind.forms());
-                    *inner = inner.or(net.second.kind.forms());
+                    *mixed = mixed.or(net.first.kind.forms::<I>());
+                    *inner = inner.or(net.second.kind.forms::<I>());
                 }
             }
-            *r = r.or(time_mix.receptance.kind.forms());
-            *k = k.or(time_mix.key.kind.forms()).or(channel_mix.key.kind.forms());
-            *v = v.or(time_mix.value.kind.forms());
-            forms.read = forms.read.or(time_mix.output.kind.forms());
-            forms.hidden = forms.hidden.or(channel_mix.value.kind.forms());
+            *r = r.or(time_mix.receptance.kind.forms::<I>());
+            *k = k.or(time_mix.key.kind.forms::<I>()).or(channel_mix.key.kind.forms::<I>());
+            *v = v.or(time_mix.value.kind.forms::<I>());
+            forms.read = forms.read.or(time_mix.output.kind.forms::<I>());
+            forms.hidden = forms.hidden.or(channel_mix.value.kind.forms::<I>());
         }
         forms
     }

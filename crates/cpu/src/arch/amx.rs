@@ -5,11 +5,13 @@
 //! has. Linux hands the registers out on request only: they make what a change of threads saves much larger.
 
 use std::arch::asm;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
 use super::tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
 use super::{GROUP, Missing, PANEL};
+use crate::code_tiles::GroupCodes;
 
 /// Proof that this machine has AMX for bytes and for bf16 numbers and VNNI beside it, and that the system lets this process
 /// use it.
@@ -88,9 +90,7 @@ impl Shapes {
 }
 
 /// Tile registers in the shapes that products of so many tokens need, until dropped.
-pub(crate) struct Registers {
-    tokens: usize,
-}
+pub(crate) struct Registers(PhantomData<*const ()>); // not to be sent: they are this thread's
 
 impl Registers {
     fn new(_: Amx, tokens: usize) -> Self {
@@ -98,8 +98,10 @@ impl Registers {
         let shapes = Shapes::new(tokens);
         // SAFETY: there are tile registers, as the first argument proves; the shapes are 64 bytes and within what palette 1
         // allows: 16 rows of 64 bytes.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags, readonly)) };
-        Self { tokens }
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags, readonly))
+        };
+        Self(PhantomData)
     }
 }
 
@@ -112,23 +114,22 @@ impl Drop for Registers {
 
 impl Tiles for Registers {
     #[inline(always)]
-    fn group(&self, panel: &SignedQuads, x: &[i8], stride: usize, sums: &mut TileSums) {
-        assert!(x.len() >= (self.tokens - 1) * stride + GROUP, "codes of every token");
-        // SAFETY: the shapes are set, since `self` exists on this thread only, and only one such is used at a time. What is
-        // read are the codes of `tokens` tokens, `stride` apart, which lie in `x`, and the panel's `GROUP / 4` rows of 64
-        // bytes; what is written are `tokens` rows of 64 bytes of `sums`.
+    fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums) {
+        // SAFETY: the shapes are set, since `self` lives on this thread, and no other is made meanwhile. What is read are at
+        // most `TILE_TOKENS` rows of `GROUP` bytes of `x` and `GROUP / 4` rows of 64 bytes of the panel; what is written are
+        // at most `TILE_TOKENS` rows of 64 bytes of `sums`.
         unsafe {
             asm!(
                 "tilezero tmm0",
-                "tileloadd tmm1, [{x} + {stride} * 1]",
+                "tileloadd tmm1, [{x} + {group} * 1]",
                 "tileloadd tmm2, [{panel} + {row} * 1]",
                 "tdpbssd tmm0, tmm1, tmm2",
                 "tilestored [{sums} + {row} * 1], tmm0",
                 x = in(reg) x.as_ptr(),
-                stride = in(reg) stride,
+                group = in(reg) GROUP,
                 panel = in(reg) panel.as_ptr(),
                 row = in(reg) 4 * PANEL,
-                sums = in(reg) sums.as_mut_ptr(),
+                sums = in(reg) sums.0.as_mut_ptr(),
                 out("tmm0") _,
                 out("tmm1") _,
                 out("tmm2") _,

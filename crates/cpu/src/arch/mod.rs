@@ -27,7 +27,7 @@ pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, With};
 pub(crate) use portable::Portable;
-pub(crate) use tiles::{SignedQuads, TILE_TOKENS, Tiles};
+pub(crate) use tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.
@@ -72,7 +72,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Whether that is faster than [`Isa::quads`].
     const TILED: bool = false;
 
-    /// Tokens that share a pass over a panel, at most [`MAX_TILE`]: as many as leave all sums in registers.
+    /// Tokens that share a pass over a panel, an even number, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
 
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).

@@ -31,8 +31,7 @@ const VARIABLE: &str = "WKV7_CPU";
 
 impl Path {
     /// Every path, slowest first.
-    pub const ALL: [Self; 5] =
-        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Amx];
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Amx];
 
     /// The name used in `WKV7_CPU` and in messages.
     #[must_use]

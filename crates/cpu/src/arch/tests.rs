@@ -1,6 +1,7 @@
 //! Every operation of every path against plain arithmetic.
 
 use super::*;
+use crate::code_tiles::GroupCodes;
 
 /// Calls a generic function with a value of every instruction set that this machine has.
 macro_rules! on_every_path {
@@ -239,16 +240,16 @@ fn products_of_tiles_are_exact() {
                 numbers((16 * quad + row) as u32, |bits| if row == 5 { 0x80 } else { bits as u8 })
             })
         });
-        for (tokens, stride) in [(1, GROUP), (3, GROUP), (11, 3 * GROUP), (TILE_TOKENS, 64 * GROUP)] {
-            let x: Vec<i8> = (0..((tokens - 1) * stride + GROUP) as u32)
-                .map(|at| if at < 32 { -127 } else { signed(at.wrapping_mul(0x9E37_79B9) >> 9) })
-                .collect();
-            let mut sums = [[7; PANEL]; TILE_TOKENS];
-            isa.run(|| isa.tiled(tokens, |tiles| tiles.group(&panel, &x, stride, &mut sums)));
-            for (token, sums) in sums.iter().enumerate() {
+        let x: [GroupCodes; TILE_TOKENS] = std::array::from_fn(|token| {
+            GroupCodes(numbers(token as u32, |bits| if token == 0 { -127 } else { signed(bits) }))
+        });
+        for tokens in [1, 3, 11, TILE_TOKENS] {
+            let mut sums = TileSums([[7; PANEL]; TILE_TOKENS]);
+            isa.run(|| isa.tiled(tokens, |tiles| tiles.group(&panel, &x, &mut sums)));
+            for (token, sums) in sums.0.iter().enumerate() {
                 for row in 0..PANEL {
                     let codes = panel.iter().flat_map(|quad| quad[row]).map(|code| i32::from(code as i8));
-                    let want = if token < tokens { whole(codes, &x[token * stride..]) } else { 7.0 };
+                    let want = if token < tokens { whole(codes, &x[token].0) } else { 7.0 };
                     assert_eq!(sums[row] as f32, want, "token {token} of {tokens}, row {row}");
                 }
                 let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums), 0)));

@@ -1,6 +1,8 @@
 //! Products of a whole tile of tokens with a panel, for machines where that is one instruction.
 
-use super::{GROUP, PANEL};
+use super::GROUP;
+use super::PANEL;
+use crate::code_tiles::GroupCodes;
 
 /// Tokens of a tile.
 pub(crate) const TILE_TOKENS: usize = 16;
@@ -9,14 +11,20 @@ pub(crate) const TILE_TOKENS: usize = 16;
 pub(crate) type SignedQuads = [[[u8; 4]; PANEL]; GROUP / 4];
 
 /// What a group gives for each token of a tile: a sum for each row of the panel.
-pub(crate) type TileSums = [[i32; PANEL]; TILE_TOKENS];
+#[derive(Clone, Copy)]
+#[repr(C, align(64))] // rows are cache lines
+pub(crate) struct TileSums(pub(crate) [[i32; PANEL]; TILE_TOKENS]);
+
+impl TileSums {
+    pub(crate) const ZERO: Self = Self([[0; PANEL]; TILE_TOKENS]);
+}
 
 /// Tiles, set up on this thread for a number of tokens. They lie in registers that the compiler knows nothing of, so that
 /// each method leaves nothing in them that another one needs.
 pub(crate) trait Tiles {
-    /// The products of a group of a panel with the codes of every token, summed: exact integers. The group of token `t` is
-    /// `x[t * stride..][..GROUP]`. Sums of tokens that there are not stay as they are.
-    fn group(&self, panel: &SignedQuads, x: &[i8], stride: usize, sums: &mut TileSums);
+    /// The products of a group of a panel with the codes of every token, summed: exact integers. Sums of tokens that there
+    /// are not stay as they are.
+    fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums);
 }
 
 /// The twin in plain loops.
@@ -25,13 +33,14 @@ pub(crate) struct PlainTiles {
 }
 
 impl Tiles for PlainTiles {
-    fn group(&self, panel: &SignedQuads, x: &[i8], stride: usize, sums: &mut TileSums) {
-        for (token, sums) in sums.iter_mut().enumerate().take(self.tokens) {
-            let x = x[token * stride..][..GROUP].as_chunks::<4>().0;
+    fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums) {
+        for (x, sums) in x.iter().zip(&mut sums.0).take(self.tokens) {
+            let x = x.0.as_chunks::<4>().0;
             *sums = [0; PANEL];
             for (quad, x) in panel.iter().zip(x) {
                 for (codes, sum) in quad.iter().zip(&mut *sums) {
-                    let products = codes.iter().zip(x).map(|(code, x)| i32::from(*code as i8) * i32::from(*x));
+                    let products =
+                        codes.iter().zip(x).map(|(code, x)| i32::from(*code as i8) * i32::from(*x));
                     *sum += products.sum::<i32>();
                 }
             }

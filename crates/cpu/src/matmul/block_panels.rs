@@ -12,6 +12,7 @@ use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
 #[derive(Clone)]
+#[repr(C, align(64))] // rows of codes are cache lines
 pub(crate) struct GroupPanel<C> {
     pub(super) codes: C,
     pub(super) scales: [f32; PANEL],
@@ -25,6 +26,12 @@ pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
 
 /// How the codes of a panel are kept.
 pub(crate) trait Keep<B: Block>: Sized {
+    /// Where a group lies among all of a panel.
+    fn place(group: usize, groups: usize) -> usize {
+        let _ = groups;
+        group
+    }
+
     /// Puts group `group` of the spans of all rows into `out`.
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self);
 }
@@ -113,26 +120,29 @@ pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(
     let row = |row: usize| B::split(raw.get(row * length..(row + 1) * length).unwrap_or(&[]));
     let empty = B::fill(&[]);
     let whole = row(0).0.len();
-    for (at, panel) in panel.as_chunks_mut::<EIGHT>().0.iter_mut().enumerate() {
+    for at in 0..panel.len() / EIGHT {
         if at < whole {
             let spans = list!(PANEL, &empty, |n| row(n).0.get(at).unwrap_or(&empty));
-            pack_spans(isa, &spans, panel);
+            pack_spans(isa, &spans, at, panel);
         } else {
             let filled = list!(PANEL, empty, |n| B::fill(row(n).1));
-            pack_spans(isa, &list!(PANEL, &empty, |n| &filled[n]), panel);
+            pack_spans(isa, &list!(PANEL, &empty, |n| &filled[n]), at, panel);
         }
     }
 }
 
-/// Packs one span of every row.
+/// Packs span number `at` of every row.
 #[inline(always)]
 fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
     isa: I,
     spans: &[&B::Span; PANEL],
-    panel: &mut [GroupPanel<C>; EIGHT],
+    at: usize,
+    panel: &mut [GroupPanel<C>],
 ) {
-    for (group, panel) in panel.iter_mut().enumerate() {
-        C::put(isa, spans, group, &mut panel.codes);
+    let groups = panel.len();
+    let place = |group: usize| C::place(at * EIGHT + group, groups);
+    for group in 0..EIGHT {
+        C::put(isa, spans, group, &mut panel[place(group)].codes);
     }
     let none = isa.splat_eight(0.0);
     for (half, spans) in spans.as_chunks::<EIGHT>().0.iter().enumerate() {
@@ -141,13 +151,13 @@ fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
             [found.scales, found.shifts]
         });
         let scales = isa.turn_eight(list!(EIGHT, none, |row| found[row][0]));
-        for (scales, panel) in scales.into_iter().zip(&mut *panel) {
-            isa.store_eight(scales, &mut panel.scales.as_chunks_mut().0[half]);
+        for (group, scales) in scales.into_iter().enumerate() {
+            isa.store_eight(scales, &mut panel[place(group)].scales.as_chunks_mut().0[half]);
         }
         if B::SHIFTED {
             let shifts = isa.turn_eight(list!(EIGHT, none, |row| found[row][1]));
-            for (shifts, panel) in shifts.into_iter().zip(&mut *panel) {
-                isa.store_eight(shifts, &mut panel.shifts.as_chunks_mut().0[half]);
+            for (group, shifts) in shifts.into_iter().enumerate() {
+                isa.store_eight(shifts, &mut panel[place(group)].shifts.as_chunks_mut().0[half]);
             }
         }
     }
@@ -163,36 +173,31 @@ pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    match tokens {
-        1 => cell::<I, B, C, 1>(isa, product, panel, outputs, token, classes),
-        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, token, classes),
-        3 => cell::<I, B, C, 3>(isa, product, panel, outputs, token, classes),
-        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, token, classes),
-        5 => cell::<I, B, C, 5>(isa, product, panel, outputs, token, classes),
-        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, token, classes),
-        7 => cell::<I, B, C, 7>(isa, product, panel, outputs, token, classes),
-        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, token, classes),
-        9 => cell::<I, B, C, 9>(isa, product, panel, outputs, token, classes),
-        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, token, classes),
-        11 => cell::<I, B, C, 11>(isa, product, panel, outputs, token, classes),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, token, classes),
+    match tokens.div_ceil(2) {
+        1 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes),
+        2 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes),
+        3 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes),
+        4 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes),
+        5 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes),
     }
 }
 
-/// A panel's outputs of `T` tokens.
+/// A panel's outputs of `T` tokens, or one fewer.
 #[inline(always)]
 fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
     (output, count): (usize, usize),
-    token: usize,
+    (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
     if T > I::TILE {
         return; // never asked for: spares the compiler the larger tiles of other instruction sets
     }
-    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
+    // Where there is one fewer, the last one is taken twice: half as many kernels do.
+    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));
     let classes = of_tile::<T, EIGHT>(classes);
     let mut ahead = product.ahead_in(panel.len());
     for (group, panel) in panel.iter().enumerate() {
@@ -212,7 +217,7 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
             isa.store(sum, &mut class[t]);
         }
     }
-    for t in 0..T {
+    for t in 0..tokens.min(T) {
         let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t]);
         product.finish(isa, token + t, output, &sums[..count]);
     }

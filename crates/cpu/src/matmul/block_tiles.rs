@@ -8,16 +8,25 @@ use super::block_panels::{GroupPanel, Keep, put_half};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use crate::activations::EIGHT;
-use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, Tiles, list};
+use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
+use crate::code_tiles::place;
 
 /// Codes as signed bytes, each less what it is counted from.
 #[derive(Clone)]
 pub(crate) struct Signed(SignedQuads);
 
+/// Groups that are multiplied before the sums of the first are taken: a tile takes a hundred cycles to be multiplied and
+/// to arrive in memory, and the sums of one group a quarter of that.
+const AHEAD: usize = 4;
+
 pub(crate) const EMPTY_SIGNED: GroupPanel<Signed> =
     GroupPanel { codes: Signed([[[0; 4]; PANEL]; GROUP / 4]), scales: [0.0; PANEL], shifts: [0.0; PANEL] };
 
 impl<B: Block> Keep<B> for Signed {
+    fn place(group: usize, groups: usize) -> usize {
+        place(group, groups)
+    }
+
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
         let none = isa.bytes(&[0; GROUP]);
@@ -61,30 +70,35 @@ fn cell<I: Isa, B: Block, const T: usize>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    // Where there are fewer, the last one is taken again, of whose sums nothing becomes.
-    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));
     let groups = panel.len();
-    let scales = list!(T, [0.0; 0].as_slice(), |t| &xs[t].scales[..groups]);
-    let shifts = list!(T, [0.0; 0].as_slice(), |t| &xs[t].shifts[..groups]);
-    let codes = product.input.codes_from(token);
+    let tile = product.input.tile(token);
+    let (codes, scales, shifts) = tile.parts();
+    let (codes, scales, shifts) = (&codes[..groups], &scales[..groups], &shifts[..groups]);
     let classes = of_tile::<T, EIGHT>(classes);
+    let steps = groups / EIGHT;
     let mut ahead = product.ahead_in(EIGHT);
-    let mut found = [[0; PANEL]; TILE_TOKENS];
+    let mut found = [TileSums::ZERO; AHEAD];
+    for group in 0..AHEAD.min(groups) {
+        tiles.group(&panel[group].codes.0, &codes[group], &mut found[group]);
+    }
     for (class, sums_out) in classes.iter_mut().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let mut sums = [isa.splat(0.0); T];
-        for group in (class..groups).step_by(EIGHT) {
-            let panel = &panel[group];
-            tiles.group(&panel.codes.0, &codes[group * GROUP..], groups * GROUP, &mut found);
-            let own_scales = isa.load(&panel.scales);
+        for group in class * steps..(class + 1) * steps {
+            let found = &mut found[group % AHEAD];
+            let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
-                let found = isa.sums_to_lanes(isa.load_sums(&found[t]), 0);
-                let own = isa.lanes_mul(own_scales, isa.splat(scales[t][group]));
+                let found = isa.sums_to_lanes(isa.load_sums(&found.0[t]), 0);
+                let own = isa.lanes_mul(own_scales, isa.splat(scales[group][t]));
                 sums[t] = isa.lanes_mul_add(found, own, sums[t]);
                 if B::SHIFTED {
-                    let own_shifts = isa.load(&panel.shifts);
-                    sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[t][group]), sums[t]);
+                    let own_shifts = isa.load(&panel[group].shifts);
+                    sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[group][t]), sums[t]);
                 }
+            }
+            let next = group + AHEAD;
+            if next < groups {
+                tiles.group(&panel[next].codes.0, &codes[next], found);
             }
         }
         for t in 0..T {

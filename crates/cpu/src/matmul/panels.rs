@@ -73,30 +73,24 @@ pub(super) fn tile<I: Isa>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    match tokens {
-        1 => cell::<I, 1>(isa, product, panel, outputs, token, classes),
-        2 => cell::<I, 2>(isa, product, panel, outputs, token, classes),
-        3 => cell::<I, 3>(isa, product, panel, outputs, token, classes),
-        4 => cell::<I, 4>(isa, product, panel, outputs, token, classes),
-        5 => cell::<I, 5>(isa, product, panel, outputs, token, classes),
-        6 => cell::<I, 6>(isa, product, panel, outputs, token, classes),
-        7 => cell::<I, 7>(isa, product, panel, outputs, token, classes),
-        8 => cell::<I, 8>(isa, product, panel, outputs, token, classes),
-        9 => cell::<I, 9>(isa, product, panel, outputs, token, classes),
-        10 => cell::<I, 10>(isa, product, panel, outputs, token, classes),
-        11 => cell::<I, 11>(isa, product, panel, outputs, token, classes),
-        _ => cell::<I, MAX_TILE>(isa, product, panel, outputs, token, classes),
+    match tokens.div_ceil(2) {
+        1 => cell::<I, 2>(isa, product, panel, outputs, (token, tokens), classes),
+        2 => cell::<I, 4>(isa, product, panel, outputs, (token, tokens), classes),
+        3 => cell::<I, 6>(isa, product, panel, outputs, (token, tokens), classes),
+        4 => cell::<I, 8>(isa, product, panel, outputs, (token, tokens), classes),
+        5 => cell::<I, 10>(isa, product, panel, outputs, (token, tokens), classes),
+        _ => cell::<I, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes),
     }
 }
 
-/// A panel's outputs of `T` tokens.
+/// A panel's outputs of `T` tokens, or one fewer.
 #[inline(always)]
 fn cell<I: Isa, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[f32],
     (output, count): (usize, usize),
-    token: usize,
+    (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
     if T > I::TILE {
@@ -104,7 +98,8 @@ fn cell<I: Isa, const T: usize>(
     }
     let (panel, _) = panel.as_chunks::<PANEL>();
     let steps = product.input.n.div_ceil(LANES);
-    let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t));
+    // Where there is one fewer, the last one is taken twice: half as many kernels do.
+    let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t.min(tokens - 1)));
     let classes = of_tile::<T, LANES>(classes);
     let mut ahead = product.ahead_in(LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
@@ -123,7 +118,7 @@ fn cell<I: Isa, const T: usize>(
             isa.store(sums[t], &mut sums_out[t]);
         }
     }
-    for t in 0..T {
+    for t in 0..tokens.min(T) {
         let sums = fold::<I, LANES>(isa, |class| &classes[class][t]);
         product.finish(isa, token + t, output, &sums[..count]);
     }

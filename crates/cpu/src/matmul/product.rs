@@ -65,13 +65,13 @@ impl Kind {
 
     /// The number of tokens from which on they walk panels.
     fn many(self) -> usize {
-        if self.forms().codes { MANY_CODES } else { MANY }
+        if matches!(self, Self::Block(_)) { MANY_CODES } else { MANY }
     }
 
-    /// The forms of activations that they take.
-    pub(crate) fn forms(self) -> Forms {
+    /// The forms of activations that they take with the instructions `I`.
+    pub(crate) fn forms<I: Isa>(self) -> Forms {
         let codes = matches!(self, Self::Block(_));
-        Forms { numbers: !codes, codes }
+        Forms { numbers: !codes, codes, tiles: codes && I::TILED }
     }
 }
 
@@ -425,18 +425,31 @@ impl<'a> Product<'a> {
         panels: &[GroupPanel<Signed>],
         classes: &mut Classes,
     ) {
-        self.walk(outputs, panels, self.groups(), TILE_TOKENS, |product, panel, outputs, tile| {
-            isa.run(
-                #[inline(always)]
-                || {
-                    isa.tiled(
-                        tile.1,
+        let own = self.groups();
+        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
+        for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
+            let tokens = (self.input.tokens - token).min(TILE_TOKENS);
+            isa.tiled(tokens, |tiles| {
+                for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+                    let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
+                    let outputs = (output, PANEL.min(outputs.end - output));
+                    isa.run(
                         #[inline(always)]
-                        |tiles| block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tile, classes),
+                        || {
+                            block_tiles::tile::<I, B>(
+                                isa,
+                                tiles,
+                                &product,
+                                panel,
+                                outputs,
+                                (token, tokens),
+                                classes,
+                            )
+                        },
                     );
-                },
-            );
-        });
+                }
+            });
+        }
     }
 
     /// Writes the outputs from `output` on of one token.

@@ -65,7 +65,7 @@ fn products<I: Isa>(
     let n = matrix.inputs();
     let tokens = x.len() / n;
     let mut vectors = Activations::default();
-    vectors.resize(n, tokens, matrix.kind.forms());
+    vectors.resize(n, tokens, matrix.kind.forms::<I>());
     let mut desks: Vec<Desk> = std::iter::repeat_with(Desk::default).take(team.members()).collect();
     {
         let (vectors, out, desks) = (vectors.share(), Shared::new(out), Shared::new(&mut desks));
@@ -314,7 +314,7 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                             assert_eq!(active.find(token, x), count);
                         }
                         let mut vectors = Activations::default();
-                        vectors.resize(columns, tokens, matrix.kind.forms());
+                        vectors.resize(columns, tokens, matrix.kind.forms::<I>());
                         // SAFETY: there is only this thread.
                         let input = unsafe { vectors.share().input() };
                         let product = Product::new(&matrix, input, Shared::new(&mut got), Then::Store);
