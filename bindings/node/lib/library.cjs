@@ -46,7 +46,7 @@ function load() {
     try {
       library = koffi.load(place);
     } catch (why) {
-      whys.push(why.message);
+      whys.push(`${place}: ${why.message.replace('Failed to load shared library: ', '')}`);
       continue;
     }
     return bind(library, place);

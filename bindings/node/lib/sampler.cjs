@@ -91,8 +91,12 @@ function structOf(struct, { seed, banned = [], bias = {}, ...numbers }) {
     }
   }
   if (seed !== undefined && seed !== null) {
+    const exact = BigInt(seed);
+    if (BigInt.asUintN(64, exact) !== exact) {
+      throw new RangeError(`\`seed\` is ${exact}, expected an integer from 0 on of 64 bits`);
+    }
     struct.seeded = 1;
-    struct.seed = BigInt.asUintN(64, BigInt(seed));
+    struct.seed = exact;
   }
   const tokens = tokensOf(banned);
   const biases = (bias instanceof Map ? [...bias] : Object.entries(bias)).map(([token, value]) => ({
