@@ -54,7 +54,7 @@ test('a decoder cuts no character', async () => {
   decoder.close();
   assert.throws(() => decoder.push(110), { message: '`decoder` is closed' });
   async function* slowly() {
-    yield* Buffer.from('né\xff', 'latin1');
+    yield* Buffer.from('né').subarray(0, 2);
   }
   assert.deepEqual(await streamed(bytes, slowly()), ['n', '\ufffd']);
 });
