@@ -43,9 +43,10 @@ async function main(place, given) {
   const session = model.session();
   const sampler = new Sampler(model, given.seed === undefined ? {} : { seed: BigInt(given.seed) });
   const settings = { sampler, maxTokens: Number(given['max-tokens'] ?? 1000), stop: chat.stops };
-  const lines = readline.createInterface({ input: process.stdin, output: process.stdout, prompt: '> ', terminal: false });
+  const lines = readline.createInterface({ input: process.stdin });
+  const ask = () => process.stdout.write('> ');
   let begun = false;
-  lines.prompt();
+  ask();
   for await (const line of lines) {
     if (line.trim() === '') {
       break;
@@ -53,7 +54,7 @@ async function main(place, given) {
     await session.feed(begun ? chat.turn(line.trim()) : chat.render([{ role: 'user', text: line.trim() }]));
     begun = true;
     await answer(session, settings);
-    lines.prompt();
+    ask();
   }
   lines.close();
   if (given.state !== undefined) {
