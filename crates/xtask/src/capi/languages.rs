@@ -24,10 +24,7 @@ pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, NODE, NPM, need::PKG_CONF
 
 const MAKE: Need = Need::Program { name: "make", install: "apt-get install make" };
 const GO: Need = Need::Command { line: "go version", install: "apt-get install golang-go" };
-const NODE: Need = Need::Command {
-    line: r#"node -e "process.exit(process.versions.node.split('.')[0] < 18)""#,
-    install: "apt-get install nodejs, 18 or later",
-};
+const NODE: Need = Need::Program { name: "node", install: "apt-get install nodejs, 18 or later" };
 const NPM: Need = Need::Program { name: "npm", install: "apt-get install npm" };
 const VENV: Need =
     Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" };
