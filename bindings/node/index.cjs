@@ -1,6 +1,6 @@
 'use strict';
 
-// An embeddable RWKV-7 engine: the entry of CommonJS. index.d.cts describes all of it.
+// An embeddable RWKV-7 engine: the entry of CommonJS. types/ describes all of it.
 
 module.exports = {
   ...require('./lib/about.cjs'),

@@ -1,4 +1,4 @@
-// An embeddable RWKV-7 engine: the entry of ES modules. index.d.cts describes all of it.
+// An embeddable RWKV-7 engine: the entry of ES modules. types/ describes all of it.
 
 import wkv7 from './index.cjs';
 

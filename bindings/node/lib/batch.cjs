@@ -2,7 +2,7 @@
 
 const { enums } = require('./declarations.cjs');
 const { HANDLE, OURS, onlyOurs } = require('./handle.cjs');
-const { tokensOf } = require('./numbers.cjs');
+const { rowsOf, tokensOf } = require('./numbers.cjs');
 const { run } = require('./workers.cjs');
 
 const WANTS = {
@@ -74,7 +74,7 @@ function wanted(want, numbers, vocab) {
     case 'nothing':
       return null;
     case 'all':
-      return Array.from({ length: numbers.length / vocab }, (_, row) => numbers.subarray(row * vocab, (row + 1) * vocab));
+      return rowsOf(numbers, vocab);
     default:
       return numbers;
   }

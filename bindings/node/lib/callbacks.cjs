@@ -3,8 +3,8 @@
 // The library's callbacks, which may come from any thread.
 //
 // JavaScript runs a callback in the thread that registered it, and the caller waits until that thread gets to it. A
-// thread that is inside a call of the library itself would never get to it, so the callbacks belong to a thread that does
-// nothing else (listener.cjs). It passes on what it hears as messages, and looks at a flag for what to answer.
+// thread that is inside a call of the library itself would never get to it, so the callbacks belong to a thread that
+// does nothing else (listener.cjs). It passes on what it hears as messages, and looks at a flag for what to answer.
 
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
@@ -68,7 +68,8 @@ async function heard({ worker }) {
 /**
  * Runs `call` with what tells `hear` the progress.
  * @param {(done: number, total: number) => void} hear
- * @param {(progress: { callback: bigint, user: bigint }, stop: () => void) => Promise<unknown>} call gets what the library
+ * @param {(progress: { callback: bigint, user: bigint }, stop: () => void) => Promise<unknown>} call gets what the
+ *   library
  *   wants, and what makes the library stop when it next tells its progress
  */
 async function withProgress(hear, call) {

@@ -4,8 +4,8 @@ const { Status, Wkv7Error } = require('./errors.cjs');
 const { check, lib } = require('./library.cjs');
 
 /**
- * Keeps apart who asked a session to stop: a call of `cancel()`, which holds until it is cleared, or the signal of a call,
- * which must not reach beyond that call. Any thread may ask, so this one asks while another computes.
+ * Keeps apart who asked a session to stop: a call of `cancel()`, which holds until it is cleared, or the signal of a
+ * call, which must not reach beyond that call. Any thread may ask, so this one asks while another computes.
  */
 class Cancelling {
   #asked = false;

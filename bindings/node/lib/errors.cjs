@@ -2,14 +2,16 @@
 
 const { enums } = require('./declarations.cjs');
 
+const named = Object.entries(enums.wkv7_status);
+
 /** What the library answers, as numbers by name: `Status.FILE` is 6. Newer libraries may know more. */
-const Status = Object.freeze(
-  Object.fromEntries(Object.entries(enums.wkv7_status).map(([name, value]) => [name.replace(/^WKV7_(ERR_)?/, ''), value])),
-);
+const Status = Object.freeze(Object.fromEntries(named.map(([name, value]) => [name.replace(/^WKV7_(ERR_)?/, ''), value])));
 
-const CODES = new Map(Object.entries(enums.wkv7_status).map(([name, value]) => [value, name]));
+const CODES = new Map(named.map(([name, value]) => [value, name]));
 
-/** Anything that the library answers but success. Its message is the library's own text, which tells the whole story. */
+/**
+ * Anything that the library answers but success. Its message is the library's own text, which tells the whole story.
+ */
 class Wkv7Error extends Error {
   constructor(message, status = Status.OTHER) {
     super(message);

@@ -5,7 +5,9 @@
 const path = require('node:path');
 const { version } = require('../package.json');
 
-/** The library's file names on a platform: that of the versions that work with this package, and the one for linkers. */
+/**
+ * The library's file names on a platform: that of the versions that work with this package, and the one for linkers.
+ */
 function names(platform) {
   const [major, minor] = version.split('.');
   const compatible = major === '0' ? `0.${minor}` : major;

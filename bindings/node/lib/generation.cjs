@@ -8,7 +8,7 @@ const { OPTIONS: SAMPLING, Sampler } = require('./sampler.cjs');
 const { run } = require('./workers.cjs');
 
 const OPTIONS = ['sampler', 'maxTokens', 'stop', 'stopTokens', 'signal', ...SAMPLING];
-const REASONS = ['none', 'token', 'text', 'maxTokens', 'callback'];
+const REASONS = ['none', 'token', 'text', 'maxTokens']; // there is no callback here, which would be the next
 
 /** How a generation ended, or how far it is. */
 function resultOf(known) {

@@ -4,7 +4,9 @@
 
 const { busy, closed } = require('./errors.cjs');
 
-/** Closes what nobody closed, once nothing refers to its owner any more. A net: it does not see how large a model is. */
+/**
+ * Closes what nobody closed, once nothing refers to its owner any more. A net: it does not see how large a model is.
+ */
 const forgotten = new FinalizationRegistry((handle) => handle.close());
 
 class Handle {

@@ -1,7 +1,8 @@
 'use strict';
 
-// The C library as this thread calls it: its functions, its structs, and what every call shares. Each thread has its own
-// copy of this module, but there is one library in the process, so a handle's address means the same in all of them.
+// The C library as this thread calls it: its functions, its structs, and what every call shares. Each thread has its
+// own copy of this module, but there is one library in the process, so a handle's address means the same in all of
+// them.
 
 const koffi = require('koffi');
 const { callbacks, constants, enums, functions, structs } = require('./declarations.cjs');
@@ -14,7 +15,9 @@ for (const [name, fields] of Object.entries(structs)) {
   types[name] = koffi.struct(Object.fromEntries(Object.entries(fields).map(([field, type]) => [field, typeOf(type)])));
 }
 
-/** The koffi type for one of the header's, where typed arrays, buffers and addresses will do for every plain pointer. */
+/**
+ * The koffi type for one of the header's, where typed arrays, buffers and addresses will do for every plain pointer.
+ */
 function typeOf(declared) {
   const [, base, stars, length] = /^(?:const )?(\w+)(\**)(?:\[(\d+)\])?$/.exec(declared);
   if (length !== undefined) {
@@ -52,8 +55,8 @@ function load() {
     return bind(library, place);
   }
   throw new Error(
-    `no libwkv7: ${whys.join('; ')}. Install it with \`cargo xtask install --prefix DIR\` in a checkout of wkv7, and set ` +
-      'WKV7_PREFIX to DIR, or WKV7_LIBRARY to the file itself',
+    `no libwkv7: ${whys.join('; ')}. Install it with \`cargo xtask install --prefix DIR\` in a checkout of wkv7, and ` +
+      'set WKV7_PREFIX to DIR, or WKV7_LIBRARY to the file itself',
   );
 }
 
@@ -78,7 +81,9 @@ function bind(library, place) {
 
 const lib = load();
 
-/** Throws what `status` stands for, unless it is success. The text is this thread's, so it is asked for here and now. */
+/**
+ * Throws what `status` stands for, unless it is success. The text is this thread's, so it is asked for here and now.
+ */
 function check(status) {
   if (status !== 0) {
     throw new Wkv7Error(lib.wkv7_last_error(), status);

@@ -5,7 +5,7 @@ const { withProgress } = require('./callbacks.cjs');
 const { Status, Wkv7Error } = require('./errors.cjs');
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { defaults, filled, lib, made, twoCallText } = require('./library.cjs');
-const { camel, countOf, known, pathOf } = require('./numbers.cjs');
+const { bytesOf, camel, countOf, known, pathOf } = require('./numbers.cjs');
 const { DEFAULTS } = require('./sampler.cjs');
 const { Session } = require('./session.cjs');
 const { Tokenizer } = require('./tokenizer.cjs');
@@ -41,8 +41,9 @@ class Model {
   }
 
   static async fromMemory(data, options = {}) {
-    const bytes = Uint8Array.from(data);
-    return opened(options, (given, how) => run('modelFromMemory', [bytes, given], { ...how, transfer: [bytes.buffer] }));
+    const bytes = bytesOf(data);
+    const transfer = [bytes.buffer];
+    return opened(options, (given, how) => run('modelFromMemory', [bytes, given], { ...how, transfer }));
   }
 
   close() {

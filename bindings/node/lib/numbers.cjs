@@ -26,9 +26,22 @@ function checked(token) {
   return token;
 }
 
+/** A copy of bytes. */
+function bytesOf(given) {
+  if (!(given instanceof Uint8Array)) {
+    throw new TypeError(`expected bytes, found ${given === null ? 'null' : typeof given}`);
+  }
+  return new Uint8Array(given);
+}
+
 /** Numbers as the library reads them, copied only where they are not float32 already. */
 function floatsOf(given) {
   return given instanceof Float32Array ? given : Float32Array.from(given);
+}
+
+/** Numbers in rows of `width`. */
+function rowsOf(numbers, width) {
+  return Array.from({ length: numbers.length / width }, (_, row) => numbers.subarray(row * width, (row + 1) * width));
 }
 
 /** An integer from 0 on, or a complaint that names it. */
@@ -70,4 +83,4 @@ function camel(struct) {
   return found;
 }
 
-module.exports = { camel, countOf, floatsOf, known, pathOf, tokensOf };
+module.exports = { bytesOf, camel, countOf, floatsOf, known, pathOf, rowsOf, tokensOf };

@@ -57,7 +57,8 @@ class Sampler {
 
   accept(token, tokenizer) {
     const [one] = tokensOf(token);
-    check(lib.wkv7_sampler_accept(this[HANDLE].atRest, one, tokenizer === undefined ? null : tokenizer[HANDLE].pointer));
+    const vocabulary = tokenizer === undefined ? null : tokenizer[HANDLE].pointer;
+    check(lib.wkv7_sampler_accept(this[HANDLE].atRest, one, vocabulary));
   }
 
   probabilities(logits) {

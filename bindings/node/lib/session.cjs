@@ -6,7 +6,7 @@ const { Generation } = require('./generation.cjs');
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { topsOf } = require('./jobs.cjs');
 const { copied, filled, lib, made, number, view } = require('./library.cjs');
-const { camel, countOf, known, tokensOf } = require('./numbers.cjs');
+const { camel, countOf, known, rowsOf, tokensOf } = require('./numbers.cjs');
 const { State } = require('./state.cjs');
 const { run } = require('./workers.cjs');
 
@@ -48,8 +48,7 @@ class Session {
 
   async feedAll(tokens, options = {}) {
     const { vocab } = this.#model.info;
-    const numbers = await this.#advance('feedAll', tokensOf(tokens), [vocab], options);
-    return Array.from({ length: numbers.length / vocab }, (_, row) => numbers.subarray(row * vocab, (row + 1) * vocab));
+    return rowsOf(await this.#advance('feedAll', tokensOf(tokens), [vocab], options), vocab);
   }
 
   async feedTop(tokens, count = 10, options = {}) {

@@ -3,7 +3,7 @@
 const { enums } = require('./declarations.cjs');
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { check, copied, lib, made, number } = require('./library.cjs');
-const { floatsOf, known, pathOf } = require('./numbers.cjs');
+const { bytesOf, floatsOf, known, pathOf } = require('./numbers.cjs');
 const { run } = require('./workers.cjs');
 
 const PARTS = {
@@ -37,7 +37,7 @@ class State {
   }
 
   static async fromBytes(model, bytes) {
-    return State.#read('stateFromBytes', model, Uint8Array.from(bytes));
+    return State.#read('stateFromBytes', model, bytesOf(bytes));
   }
 
   static async #read(job, model, ...given) {

@@ -2,7 +2,7 @@
 
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { bytesAt, check, lib, made, number, textAt, twoCallBytes, view } = require('./library.cjs');
-const { pathOf, tokensOf } = require('./numbers.cjs');
+const { bytesOf, pathOf, tokensOf } = require('./numbers.cjs');
 const { Status } = require('./errors.cjs');
 const { run } = require('./workers.cjs');
 
@@ -35,7 +35,7 @@ class Tokenizer {
   }
 
   encode(text) {
-    const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : Uint8Array.from(text);
+    const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : bytesOf(text);
     // No token stands for less than a byte, save where a tokenizer.json adds some.
     let tokens = new Uint32Array(bytes.length + 16);
     const count = BigUint64Array.of(BigInt(tokens.length));

@@ -2,15 +2,17 @@
 
 // Threads for calls that compute, wait for a device or read a disk, so that the event loop of the caller goes on.
 //
-// A call that fails leaves its text with the thread that made it, so the thread that calls must also be the one that asks
-// for the text. That rules out koffi's own asynchronous calls, where every call takes whichever thread is free. Here each
-// thread makes plain calls, one job (jobs.cjs) at a time, and answers with a result or an error that is complete. Any
-// thread will do for any handle: an address means the same in all of them.
+// A call that fails leaves its text with the thread that made it, so the thread that calls must also be the one that
+// asks for the text. That rules out koffi's own asynchronous calls, where every call takes whichever thread is free.
+// Here each thread makes plain calls, one job (jobs.cjs) at a time, and answers with a result or an error that is
+// complete. Any thread will do for any handle: an address means the same in all of them.
 
 const os = require('node:os');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
+const callbacks = require('./callbacks.cjs');
 const { Wkv7Error } = require('./errors.cjs');
+const { lib } = require('./library.cjs');
 
 /** Jobs at a time. More would only wait for the same cores; those that wait here cost no thread. */
 const MOST = Math.max(4, os.availableParallelism?.() ?? os.cpus().length);
@@ -34,8 +36,10 @@ let threads = 0;
  *   job to end, for when the process ends
  */
 function run(job, given, { transfer = [], stop } = {}) {
+  const asked = {}; // where from: what fails in another thread should name the line of the caller
+  Error.captureStackTrace(asked, run);
   return new Promise((resolve, reject) => {
-    const task = { message: { job, given }, transfer, stop, resolve, reject };
+    const task = { message: { job, given }, transfer, stop, asked, resolve, reject };
     const thread = idle.pop() ?? (threads < MOST ? started() : undefined);
     if (thread === undefined) {
       waiting.push(task);
@@ -87,7 +91,7 @@ function started() {
   threads += 1;
   worker.on('message', ({ value, error }) => {
     const { task } = thread;
-    end(thread, () => (error === undefined ? task.resolve(value) : task.reject(errorOf(error))));
+    end(thread, () => (error === undefined ? task.resolve(value) : task.reject(errorOf(error, task.asked))));
   });
   // A thread ends by itself only where it cannot go on, such as for want of memory.
   let why = new Error('a thread of wkv7 ended');
@@ -110,8 +114,11 @@ function started() {
   return thread;
 }
 
-function errorOf({ status, message }) {
-  return status === undefined ? new Error(message) : new Wkv7Error(message, status);
+/** An error of another thread, as if the call that asked had thrown it. */
+function errorOf({ status, message }, asked) {
+  const error = status === undefined ? new Error(message) : new Wkv7Error(message, status);
+  error.stack = `${error.name}: ${message}${asked.stack.slice(asked.stack.indexOf('\n'))}`;
+  return error;
 }
 
 // A process that ends takes its threads with it, but cannot leave a call of the library. So those are asked to end.
@@ -120,10 +127,11 @@ process.on('exit', () => {
     stop();
   }
   // They may need the thread of the callbacks for as long as they last, which ends in no particular order with them.
-  if (require('./callbacks.cjs').inUse()) {
+  if (callbacks.inUse()) {
     for (let left = Atomics.load(running, 0); left > 0; left = Atomics.load(running, 0)) {
       Atomics.wait(running, 0, left);
     }
+    lib.wkv7_log(0, null, null);
   }
 });
 

@@ -1,5 +1,5 @@
-// Writes lib/declarations.cjs from include/wkv7.h, so that nothing is declared twice: `npm run declarations`, whenever the
-// header has changed. With --print the text goes to standard output instead, for the test that compares.
+// Writes lib/declarations.cjs from include/wkv7.h, so that nothing is declared twice: `npm run declarations`, whenever
+// the header has changed. With --print the text goes to standard output instead, for the test that compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const HEADER = new URL('../../../include/wkv7.h', import.meta.url);

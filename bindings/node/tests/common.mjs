@@ -46,7 +46,8 @@ export function folder() {
 /** Runs node. */
 export function node(given, { environment = {}, cwd = path.join(HERE, '..'), input = '' } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, given, { cwd, env: { ...process.env, NODE_TEST_CONTEXT: '', ...environment } });
+    const env = { ...process.env, NODE_TEST_CONTEXT: '', ...environment };
+    const child = spawn(process.execPath, given, { cwd, env });
     const heard = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr']) {
       child[name].setEncoding('utf8').on('data', (text) => (heard[name] += text));

@@ -36,14 +36,18 @@ const PROGRAMS = {
     });`,
   'the process ends during a generation': `
     const generation = session.generate({ maxTokens: 1e6 });
-    for await (const piece of generation) if (piece.token !== -1) { console.log(true); generation.next(); process.exit(0); }`,
+    await generation.next();
+    console.log(true);
+    generation.next();
+    process.exit(0);`,
   'a thread of the program uses the package': `
     const { Worker } = await import('node:worker_threads');
     const text = \`
       const wkv7 = require('wkv7');
       const { parentPort } = require('node:worker_threads');
       wkv7.Model.open(process.env.WKV7_MODEL, { threads: 1 }).then(async (model) => {
-        parentPort.postMessage(await model.session().generate('Once upon a time', { sampler: wkv7.Sampler.greedy(), maxTokens: 6 }).text());
+        const options = { sampler: wkv7.Sampler.greedy(), maxTokens: 6 };
+        parentPort.postMessage(await model.session().generate('Once upon a time', options).text());
         model.close();
       });\`;
     const worker = new Worker(text, { eval: true, execArgv: [] });

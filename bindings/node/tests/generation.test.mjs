@@ -109,7 +109,8 @@ test('an error leaves the session in order', async () => {
 test('several requests at once are answered in turn', async () => {
   const generation = (await fed()).generate({ sampler: greedy(), maxTokens: 3 });
   const found = await Promise.all([1, 2, 3, 4].map(() => generation.next()));
-  assert.deepEqual(found.map(({ value, done }) => [value?.text, done]), [[' ', false], ['t', false], ['h', false], [undefined, true]]);
+  assert.deepEqual(found.map(({ value }) => value?.text), [' ', 't', 'h', undefined]);
+  assert.deepEqual(found.map(({ done }) => done), [false, false, false, true]);
   assert.equal(generation.result.tokens, 3);
 });
 
@@ -142,7 +143,8 @@ test('wrong options are refused at once', async () => {
   assert.throws(() => session.generate({ sampler: greedy(), topP: 1 }), /found both/);
   assert.throws(() => session.generate({ maxTokens: -1 }), RangeError);
   assert.throws(() => session.generate(Buffer.from(TEXT)), TypeError);
-  await assert.rejects(session.generate({ temperature: -1 }).next(), { status: Status.ARGUMENT, message: /temperature/ });
+  const refusal = { status: Status.ARGUMENT, message: /temperature/ };
+  await assert.rejects(session.generate({ temperature: -1 }).next(), refusal);
   assert.equal(await goesOn(session, 6), ' there');
 });
 

@@ -55,6 +55,7 @@ test('errors have the library\'s own text, status and name', async () => {
   await assert.rejects(Model.open(place), (error) => {
     assert.ok(error instanceof Wkv7Error);
     assert.deepEqual([error.message, error.status, error.code], [there.message, Status.FILE, 'WKV7_ERR_FILE']);
+    assert.match(error.stack, /^Wkv7Error: .*poem\.txt[^]*model\.test\.mjs/, 'and name the line that asked');
     return true;
   });
   await assert.rejects(Model.open('no-such-model.pth'), { status: Status.IO, message: /no-such-model\.pth/ });
@@ -118,6 +119,7 @@ test('a model in memory computes the same', async () => {
   await session.feed(TEXT);
   assert.deepEqual(session.logits, (await fed()).logits);
   await assert.rejects(Model.fromMemory(Buffer.from('no weights')), { status: Status.FILE });
+  await assert.rejects(Model.fromMemory('no bytes'), { name: 'TypeError', message: 'expected bytes, found string' });
 });
 
 test('a closed model says so, and its sessions go on', async () => {

@@ -80,7 +80,7 @@ test('the snippets of the README do what they say', async () => {
 
 test('the package holds what it needs and nothing else', () => {
   const { files } = JSON.parse(readFileSync(path.join(PACKAGE, 'package.json'), 'utf8'));
-  assert.deepEqual(files, ['index.*', 'lib', 'examples']);
+  assert.deepEqual(files, ['index.*', 'lib', 'types', 'examples']);
   const odd = readdirSync(path.join(PACKAGE, 'lib')).filter((name) => !name.endsWith('.cjs'));
   assert.deepEqual(odd, []);
 });

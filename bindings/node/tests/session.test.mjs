@@ -5,7 +5,8 @@ import { LONG, MODEL, TEXT, TOKENS, fed, goesOn, model } from './common.mjs';
 
 test('tokens and text are the same', async () => {
   const want = (await fed()).logits;
-  for (const tokens of [TOKENS, new Set([79, 110]), Uint32Array.from(TOKENS), TOKENS.values(), Int16Array.from(TOKENS)]) {
+  const kinds = [TOKENS, new Set([79, 110]), Uint32Array.from(TOKENS), TOKENS.values(), Int16Array.from(TOKENS)];
+  for (const tokens of kinds) {
     const session = model.session();
     const count = await session.feed(tokens);
     assert.equal(session.tokensSeen, count);

@@ -1,4 +1,4 @@
-// Never run: `npm run types` checks that programs like this one have the types that index.d.cts says.
+// Never run: `npm run types` checks that programs like this one have the types that types/ says.
 import * as wkv7 from 'wkv7';
 import { Chat, Model, Sampler, State, Status, Tokenizer, Wkv7Error, type GenerationResult, type Piece } from 'wkv7';
 
@@ -21,7 +21,8 @@ export async function everything(path: string, signal: AbortSignal): Promise<voi
   const probability: number | undefined = top?.logProbability;
   const hidden: Float32Array = await session.embed([1]);
 
-  await using generation = session.generate('Once', { maxTokens: 5, temperature: 0.5, topP: 0.9, seed: 7n, stop: ['.'], signal });
+  const options: wkv7.GenerateOptions = { maxTokens: 5, temperature: 0.5, topP: 0.9, seed: 7n, stop: ['.'], signal };
+  await using generation = session.generate('Once', options);
   for await (const piece of generation) {
     const { text, token, logProbability }: Piece = piece;
     process.stdout.write(`${text}${token}${logProbability}`);
