@@ -27,7 +27,7 @@ class Cancelling {
    * reason. The session's address must stay good for as long.
    */
   async during(session, signal, call) {
-    if (signal === undefined) {
+    if (signal === undefined || signal === null) {
       return call();
     }
     signal.throwIfAborted();

@@ -98,7 +98,7 @@ function settingsOf(options) {
 async function opened(options, open) {
   const settings = settingsOf(options);
   const { onProgress, signal } = options;
-  if (onProgress === undefined && signal === undefined) {
+  if (!onProgress && !signal) {
     return new Model(OURS, await open(settings, {}));
   }
   signal?.throwIfAborted();

@@ -52,7 +52,7 @@ class Session {
   }
 
   async feedTop(tokens, count = 10, options = {}) {
-    return this.#advance('feedTop', tokensOf(tokens), [countOf(count, 'count')], options);
+    return this.#advance('feedTop', tokensOf(tokens), [this.#room(count)], options);
   }
 
   async embed(tokens, options = {}) {
@@ -88,7 +88,12 @@ class Session {
 
   top(count = 10) {
     const session = this[HANDLE].atRest;
-    return topsOf(countOf(count, 'count'), (...out) => lib.wkv7_session_top(session, ...out));
+    return topsOf(this.#room(count), (...out) => lib.wkv7_session_top(session, ...out));
+  }
+
+  /** How many of the largest logits there can be. */
+  #room(count) {
+    return Math.min(countOf(count, 'count'), this.#model.info.vocab);
   }
 
   get tokensSeen() {

@@ -72,7 +72,7 @@ test('the largest logits', async () => {
   const other = model.session();
   assert.deepEqual(await other.feedTop(TOKENS, 5), tops);
   assert.equal(other.hasLogits, false);
-  assert.equal(session.top(1000).length, 256);
+  assert.equal(session.top(1e12).length, 256);
   assert.deepEqual(session.top(0), []);
 });
 
