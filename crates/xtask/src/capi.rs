@@ -15,6 +15,8 @@ use crate::process::{root, run, target};
 
 /// The model that they all run.
 const MODEL: &str = "tests/golden/stories.safetensors";
+/// How npm is called: nothing that a package brings runs when it is installed.
+const NPM: &str = "npm --silent --ignore-scripts --no-audit --no-fund";
 /// What they feed to it.
 const PROMPT: &str = "Once upon a time";
 
@@ -49,9 +51,10 @@ impl Installed {
         command
     }
 
-    /// `line` with the folder for what the tests build in place of `WORK`.
+    /// `line` with the folder for what the tests build in place of `WORK`, and npm, quiet and running no scripts of
+    /// packages, in place of `NPM`.
     pub fn placed(&self, line: &str) -> String {
-        line.replace("WORK", &self.work.display().to_string())
+        line.replace("WORK", &self.work.display().to_string()).replace("NPM", NPM)
     }
 
     /// Runs a shell line in a folder below the root, with that environment.

@@ -42,6 +42,7 @@ pub const SUITES: &[Job] = &[
     // The C++ header, and the examples in C and C++.
     Job { name: "cpp", needs: languages::CPP_NEEDS, run: languages::cpp },
     Job { name: "go", needs: languages::GO_NEEDS, run: languages::go },
+    Job { name: "node", needs: languages::NODE_NEEDS, run: languages::node },
     Job { name: "python", needs: languages::PYTHON_NEEDS, run: languages::python },
     // All languages give the same bits, and go on from each other's states.
     Job { name: "languages", needs: languages::AGREE_NEEDS, run: languages::agree },

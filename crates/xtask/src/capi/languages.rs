@@ -10,19 +10,22 @@ use crate::need::{self, Need};
 use crate::process::{cargo, root, run};
 
 /// The languages whose `interop` programs are compared: what is built first, in which folder, and the program, which gets
-/// the mode and the language's name. `WORK` is the folder for what tests build.
+/// the mode and the language's name. `WORK` is the folder for what tests build, `NPM` npm as it is to be called.
 const INTEROP: &[(&str, &str, &str, &str)] = &[
     ("c", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-c"),
     ("cpp", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-cpp"),
     ("go", "bindings/go", "go build -o WORK/go/ ./internal/interop", "WORK/go/interop"),
+    ("node", "bindings/node", "test -d node_modules/koffi || NPM ci", "node tests/interop.mjs"),
     ("python", "bindings/python", "true", "WORK/python/bin/python tests/interop.py"),
 ];
 
 /// What comparing them needs.
-pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, need::PKG_CONFIG, VENV];
+pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, NODE, NPM, need::PKG_CONFIG, VENV];
 
 const MAKE: Need = Need::Program { name: "make", install: "apt-get install make" };
 const GO: Need = Need::Command { line: "go version", install: "apt-get install golang-go" };
+const NODE: Need = Need::Program { name: "node", install: "apt-get install nodejs, 18 or later" };
+const NPM: Need = Need::Program { name: "npm", install: "apt-get install npm" };
 const VENV: Need =
     Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" };
 
@@ -58,6 +61,23 @@ pub fn go() -> Result<()> {
     let folder = "bindings/go";
     there.shell(folder, "test -z \"$(gofmt -l .)\" || { gofmt -d .; exit 1; }")?;
     there.shell(folder, "go vet ./... && go test -count=1 ./... && go test -race -count=1 ./...")
+}
+
+/// What Node needs.
+pub const NODE_NEEDS: &[Need] = &[NODE, NPM];
+
+/// The Node package: its types, its tests, and programs outside of the checkout that use it as it is packed.
+///
+/// # Errors
+/// Where one failed.
+pub fn node() -> Result<()> {
+    let there = Installed::now()?;
+    let folder = "bindings/node";
+    there.shell(folder, &there.placed("NPM ci && NPM run types && NPM test"))?;
+    let outside = "rm -rf WORK/node && mkdir -p WORK/node && NPM pack --pack-destination WORK/node >/dev/null && \
+                   cp tests/outside/* WORK/node && cd WORK/node && echo '{ \"private\": true }' >package.json && \
+                   NPM install ./wkv7-*.tgz && node story.mjs && node story.cjs";
+    there.shell(folder, &there.placed(outside))
 }
 
 /// What Python needs.

@@ -1,0 +1,108 @@
+'use strict';
+
+// The library's callbacks, which may come from any thread.
+//
+// JavaScript runs a callback in the thread that registered it, and the caller waits until that thread gets to it. A
+// thread that is inside a call of the library itself would never get to it, so the callbacks belong to a thread that
+// does nothing else (listener.cjs). It passes on what it hears as messages, and looks at a flag for what to answer.
+
+const path = require('node:path');
+const { Worker } = require('node:worker_threads');
+
+let listener; // a promise of { worker, progress, log }
+let current; // its value
+const hearers = new Map(); // by the number that the library hands to the callback
+const flushes = new Map();
+let numbers = 0;
+let logged;
+
+/** Whether the library may be calling. */
+function inUse() {
+  return current !== undefined;
+}
+
+function start() {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(path.join(__dirname, 'listener.cjs'), { name: 'wkv7 callbacks', execArgv: [] });
+    worker.once('error', reject);
+    worker.on('message', (message) => {
+      switch (message.kind) {
+        case 'ready':
+          worker.unref();
+          current = { worker, ...message };
+          resolve(current);
+          break;
+        case 'progress':
+          hearers.get(message.user)?.(message.done, message.total);
+          break;
+        case 'log':
+          logged?.(message.level, message.text);
+          break;
+        default: // 'flushed'
+          flushes.get(message.number)?.();
+      }
+    });
+  });
+}
+
+/** The thread, started when it is first needed. */
+function listening() {
+  listener ??= start();
+  return listener;
+}
+
+/** Waits until everything that the library has told so far has been heard. */
+async function heard({ worker }) {
+  const number = ++numbers;
+  worker.ref();
+  await new Promise((resolve) => {
+    flushes.set(number, resolve);
+    worker.postMessage({ kind: 'flush', number });
+  });
+  flushes.delete(number);
+  if (flushes.size === 0) {
+    worker.unref();
+  }
+}
+
+/**
+ * Runs `call` with what tells `hear` the progress.
+ * @param {(done: number, total: number) => void} hear
+ * @param {(progress: { callback: bigint, user: bigint }, stop: () => void) => Promise<unknown>} call gets what the
+ *   library
+ *   wants, and what makes the library stop when it next tells its progress
+ */
+async function withProgress(hear, call) {
+  const thread = await listening();
+  const user = BigInt(++numbers);
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  hearers.set(user, hear);
+  thread.worker.postMessage({ kind: 'hear', user, flag });
+  await heard(thread);
+  try {
+    return await call({ callback: thread.progress, user }, () => Atomics.store(flag, 0, 1));
+  } finally {
+    await heard(thread);
+    hearers.delete(user);
+    thread.worker.postMessage({ kind: 'forget', user });
+  }
+}
+
+/** Sends log messages to `hear` from now on, or to nobody; `set` tells the library. */
+async function withLog(hear, set) {
+  if (hear === undefined && current === undefined) {
+    set(null);
+    return;
+  }
+  const thread = await listening();
+  if (hear !== undefined) {
+    logged = hear;
+    set(thread.log);
+  } else {
+    set(null);
+    await heard(thread);
+    logged = undefined;
+  }
+}
+
+module.exports = { inUse, withLog, withProgress };

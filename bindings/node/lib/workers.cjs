@@ -1,0 +1,138 @@
+'use strict';
+
+// Threads for calls that compute, wait for a device or read a disk, so that the event loop of the caller goes on.
+//
+// A call that fails leaves its text with the thread that made it, so the thread that calls must also be the one that
+// asks for the text. That rules out koffi's own asynchronous calls, where every call takes whichever thread is free.
+// Here each thread makes plain calls, one job (jobs.cjs) at a time, and answers with a result or an error that is
+// complete. Any thread will do for any handle: an address means the same in all of them.
+
+const os = require('node:os');
+const path = require('node:path');
+const { Worker } = require('node:worker_threads');
+const callbacks = require('./callbacks.cjs');
+const { Wkv7Error } = require('./errors.cjs');
+const { lib } = require('./library.cjs');
+
+/** Jobs at a time. More would only wait for the same cores; those that wait here cost no thread. */
+const MOST = Math.max(4, os.availableParallelism?.() ?? os.cpus().length);
+
+/** Jobs that threads have been given and not finished, where a thread that may not go on with its events can see it. */
+const running = new Int32Array(new SharedArrayBuffer(4));
+
+/** Threads without a job, the one that had one last at the end: its memory is the warmest. */
+const idle = [];
+/** Jobs without a thread, the oldest first. */
+const waiting = [];
+/** What ends the jobs that run, each as well as it can be ended. */
+const stops = new Set();
+let threads = 0;
+
+/**
+ * Runs a job in another thread.
+ * @param {string} job one of jobs.cjs
+ * @param {unknown[]} given what it gets: plain values, copied
+ * @param {{ transfer?: ArrayBuffer[], stop?: () => void }} [how] buffers to give away instead of copying; what asks the
+ *   job to end, for when the process ends
+ */
+function run(job, given, { transfer = [], stop } = {}) {
+  const asked = {}; // where from: what fails in another thread should name the line of the caller
+  Error.captureStackTrace(asked, run);
+  return new Promise((resolve, reject) => {
+    const task = { message: { job, given }, transfer, stop, asked, resolve, reject };
+    const thread = idle.pop() ?? (threads < MOST ? started() : undefined);
+    if (thread === undefined) {
+      waiting.push(task);
+    } else {
+      begin(thread, task);
+    }
+  });
+}
+
+function begin(thread, task) {
+  thread.task = task;
+  if (task.stop !== undefined) {
+    stops.add(task.stop);
+  }
+  try {
+    thread.worker.postMessage(task.message, task.transfer);
+  } catch (why) {
+    end(thread, () => task.reject(why)); // something that cannot be copied
+    return;
+  }
+  Atomics.add(running, 0, 1);
+  thread.worker.ref(); // the process lasts for as long as somebody computes
+}
+
+/** The thread has nothing to do any more. */
+function end(thread, settle) {
+  const { task } = thread;
+  thread.task = undefined;
+  if (task.stop !== undefined) {
+    stops.delete(task.stop);
+  }
+  const next = waiting.shift();
+  if (next === undefined) {
+    thread.worker.unref();
+    idle.push(thread);
+  } else {
+    begin(thread, next);
+  }
+  settle();
+}
+
+function started() {
+  const worker = new Worker(path.join(__dirname, 'worker.cjs'), {
+    name: 'wkv7',
+    workerData: { running },
+    execArgv: [], // what the main thread was started with is not for this one
+  });
+  const thread = { worker, task: undefined };
+  threads += 1;
+  worker.on('message', ({ value, error }) => {
+    const { task } = thread;
+    end(thread, () => (error === undefined ? task.resolve(value) : task.reject(errorOf(error, task.asked))));
+  });
+  // A thread ends by itself only where it cannot go on, such as for want of memory.
+  let why = new Error('a thread of wkv7 ended');
+  worker.on('error', (error) => (why = error));
+  worker.on('exit', () => {
+    threads -= 1;
+    const { task } = thread;
+    if (task === undefined) {
+      idle.splice(idle.indexOf(thread), 1);
+      return;
+    }
+    Atomics.sub(running, 0, 1);
+    stops.delete(task.stop);
+    task.reject(why);
+    const next = waiting.shift();
+    if (next !== undefined) {
+      begin(started(), next);
+    }
+  });
+  return thread;
+}
+
+/** An error of another thread, as if the call that asked had thrown it. */
+function errorOf({ status, message }, asked) {
+  const error = status === undefined ? new Error(message) : new Wkv7Error(message, status);
+  error.stack = `${error.name}: ${message}${asked.stack.slice(asked.stack.indexOf('\n'))}`;
+  return error;
+}
+
+// A process that ends takes its threads with it, but cannot leave a call of the library. So those are asked to end.
+process.on('exit', () => {
+  for (const stop of stops) {
+    stop();
+  }
+  // They may need the thread of the callbacks for as long as they last, which ends in no particular order with them.
+  if (callbacks.inUse()) {
+    for (let left = Atomics.load(running, 0); left > 0; left = Atomics.load(running, 0)) {
+      Atomics.wait(running, 0, left);
+    }
+    lib.wkv7_log(0, null, null);
+  }
+});
+
+module.exports = { run };
