@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::capi::boundary;
 use crate::peers;
 use crate::process::{cargo, run as run_command};
 
@@ -22,6 +23,8 @@ enum What {
     },
     /// Speed beside other engines: same model, threads and token counts, in turns
     Peers(Box<peers::Options>),
+    /// Decoding through the C library and the languages that call it, beside Rust, in turns
+    Boundary(boundary::Options),
 }
 
 /// Measures what was asked for.
@@ -34,5 +37,6 @@ pub fn run(options: &Options) -> Result<()> {
             run_command(cargo(&["bench", "--package", "wkv7-benches"]).args(arguments))
         }
         What::Peers(options) => peers::run(options),
+        What::Boundary(options) => boundary::bench(options),
     }
 }

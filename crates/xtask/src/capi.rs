@@ -1,5 +1,6 @@
 //! The suites of the C library: built and installed once, then used as a program outside the repository would.
 
+pub mod boundary;
 pub mod c;
 pub mod header;
 pub mod languages;

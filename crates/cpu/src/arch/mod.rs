@@ -272,6 +272,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Sums that lie in memory.
     fn load_sums(self, sums: &[i32; PANEL]) -> Self::Sums;
+
+    /// `sum + sums * (scales * by)`, with the product in parentheses rounded and the rest as [`Isa::lanes_mul_add`].
+    #[inline(always)]
+    fn add_scaled(self, sum: Self::Lanes, sums: &[i32; PANEL], scales: Self::Lanes, by: f32) -> Self::Lanes {
+        let sums = self.sums_to_lanes(self.load_sums(sums), 0);
+        self.lanes_mul_add(sums, self.lanes_mul(scales, self.splat(by)), sum)
+    }
 }
 
 /// The largest [`Isa::TILE`].

@@ -88,9 +88,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
             let found = &mut found[group % AHEAD];
             let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
-                let found = isa.sums_to_lanes(isa.load_sums(&found.0[t]), 0);
-                let own = isa.lanes_mul(own_scales, isa.splat(scales[group][t]));
-                sums[t] = isa.lanes_mul_add(found, own, sums[t]);
+                sums[t] = isa.add_scaled(sums[t], &found.0[t], own_scales, scales[group][t]);
                 if B::SHIFTED {
                     let own_shifts = isa.load(&panel[group].shifts);
                     sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[group][t]), sums[t]);

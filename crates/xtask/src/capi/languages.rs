@@ -11,7 +11,7 @@ use crate::process::{cargo, root, run};
 
 /// The languages whose `interop` programs are compared: what is built first, in which folder, and the program, which gets
 /// the mode and the language's name. `WORK` is the folder for what tests build, `NPM` npm as it is to be called.
-const INTEROP: &[(&str, &str, &str, &str)] = &[
+pub const INTEROP: &[(&str, &str, &str, &str)] = &[
     ("c", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-c"),
     ("cpp", "tests/cpp", "make -s BUILD=WORK/cpp all", "WORK/cpp/interop-cpp"),
     ("go", "bindings/go", "go build -o WORK/go/ ./internal/interop", "WORK/go/interop"),
@@ -101,6 +101,14 @@ fn environment(there: &Installed) -> Result<()> {
     there.shell(".", &there.placed(line))
 }
 
+/// Makes the environment where there is none.
+///
+/// # Errors
+/// Where that failed.
+pub fn ready(there: &Installed) -> Result<()> {
+    if there.work.join("python/bin/python").is_file() { Ok(()) } else { environment(there) }
+}
+
 /// Every snippet of the embedding guide.
 ///
 /// # Errors
@@ -124,9 +132,7 @@ pub fn agree() -> Result<()> {
     let mut rust = cargo(&["run", "--quiet", "--package", "wkv7-tests", "--example", "interop"]);
     let model = root().canonicalize()?.join(super::MODEL);
     run(rust.env("WKV7_INTEROP", &folder).env("WKV7_MODEL", model))?;
-    if !there.work.join("python/bin/python").is_file() {
-        environment(&there)?;
-    }
+    ready(&there)?;
     for (_, place, build, _) in INTEROP {
         there.shell(place, &there.placed(build))?;
     }
