@@ -1,20 +1,12 @@
 //! Shared pieces of the cross-crate tests.
 
-#[cfg(feature = "wgpu")]
 mod cards;
-#[cfg(feature = "wgpu")]
+
+use std::{env, fmt};
+
 pub use cards::software_adapter;
-#[cfg(not(feature = "wgpu"))]
-mod cards {
-    /// This build runs nothing on graphics cards.
-    pub(crate) fn contenders() -> [crate::Contender; 0] {
-        []
-    }
-}
 
-use std::fmt;
-
-use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Reference, State, Weights};
+use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Reference, Weights};
 use wkv7_cpu::Cpu;
 use wkv7_testkit::{Golden, Tolerance, close, compare_logits, compare_states, play};
 
@@ -28,18 +20,23 @@ pub struct Contender {
     approximated: (&'static [Dtype], Tolerance),
 }
 
-/// Every way in which any machine runs a model, the reference first; those of graphics cards with the feature `wgpu`.
+/// Every way in which any machine runs a model, the reference first; where `WKV7_CPU` names a path of the cpu backend, those
+/// alone that take it.
 #[must_use]
 pub fn contenders() -> Vec<Contender> {
     let contender = |name, backend, exact, types| {
         let approximated = (types, Q8_ACTIVATIONS);
         Contender { name, backend, exact, chunks: &CHUNKS, approximated }
     };
-    let mut all = vec![
-        contender("reference", Box::new(Reference), false, &[]),
+    let cpu = [
         contender("cpu, exact", Box::new(Cpu::new()), true, &[]),
         contender("cpu", Box::new(Cpu::new()), false, &Cpu::APPROXIMATED),
     ];
+    if env::var_os("WKV7_CPU").is_some() {
+        return cpu.into();
+    }
+    let mut all = vec![contender("reference", Box::new(Reference), false, &[])];
+    all.extend(cpu);
     all.extend(cards::contenders());
     all
 }
@@ -92,7 +89,14 @@ impl Figures {
     /// # Errors
     /// Those of the backends.
     pub fn measure(&mut self, name: &str, weights: &Weights, golden: &Golden) -> Result<(), Error> {
-        let mut oracle: Option<State> = golden.state.clone();
+        let recorded = golden.state.as_ref();
+        let oracle = match recorded {
+            Some(state) => state.clone(),
+            None => {
+                let mut reference = Reference.load(weights, &LoadOptions::default())?;
+                play(&mut *reference, &golden.tokens, 1)?.state
+            }
+        };
         for contender in contenders() {
             let (who, tolerance) = (contender.name, contender.tolerance(weights));
             let mut model = contender.load(weights)?;
@@ -100,10 +104,9 @@ impl Figures {
             for &chunk in contender.chunks {
                 let played = play(&mut *model, &golden.tokens, chunk)?;
                 all = all.max(close("logits", &played.logits, &golden.logits).relative());
-                let want = oracle.get_or_insert_with(|| played.state.clone());
                 for (worst, compared) in [
                     (&mut logits, compare_logits(golden.vocab, &played.logits, &golden.logits)),
-                    (&mut state, compare_states(weights.config(), &played.state, want)),
+                    (&mut state, compare_states(weights.config(), &played.state, &oracle)),
                 ] {
                     *worst = worst.max(compared.worst());
                     if let Err(mismatch) = compared.check(tolerance) {
@@ -112,7 +115,7 @@ impl Figures {
                     }
                 }
             }
-            let judged = golden.state.is_some() || who != Reference.name();
+            let judged = recorded.is_some() || who != Reference.name();
             let state = if judged { format!("{state:.1e}") } else { "not recorded".to_owned() };
             self.lines.push(format!(
                 "{name:<28} {who:<18} logits {all:.1e}, worst token {logits:.1e}  state {state}"

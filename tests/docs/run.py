@@ -105,7 +105,10 @@ def main():
         SOURCE=str(ROOT),
         PREFIX=os.environ["WKV7_PREFIX"],
         MODEL=os.environ["WKV7_MODEL"],
-        CARGO_TARGET_DIR=str(ROOT / "target" / "docs"),  # kept, so that a second run is quick
+        # Kept, and where what the workspace built for itself need not be built again.
+        CARGO_TARGET_DIR=os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")),
+        # The programs tell the same unoptimised, and are built in a tenth of the time.
+        CARGO_PROFILE_RELEASE_OPT_LEVEL="0",
     )
     sections = {}
     for snippet in snippets(PAGE.read_text(encoding="utf-8")):
@@ -121,6 +124,9 @@ def main():
             print(f"{name}: left out, no {', '.join(missing)} here", flush=True)
             continue
         with tempfile.TemporaryDirectory(prefix=f"wkv7-docs-{name}-") as folder:
+            if "cargo" in NEEDS[name]:
+                # The versions that the workspace is built with.
+                shutil.copy(ROOT / "Cargo.lock", folder)
             play(sections[name], Path(folder), environment)
     if skipped and os.environ.get("CI") == "true":
         sys.exit(f"with CI=true no section may be left out: {', '.join(skipped)}")

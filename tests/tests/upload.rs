@@ -1,6 +1,6 @@
 //! What loading a model onto a device takes of the host's memory: the mapped file, and little more.
 
-#![cfg(all(feature = "wgpu", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::fs;

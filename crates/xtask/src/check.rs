@@ -40,9 +40,9 @@ const BEFORE: &[Job] = &[
         run: || {
             run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
             // What the backend of graphics cards adds, which is no default feature.
-            let packages = ["-p", "wkv7", "-p", "wkv7-cli", "--features", "wkv7/wgpu,wkv7-cli/wgpu"];
+            let features = ["--workspace", "--features", "wkv7/wgpu,wkv7-cli/wgpu"];
             let rest = ["--all-targets", "--", "-D", "warnings"];
-            run_command(&mut cargo(&[&["clippy"][..], &packages, &rest].concat()))
+            run_command(&mut cargo(&[&["clippy"][..], &features, &rest].concat()))
         },
     },
     Job {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::need::Need;
-use crate::process::{self, cargo, root, run, target};
+use crate::process::{self, Built, cargo, root, run, target};
 
 /// The integration tests whose models run on the cpu backend as the environment chooses it. Those of the backend itself
 /// and of the command go through every path, or do not depend on one.
@@ -15,8 +15,7 @@ const ON_ANY_PATH: &[&str] = &["approximation", "facade", "fixtures", "golden", 
 /// # Errors
 /// Where any failed.
 pub fn paths() -> Result<()> {
-    let example = &["run", "--quiet", "--package", "wkv7-cpu", "--example", "paths"];
-    let lines = process::output(&mut cargo(example))?;
+    let lines = process::output(&mut Built::Example("paths").command()?)?;
     let (available, lacking) = sorted(&lines)?;
     for path in lacking {
         println!("left out: this machine cannot take CPU path `{path}`");
@@ -46,9 +45,12 @@ fn sorted(lines: &str) -> Result<(Vec<&str>, Vec<&str>)> {
 /// # Errors
 /// Where any failed.
 pub fn loom() -> Result<()> {
-    let mut command = cargo(&["test", "--package", "wkv7-cpu", "--lib", "loom"]);
+    let mut command = cargo(&["test", "--package", "wkv7-cpu", "--lib", "--config", UNOPTIMISED, "loom"]);
     run(command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target().join("loom")))
 }
+
+/// What watches threads wants no fast kernels, and compiling those takes minutes rather than seconds.
+pub const UNOPTIMISED: &str = "profile.dev.package.wkv7-cpu.opt-level=0";
 
 /// ThreadSanitizer is in nightly toolchains only.
 pub const TSAN_NEEDS: &[Need] =
@@ -60,10 +62,9 @@ pub const TSAN_NEEDS: &[Need] =
 /// # Errors
 /// Where any failed or raced.
 pub fn tsan() -> Result<()> {
-    let words =
-        ["cargo", "test", "--package", "wkv7-cpu", "--lib", "--test", "bits", "--target", TARGET, "--"];
+    let words = ["cargo", "test", "--package", "wkv7-cpu", "--lib", "--test", "bits", "--target", TARGET];
     let mut command = process::rustup_run("nightly", &words);
-    command.args(["team::", "neighbours_change_no_bit"]);
+    command.args(["--config", UNOPTIMISED, "--", "team::", "neighbours_change_no_bit"]);
     let suppressions = root().join("crates/cpu/tsan.txt");
     let suppressions = suppressions.canonicalize().with_context(|| format!("{}", suppressions.display()))?;
     run(command

@@ -26,6 +26,37 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Programs of the workspace, built with the features and dependencies of `cargo test --workspace`, so that after it
+/// nothing is left to compile; `cargo run --package` would build most crates once more.
+#[derive(Clone, Copy)]
+pub enum Built {
+    /// The command.
+    Wkv7,
+    /// An example, by name.
+    Example(&'static str),
+}
+
+impl Built {
+    /// Builds it; a command that runs it.
+    ///
+    /// # Errors
+    /// Where it does not compile.
+    pub fn command(self) -> Result<Command> {
+        // An example takes part in either case: without one, cargo would leave out what development dependencies ask for.
+        let (example, folder, name) = match self {
+            Built::Wkv7 => ("interop", "", "wkv7"),
+            Built::Example(name) => (name, "examples", name),
+        };
+        let mut build = cargo(&["build", "--quiet", "--workspace", "--bin", "wkv7", "--example", example]);
+        run(&mut build)?;
+        let program =
+            target().join("debug").join(folder).join(name).with_extension(env::consts::EXE_EXTENSION);
+        let mut command = Command::new(program);
+        command.current_dir(root());
+        Ok(command)
+    }
+}
+
 /// A program of another toolchain, whichever cargo runs us.
 pub fn rustup_run(toolchain: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");

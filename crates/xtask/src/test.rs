@@ -30,8 +30,8 @@ pub const SUITES: &[Job] = &[
     Job { name: "loom", needs: &[], run: cpu::loom },
     // Races of those threads, as they happen.
     Job { name: "tsan", needs: cpu::TSAN_NEEDS, run: cpu::tsan },
-    // The façade and the command with the backend of graphics cards, which is no default feature, and recorded data on
-    // it. Its own tests are among those of every crate.
+    // The façade and the command with the backend of graphics cards, which is no default feature. Its own tests, and
+    // recorded data on it, are among those of every crate.
     Job { name: "wgpu", needs: &[], run: wgpu },
     // The C header is what the sources make, and compiles alone.
     Job { name: "header", needs: header::NEEDS, run: header::check },
@@ -62,12 +62,10 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn wgpu() -> Result<()> {
-    let packages = ["-p", "wkv7", "-p", "wkv7-cli", "--features", "wkv7/wgpu,wkv7-cli/wgpu"];
+    // The whole workspace, so that its crates have the features that they were built with for the other tests.
+    let features = ["--workspace", "--features", "wkv7/wgpu,wkv7-cli/wgpu"];
     let tests = ["--test", "facade", "--test", "cli", "--", "moves::", "devices::"];
-    run_command(&mut cargo(&[&["test"][..], &packages, &tests].concat()))?;
-    let recorded =
-        ["test", "-p", "wkv7-tests", "--features", "wgpu", "--test", "golden", "--test", "fixtures"];
-    run_command(&mut cargo(&recorded))
+    run_command(&mut cargo(&[&["test"][..], &features, &tests].concat()))
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Job>> {

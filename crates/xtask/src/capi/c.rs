@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::{Installed, MODEL, PROMPT};
-use crate::cpu::TARGET;
+use crate::cpu::{TARGET, UNOPTIMISED};
 use crate::header::ABI;
 use crate::need::{self, Need};
-use crate::process::{self, cargo, output, root, run};
+use crate::process::{self, Built, output, root, run};
 
 /// What the suite needs.
 pub const NEEDS: &[Need] = &[
@@ -122,11 +123,11 @@ fn bad_files(there: &Installed) -> Result<()> {
     for (name, bytes) in &files {
         fs::write(folder.join(name), bytes)?;
     }
+    let command = Built::Wkv7.command()?;
     for name in files.iter().map(|(name, _)| *name).chain(["folder", "missing"]) {
         let path = folder.join(name);
         let ours = output(there.command(&there.work.join("open").display().to_string()).arg(&path))?;
-        let mut command = cargo(&["run", "--quiet", "--package", "wkv7-cli", "--", "generate"]);
-        let refused = command.arg(&path).arg("x").current_dir(root()).output()?;
+        let refused = Command::new(command.get_program()).arg("generate").arg(&path).arg("x").output()?;
         let theirs = String::from_utf8_lossy(&refused.stderr).into_owned();
         let theirs = theirs.trim().strip_prefix("error: ").unwrap_or(&theirs).to_owned();
         ensure!(
@@ -176,9 +177,8 @@ fn outside(there: &Installed) -> Result<()> {
 
 /// The text of 64 greedy tokens, from the command.
 pub fn told_by_the_command() -> Result<String> {
-    let words = ["run", "--quiet", "--package", "wkv7-cli", "--", "generate", MODEL, PROMPT];
-    let rest = ["--temperature", "0", "--max-tokens", "64"];
-    let told = output(&mut cargo(&[&words[..], &rest].concat()))?;
+    let words = ["generate", MODEL, PROMPT, "--temperature", "0", "--max-tokens", "64"];
+    let told = output(Built::Wkv7.command()?.args(words))?;
     // It repeats the prompt only for a person.
     Ok(told.trim_end_matches('\n').strip_prefix(PROMPT).unwrap_or(told.trim_end_matches('\n')).to_owned())
 }
@@ -208,7 +208,7 @@ pub fn tsan() -> Result<()> {
     let root = root().canonicalize()?;
     let target = process::target().join("tsan-std");
     let mut command = process::rustup_run("nightly", &["cargo", "rustc", "--package", "wkv7-ffi", "--lib"]);
-    command.args(["-Zbuild-std", "--crate-type", "staticlib", "--target", TARGET]);
+    command.args(["-Zbuild-std", "--crate-type", "staticlib", "--target", TARGET, "--config", UNOPTIMISED]);
     run(command.env("RUSTFLAGS", "-Zsanitizer=thread").env("CARGO_TARGET_DIR", &target))?;
     let sysroot = output(&mut process::rustup_run("nightly", &["rustc", "--print", "sysroot"]))?;
     let runtimes = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
@@ -226,6 +226,5 @@ pub fn tsan() -> Result<()> {
         runtime = runtime.display(),
         model = root.join(MODEL).display(),
     );
-    run(std::process::Command::new("sh")
-        .args(["-ec", &format!("cd '{}' && {line}", root.join("tests/c").display())]))
+    run(Command::new("sh").args(["-ec", &format!("cd '{}' && {line}", root.join("tests/c").display())]))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Installed;
 use crate::need::{self, Need};
-use crate::process::{cargo, root, run};
+use crate::process::{Built, root, run};
 
 /// The languages whose `interop` programs are compared: what is built first, in which folder, and the program, which gets
 /// the mode and the language's name. `WORK` is the folder for what tests build, `NPM` npm as it is to be called.
@@ -129,7 +129,7 @@ pub fn agree() -> Result<()> {
     let folder = there.work.join("interop");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    let mut rust = cargo(&["run", "--quiet", "--package", "wkv7-tests", "--example", "interop"]);
+    let mut rust = Built::Example("interop").command()?;
     let model = root().canonicalize()?.join(super::MODEL);
     run(rust.env("WKV7_INTEROP", &folder).env("WKV7_MODEL", model))?;
     ready(&there)?;
