@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
-"""llama.cpp, through the low-level functions of llama-cpp-python; the command line is that of driver.py."""
+"""llama.cpp, through the low-level functions of llama-cpp-python; the command line is that of driver.py.
+
+LLAMA_PLAIN_BUFFERS=1 keeps it from laying the weights out anew for the instructions of the machine: where the processor
+has AMX, version 0.3.36 crashes over RWKV-7 in block types when it does.
+"""
 import ctypes
+import os
 import sys
 
 import llama_cpp as llama
@@ -8,6 +13,7 @@ import numpy as np
 
 import driver
 
+PLAIN_BUFFERS = os.environ.get("LLAMA_PLAIN_BUFFERS", "") not in ("", "0")
 QUIET = llama.llama_log_callback(lambda level, text, data: None)  # kept alive: C calls it
 
 
@@ -19,6 +25,7 @@ class Llama:
         llama.llama_backend_init()
         model = llama.llama_model_default_params()
         model.n_gpu_layers = 0
+        model.use_extra_bufts = not PLAIN_BUFFERS
         self.model = llama.llama_model_load_from_file(str(path).encode(), model)
         if not self.model:
             sys.exit(f"{path}: llama.cpp does not load it")
@@ -52,7 +59,8 @@ class Llama:
     def describe(self):
         """Version and the CPU features it was compiled for."""
         features = llama.llama_print_system_info().decode().strip(" |")
-        return {"name": "llama.cpp", "version": f"llama-cpp-python {llama.__version__}", "features": features}
+        version = f"llama-cpp-python {llama.__version__}" + PLAIN_BUFFERS * ", weights as they lie in the file"
+        return {"name": "llama.cpp", "version": version, "features": features}
 
     def close(self):
         llama.llama_free(self.context)

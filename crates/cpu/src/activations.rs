@@ -44,7 +44,7 @@ pub(crate) struct Activations {
     n: usize,
     tokens: usize,
     forms: Forms,
-    numbers: Vec<f32>, // [tokens, stride]
+    numbers: Vec<f32>, // [tokens, `stride`]
     codes: Vec<i8>,    // [tokens, groups, 32]
     words: Vec<i16>,   // [tokens, groups, 32]: the codes widened, for many tokens
     scales: Vec<f32>,  // [tokens, groups]
@@ -59,12 +59,18 @@ fn groups(n: usize) -> usize {
     n.div_ceil(GROUP).next_multiple_of(EIGHT)
 }
 
+/// Numbers from one token to the next: an odd number of cache lines. Were it a multiple of what a set of the first-level
+/// cache spans, as the sizes of models make it, the tokens of a tile would all fight for one set.
+const fn stride(n: usize) -> usize {
+    (n.div_ceil(LANES) | 1) * LANES
+}
+
 impl Activations {
     /// Makes room for `tokens` vectors of up to `n`. Memory once taken is kept.
     pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
         let grow = |have: usize, need: usize| have.max(need);
-        let numbers = if forms.numbers { tokens * n.next_multiple_of(LANES) } else { 0 };
+        let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
         let groups = if forms.codes { tokens * groups(n) } else { 0 };
         let words = if tokens >= MANY_CODES { groups * GROUP } else { 0 };
         self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
@@ -126,10 +132,10 @@ impl<'a> SharedActivations<'a> {
     /// Nobody else writes or reads this token's vector meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32]) {
-        let stride = self.n.next_multiple_of(LANES);
         if self.forms.numbers {
+            let start = token * stride(self.n);
             // SAFETY: this token's numbers, which the caller keeps to itself.
-            let out = unsafe { self.numbers.part(token * stride..(token + 1) * stride) };
+            let out = unsafe { self.numbers.part(start..start + self.n.next_multiple_of(LANES)) };
             if self.tokens >= MANY {
                 by_class(x, out);
             } else {
@@ -219,8 +225,7 @@ impl<'a> Input<'a> {
     /// One token's numbers, zeros up to whole lanes included; by class for many tokens.
     #[inline(always)]
     pub(crate) fn numbers(&self, token: usize) -> &'a [f32] {
-        let stride = self.n.next_multiple_of(LANES);
-        &self.numbers[token * stride..(token + 1) * stride]
+        &self.numbers[token * stride(self.n)..][..self.n.next_multiple_of(LANES)]
     }
 
     /// The codes of the tile that begins with `token`.

@@ -23,6 +23,7 @@ impl Beyond for Amx {
 
     const VNNI: bool = true;
     const TILED: bool = true;
+    const TASK_BYTES: usize = 1 << 20;
 
     fn new() -> Result<Self, Missing> {
         static THERE: OnceLock<Result<(), Missing>> = OnceLock::new();

@@ -25,6 +25,8 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     const VNNI: bool;
     /// [`Isa::TILED`].
     const TILED: bool = false;
+    /// [`Isa::TASK_BYTES`].
+    const TASK_BYTES: usize = 512 << 10;
 
     /// The proof, where it holds.
     fn new() -> Result<Self, Missing>;
@@ -145,6 +147,8 @@ impl<B: Beyond> Isa for Avx512<B> {
 
     const TILED: bool = B::TILED;
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
+    const PANELS: usize = 2; // 24 of 32
+    const TASK_BYTES: usize = B::TASK_BYTES;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
 
     as_avx2! {

@@ -75,6 +75,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Tokens that share a pass over a panel, an even number, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
 
+    /// Panels of f32 numbers that a tile meets together, 1 or 2: with two, a number that is loaded serves two products.
+    const PANELS: usize = 1;
+
+    /// Bytes of panels that a task of many tokens keeps: about half of what the second-level cache of such machines holds,
+    /// the rest of which is for the tokens.
+    const TASK_BYTES: usize = 256 << 10;
+
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
 

@@ -198,7 +198,7 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     }
     // Where there is one fewer, the last one is taken twice: half as many kernels do.
     let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));
-    let classes = of_tile::<T, EIGHT>(classes);
+    let classes = of_tile::<T, 1, EIGHT>(classes);
     let mut ahead = product.ahead_in(panel.len());
     for (group, panel) in panel.iter().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
@@ -209,16 +209,16 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
             let sums = isa.sums_to_lanes(sums[t], C::offset(xs[t].sums[group]));
             let own = isa.lanes_mul(scales, isa.splat(xs[t].scales[group]));
             // A class begins with its first group.
-            let before = if group < EIGHT { isa.splat(0.0) } else { isa.load(&class[t]) };
+            let before = if group < EIGHT { isa.splat(0.0) } else { isa.load(&class[t][0]) };
             let mut sum = isa.lanes_mul_add(sums, own, before);
             if B::SHIFTED {
                 sum = isa.lanes_mul_add(shifts, isa.splat(xs[t].shifts[group]), sum);
             }
-            isa.store(sum, &mut class[t]);
+            isa.store(sum, &mut class[t][0]);
         }
     }
     for t in 0..tokens.min(T) {
-        let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t]);
+        let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t][0]);
         product.finish(isa, token + t, output, &sums[..count]);
     }
 }

@@ -74,7 +74,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
     let tile = product.input.tile(token);
     let (codes, scales, shifts) = tile.parts();
     let (codes, scales, shifts) = (&codes[..groups], &scales[..groups], &shifts[..groups]);
-    let classes = of_tile::<T, EIGHT>(classes);
+    let classes = of_tile::<T, 1, EIGHT>(classes);
     let steps = groups / EIGHT;
     let mut ahead = product.ahead_in(EIGHT);
     let mut found = [TileSums::ZERO; AHEAD];
@@ -100,11 +100,11 @@ fn cell<I: Isa, B: Block, const T: usize>(
             }
         }
         for t in 0..T {
-            isa.store(sums[t], &mut sums_out[t]);
+            isa.store(sums[t], &mut sums_out[t][0]);
         }
     }
     for t in 0..tokens {
-        let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t]);
+        let sums = fold::<I, EIGHT>(isa, |class| &classes[class][t][0]);
         product.finish(isa, token + t, output, &sums[..count]);
     }
 }

@@ -63,32 +63,39 @@ pub(super) fn pack<I: Isa>(isa: I, numbers: &[f32], count: usize, inputs: usize,
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same), from their panel.
+/// The `outputs` (the first, and how many) of a tile of tokens (the same), from their panels, of which there are one or two.
 #[inline(always)]
 pub(super) fn tile<I: Isa>(
     isa: I,
     product: &Product<'_>,
-    panel: &[f32],
+    panels: &[f32],
     outputs: (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
+    if I::PANELS == 2 && outputs.1 > PANEL {
+        return match tokens.div_ceil(4) {
+            1 => cell::<I, 4, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            2 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            _ => cell::<I, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
+        };
+    }
     match tokens.div_ceil(2) {
-        1 => cell::<I, 2>(isa, product, panel, outputs, (token, tokens), classes),
-        2 => cell::<I, 4>(isa, product, panel, outputs, (token, tokens), classes),
-        3 => cell::<I, 6>(isa, product, panel, outputs, (token, tokens), classes),
-        4 => cell::<I, 8>(isa, product, panel, outputs, (token, tokens), classes),
-        5 => cell::<I, 10>(isa, product, panel, outputs, (token, tokens), classes),
-        _ => cell::<I, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes),
+        1 => cell::<I, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        2 => cell::<I, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        3 => cell::<I, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        4 => cell::<I, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        5 => cell::<I, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        _ => cell::<I, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes),
     }
 }
 
-/// A panel's outputs of `T` tokens, or one fewer.
+/// The outputs of `P` panels of `T` tokens, or a few fewer.
 #[inline(always)]
-fn cell<I: Isa, const T: usize>(
+fn cell<I: Isa, const T: usize, const P: usize>(
     isa: I,
     product: &Product<'_>,
-    panel: &[f32],
+    panels: &[f32],
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
@@ -96,38 +103,48 @@ fn cell<I: Isa, const T: usize>(
     if T > I::TILE {
         return; // never asked for: spares the compiler the larger tiles of other instruction sets
     }
-    let (panel, _) = panel.as_chunks::<PANEL>();
+    let (panels, _) = panels.as_chunks::<PANEL>();
+    let own = panels.len() / P;
     let steps = product.input.n.div_ceil(LANES);
-    // Where there is one fewer, the last one is taken twice: half as many kernels do.
+    // Where there are fewer, the last one is taken again: half as many kernels do.
     let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t.min(tokens - 1)));
-    let classes = of_tile::<T, LANES>(classes);
+    let classes = of_tile::<T, P, LANES>(classes);
     let mut ahead = product.ahead_in(LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let of = class * steps..(class + 1) * steps;
-        let rows = &panel[class * stride(steps)..][..steps];
+        let rows = list!(P, &panels[..0], |p| &panels[p * own + class * stride(steps)..][..steps]);
         let xs = list!(T, [0.0; 0].as_slice(), |t| &xs[t][of.clone()]);
-        let mut sums = [isa.splat(0.0); T];
+        let mut sums = [[isa.splat(0.0); P]; T];
         for step in 0..steps {
-            let row = isa.load(&rows[step]);
+            let rows = list!(P, isa.splat(0.0), |p| isa.load(&rows[p][step]));
             for t in 0..T {
-                sums[t] = isa.lanes_mul_add(row, isa.splat(xs[t][step]), sums[t]);
+                let x = isa.splat(xs[t][step]);
+                for p in 0..P {
+                    sums[t][p] = isa.lanes_mul_add(rows[p], x, sums[t][p]);
+                }
             }
         }
         for t in 0..T {
-            isa.store(sums[t], &mut sums_out[t]);
+            for p in 0..P {
+                isa.store(sums[t][p], &mut sums_out[t][p]);
+            }
         }
     }
     for t in 0..tokens.min(T) {
-        let sums = fold::<I, LANES>(isa, |class| &classes[class][t]);
-        product.finish(isa, token + t, output, &sums[..count]);
+        for p in 0..P {
+            let sums = fold::<I, LANES>(isa, |class| &classes[class][t][p]);
+            product.finish(isa, token + t, output + p * PANEL, &sums[..PANEL.min(count - p * PANEL)]);
+        }
     }
 }
 
-/// Room for the sums of `N` classes of `T` tokens; what it holds is left over from others.
+/// Room for the sums of `N` classes of `T` tokens and `P` panels; what it holds is left over from others.
 #[inline(always)]
-pub(super) fn of_tile<const T: usize, const N: usize>(classes: &mut Classes) -> &mut [[[f32; PANEL]; T]; N] {
-    let tiles = classes.as_chunks_mut::<T>().0.first_chunk_mut::<N>();
+pub(super) fn of_tile<const T: usize, const P: usize, const N: usize>(
+    classes: &mut Classes,
+) -> &mut [[[[f32; PANEL]; P]; T]; N] {
+    let tiles = classes.as_chunks_mut::<P>().0.as_chunks_mut::<T>().0.first_chunk_mut::<N>();
     tiles.unwrap_or_else(|| unreachable_room())
 }
 

@@ -17,9 +17,6 @@ use crate::exp::{sigmoid, tanh};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
-/// Bytes of panels that a task of many tokens keeps: what the second-level cache holds beside the tokens.
-const PANEL_BYTES: usize = 256 << 10;
-
 /// Rows dequantised together for few tokens.
 const TILE_ROWS: usize = 4;
 
@@ -116,8 +113,8 @@ pub(crate) struct Product<'a> {
     ahead: &'a [u8], // what the next task will read from memory, which is idle while this one multiplies
 }
 
-/// Room for the sums of every class of a tile's tokens, one to a row of a panel.
-pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE];
+/// Room for the sums of every class of a tile's tokens and of two panels, one to a row of a panel.
+pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE * 2];
 
 /// What one thread needs room for.
 pub(crate) struct Desk {
@@ -134,7 +131,7 @@ impl Default for Desk {
         Self {
             rows: Vec::new(),
             panels: Vec::new(),
-            classes: Box::new([[0.0; PANEL]; LANES * MAX_TILE]),
+            classes: Box::new([[0.0; PANEL]; LANES * MAX_TILE * 2]),
             quads: Vec::new(),
             pairs: Vec::new(),
             signed: Vec::new(),
@@ -176,28 +173,28 @@ impl<'a> Product<'a> {
     }
 
     /// Outputs of one task of many tokens.
-    fn task_outputs(&self) -> usize {
+    fn task_outputs<I: Isa>(&self) -> usize {
         let panel_bytes = match self.matrix.kind {
             Kind::Block(_) => self.matrix.inputs() * PANEL * 2,
             _ => self.matrix.inputs() * PANEL * 4,
         };
         // Enough tasks for everyone come first, shared panels second.
         let most = (self.matrix.outputs() / (16 * PANEL)).max(1);
-        (PANEL_BYTES / panel_bytes).clamp(1, most) * PANEL
+        (I::TASK_BYTES / panel_bytes).clamp(1, most) * PANEL
     }
 
-    fn tasks(&self) -> usize {
-        self.matrix.outputs().div_ceil(self.task_outputs())
+    fn tasks<I: Isa>(&self) -> usize {
+        self.matrix.outputs().div_ceil(self.task_outputs::<I>())
     }
 
-    fn outputs_of_task(&self, task: usize) -> Range<usize> {
-        let first = task * self.task_outputs();
-        first..(first + self.task_outputs()).min(self.matrix.outputs())
+    fn outputs_of_task<I: Isa>(&self, task: usize) -> Range<usize> {
+        let first = task * self.task_outputs::<I>();
+        first..(first + self.task_outputs::<I>()).min(self.matrix.outputs())
     }
 
     /// The bytes that a task reads, where they lie in one piece.
-    fn bytes_of_task(&self, task: usize) -> &'a [u8] {
-        if self.units().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task(task)) }
+    fn bytes_of_task<I: Isa>(&self, task: usize) -> &'a [u8] {
+        if self.units().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task::<I>(task)) }
     }
 
     /// What is to be asked for, in at most `parts`.
@@ -291,7 +288,7 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk(outputs, panels, own, I::TILE, |product, panel, outputs, tile| {
+        self.walk(outputs, panels, own, (I::TILE, I::PANELS), |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || panels::tile(isa, product, panel, outputs, tile, &mut desk.classes),
@@ -299,21 +296,25 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Lets every tile of at most `most` tokens meet every panel, which are `own` items each; `meet` is given the product with the part of
+    /// Lets every tile of at most `most` tokens meet every panel, so many together, which are `own` items each; `meet` is given the product with the part of
     /// what is ahead that is to be asked for meanwhile, a panel, its outputs, and the tile.
     fn walk<P>(
         &self,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
-        most: usize,
+        (most, together): (usize, usize),
         mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
     ) {
-        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(most));
+        let walks = panels.len().div_ceil(own * together);
+        let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(most));
         for tile in tiles_of(self.input.tokens, most) {
-            for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
+            let outputs = outputs.clone();
+            for (output, panels) in
+                outputs.clone().step_by(PANEL * together).zip(panels.chunks(own * together))
+            {
                 let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                meet(&product, panel, (output, PANEL.min(outputs.end - output)), tile);
+                meet(&product, panels, (output, (PANEL * together).min(outputs.end - output)), tile);
             }
         }
     }
@@ -410,7 +411,7 @@ impl<'a> Product<'a> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk(outputs, panels, self.groups(), I::TILE, |product, panel, outputs, tile| {
+        self.walk(outputs, panels, self.groups(), (I::TILE, 1), |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
@@ -485,11 +486,11 @@ pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, pro
         }
         return member.meet(|| ());
     }
-    let tasks = products.iter().map(Product::tasks).sum();
+    let tasks = products.iter().map(Product::tasks::<I>).sum();
     // The product of a task, and which of its tasks that is.
     let find = |mut task: usize| {
         for product in products {
-            let own = product.tasks();
+            let own = product.tasks::<I>();
             if task < own {
                 return Some((product, task));
             }
@@ -501,8 +502,8 @@ pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, pro
         if let Some((product, own)) = find(task) {
             // Tasks take about the same time, so that this member's next is likely the one after the others'.
             let next = find(task + member.members());
-            let ahead = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task(task));
-            Product { ahead, ..*product }.run(isa, product.outputs_of_task(own), desk);
+            let ahead = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task));
+            Product { ahead, ..*product }.run(isa, product.outputs_of_task::<I>(own), desk);
         }
     });
 }
