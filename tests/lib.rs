@@ -32,7 +32,7 @@ pub fn contenders() -> Vec<Contender> {
         contender("cpu, exact", Box::new(Cpu::new()), true, &[]),
         contender("cpu", Box::new(Cpu::new()), false, &Cpu::APPROXIMATED),
     ];
-    if env::var_os("WKV7_CPU").is_some() {
+    if env::var_os("WKV7_CPU").is_some_and(|path| !path.is_empty()) {
         return cpu.into();
     }
     let mut all = vec![contender("reference", Box::new(Reference), false, &[])];

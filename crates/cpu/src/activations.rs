@@ -25,6 +25,8 @@ pub(crate) struct Forms {
     pub(crate) codes: bool,
     /// Of many tokens, codes in tiles.
     pub(crate) tiles: bool,
+    /// Of many tokens, codes in 16 bits.
+    pub(crate) words: bool,
 }
 
 impl Forms {
@@ -34,6 +36,7 @@ impl Forms {
             numbers: self.numbers || other.numbers,
             codes: self.codes || other.codes,
             tiles: self.tiles || other.tiles,
+            words: self.words || other.words,
         }
     }
 }
@@ -46,7 +49,7 @@ pub(crate) struct Activations {
     forms: Forms,
     numbers: Vec<f32>, // [tokens, `stride`]
     codes: Vec<i8>,    // [tokens, groups, 32]
-    words: Vec<i16>,   // [tokens, groups, 32]: the codes widened, for many tokens
+    words: Vec<i16>,   // [tokens, groups, 32]: the codes widened
     scales: Vec<f32>,  // [tokens, groups]
     sums: Vec<i32>,    // [tokens, groups]: sums of codes
     halves: Vec<i16>,  // [tokens, groups, 2]: sums of the codes of either half of a group
@@ -72,7 +75,7 @@ impl Activations {
         let grow = |have: usize, need: usize| have.max(need);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
         let groups = if forms.codes { tokens * groups(n) } else { 0 };
-        let words = if tokens >= MANY_CODES { groups * GROUP } else { 0 };
+        let words = if forms.words && tokens >= MANY_CODES { groups * GROUP } else { 0 };
         self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
         self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
         self.words.resize(grow(self.words.len(), words), 0);
@@ -158,14 +161,15 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let shifts = unsafe { self.shifts.part(of) };
             quantize(isa, x, codes_out, scales, (sums, halves), shifts);
-            if self.tokens >= MANY_CODES {
+            let many = self.tokens >= MANY_CODES;
+            if many && self.forms.words {
                 // SAFETY: as above.
                 let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
                 words.iter_mut().zip(&*codes_out).for_each(|(word, code)| *word = i16::from(*code));
-                if self.forms.tiles {
-                    // SAFETY: as above.
-                    unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
-                }
+            }
+            if many && self.forms.tiles {
+                // SAFETY: as above.
+                unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
             }
         }
     }
@@ -214,7 +218,7 @@ pub(crate) struct Input<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codes<'a> {
     pub(crate) codes: &'a [[i8; GROUP]],
-    pub(crate) words: &'a [[i16; GROUP]], // none for few tokens
+    pub(crate) words: &'a [[i16; GROUP]], // where they were asked for
     pub(crate) scales: &'a [f32],
     pub(crate) sums: &'a [i32],
     pub(crate) halves: &'a [i16], // two to a group
@@ -241,7 +245,7 @@ impl<'a> Input<'a> {
         let words = self.words.as_chunks().0;
         Codes {
             codes: &self.codes.as_chunks().0[of.clone()],
-            words: if words.is_empty() { &[] } else { &words[of.clone()] },
+            words: words.get(of.clone()).unwrap_or(&[]),
             scales: &self.scales[of.clone()],
             sums: &self.sums[of.clone()],
             halves: &self.halves[2 * of.start..2 * of.end],
@@ -326,7 +330,7 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let forms = Forms { numbers: true, codes: true, tiles: true };
+        let forms = Forms { numbers: true, codes: true, tiles: true, words: true };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {

@@ -27,7 +27,8 @@ pub struct Ceiling {
     pub read_bytes_per_second: f64,
     /// f32 operations in a second.
     pub fma_flops: f64,
-    /// Operations in a second on 8-bit integers with sums of 32 bits; `None` where no instruction does that.
+    /// Operations in a second on 8-bit integers with sums of 32 bits, in vectors; `None` where no instruction does that.
+    /// Instructions that multiply whole tiles are not counted, and may pass it.
     pub int8_ops: Option<f64>,
     /// Operations in a second on 16-bit integers with sums of 32 bits.
     pub int16_ops: Option<f64>,

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::arch::Isa;
+use crate::arch::{Isa, LANES};
 use crate::exp::{exp, sigmoid};
 use crate::matmul::{Product, Then, dot, multiply};
 use crate::norm::{l2_normalize, norm};
 use crate::pass::{Own, Pass};
-use crate::scratch::{SharedVectors, ranks};
+use crate::scratch::{Buffers, SharedVectors, ranks};
 use crate::team::Member;
 use crate::weights::{Layer, LowRank, TimeMix};
 use crate::wkv;
@@ -155,6 +155,9 @@ fn heads<I: Isa>(
     });
 }
 
+/// Tokens from the one at work to the one whose inputs are asked for.
+const AHEAD: usize = 2;
+
 /// One head of one layer.
 struct Head<'a> {
     weights: &'a TimeMix,
@@ -174,6 +177,7 @@ impl Head<'_> {
         let r_k = &self.weights.r_k[self.channels.clone()];
         for token in tokens {
             let of = token * self.width + self.channels.start..token * self.width + self.channels.end;
+            self.ask_for(pass, of.start + AHEAD * self.width);
             self.prepare(pass, of.clone(), [&mut *w, &mut *k, &mut *v, &mut *kk, &mut *b]);
             // SAFETY: only this task reads and writes this head's channels in this phase.
             let r = unsafe { pass.buffers.r.view(of.clone()) };
@@ -190,6 +194,17 @@ impl Head<'_> {
             let bonus = dot(isa, read, r_k);
             for ((y, v), g) in y.iter_mut().zip(&*v).zip(g) {
                 *y = isa.mul_add(bonus, *v, *y) * g;
+            }
+        }
+    }
+
+    /// Asks for what a later token has at `start`: tokens lie too far apart for the machine to see what comes next.
+    #[inline(always)]
+    fn ask_for<I: Isa>(&self, pass: &Pass<'_, I>, start: usize) {
+        let Buffers { r, k, d, a, v_first, v, nu, g, y, .. } = &pass.buffers;
+        for buffer in [r, k, d, a, v_first, v, nu, g, y] {
+            for at in (start..start + self.channels.len()).step_by(LANES) {
+                pass.isa.prefetch(buffer.address(at).cast());
             }
         }
     }

@@ -2,9 +2,13 @@
 //! Rapids and what followed. One of them does what sixteen of VNNI do, and takes as long as eight.
 //!
 //! Rust has no stable intrinsics for them, so they are written in assembly, which compiles whatever the compile target
-//! has. Linux hands the registers out on request only: they make what a change of threads saves much larger.
+//! has. Linux hands the registers out on request only, to the whole process and for good, since they make what a change of
+//! threads saves larger by 8 KB. With that, signal handlers need room for it too: where a thread has an alternative signal
+//! stack that is too small, the request is refused, and later `sigaltstack` refuses stacks that are. A program that wants
+//! smaller ones sets `WKV7_CPU=avx512vnni`, for which nothing is asked.
 
 use std::arch::asm;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
@@ -13,8 +17,7 @@ use super::tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
 use super::{GROUP, Missing, PANEL};
 use crate::code_tiles::GroupCodes;
 
-/// Proof that this machine has AMX for bytes and for bf16 numbers and VNNI beside it, and that the system lets this process
-/// use it.
+/// Proof that this machine has AMX for bytes and VNNI beside it, and that the system lets this process use it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Amx(());
 
@@ -41,7 +44,7 @@ impl Beyond for Amx {
 fn find() -> Result<(), Missing> {
     let leaves = std::arch::x86_64::__cpuid(0).eax;
     let features = if leaves < 7 { 0 } else { std::arch::x86_64::__cpuid_count(7, 0).edx };
-    for (bit, feature) in [(22, "amx-bf16"), (24, "amx-tile"), (25, "amx-int8")] {
+    for (bit, feature) in [(24, "amx-tile"), (25, "amx-int8")] {
         Missing::unless(feature, features >> bit & 1 == 1)?;
     }
     Missing::unless("the system's leave to use amx-tile", is_granted())
@@ -90,12 +93,18 @@ impl Shapes {
     }
 }
 
+thread_local! {
+    /// Whether this thread's tiles are set up, which is only asked while debugging.
+    static IN_USE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Tile registers in the shapes that products of so many tokens need, until dropped.
 pub(crate) struct Registers(PhantomData<*const ()>); // not to be sent: they are this thread's
 
 impl Registers {
     fn new(_: Amx, tokens: usize) -> Self {
         assert!((1..=TILE_TOKENS).contains(&tokens), "{tokens} tokens in a tile");
+        debug_assert!(!IN_USE.replace(true), "tiles within tiles");
         let shapes = Shapes::new(tokens);
         // SAFETY: there are tile registers, as the first argument proves; the shapes are 64 bytes and within what palette 1
         // allows: 16 rows of 64 bytes.
@@ -108,6 +117,7 @@ impl Registers {
 
 impl Drop for Registers {
     fn drop(&mut self) {
+        IN_USE.set(false);
         // SAFETY: there are tile registers, or this would not have been made.
         unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
     }

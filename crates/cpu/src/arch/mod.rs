@@ -5,8 +5,9 @@
 //! therefore generic functions marked `#[inline(always)]`, called from `isa.run(#[inline(always)] || ...)`: what is
 //! left out of line is compiled for the target at large, where `mul_add` is a library call a hundred times slower.
 //!
-//! The trait has two halves. One is f32 arithmetic on [`LANES`] numbers. The other is integer dot products of the
-//! block types with activations in 8 bits, which give exact sums of 32 products and so the same on every path.
+//! The trait has three parts. One is f32 arithmetic on [`LANES`] numbers. Another is integer dot products of the
+//! block types with activations in 8 bits, which give exact sums of 32 products and so the same on every path. The third is
+//! those products for a tile of tokens at once ([`Tiles`]), which only some machines have instructions for.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -274,7 +275,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Every sum less `by`, as f32.
     fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes;
 
-    /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`].
+    /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`]; not within another's `work`.
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;
 
     /// Sums that lie in memory.

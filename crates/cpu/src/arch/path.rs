@@ -22,7 +22,7 @@ pub enum Path {
     Avx512,
     /// The same with VNNI.
     Avx512Vnni,
-    /// The same with AMX for bytes and bf16 numbers, on Linux.
+    /// The same with AMX for bytes, on Linux, which lets the whole process use it from the moment that this is looked for.
     Amx,
 }
 
@@ -55,7 +55,7 @@ impl Path {
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         Ok(match self {
-            Self::Portable => work.with(Portable),
+            Self::Portable => work.with(Portable::<false>),
             Self::Avx2 => work.with(Avx2::new()?),
             Self::Avx512 => work.with(Avx512::<Plain>::new()?),
             Self::Avx512Vnni => work.with(Avx512::<Vnni>::new()?),
@@ -67,7 +67,7 @@ impl Path {
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         match self {
-            Self::Portable => Ok(work.with(Portable)),
+            Self::Portable => Ok(work.with(Portable::<false>)),
             Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Amx => Err(Missing("x86-64")),
         }
     }

@@ -3,11 +3,12 @@
 use super::tiles::PlainTiles;
 use super::{GROUP, Isa, LANES, PANEL};
 
-/// The compile target's own instructions.
+/// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles: slow, and
+/// for tests of that way alone, on any machine.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Portable;
+pub(crate) struct Portable<const TILED: bool>;
 
-impl Isa for Portable {
+impl<const TILED: bool> Isa for Portable<TILED> {
     type Lanes = [f32; LANES];
     type Eight = [f32; 8];
     type Bytes = [u8; 32];
@@ -15,6 +16,8 @@ impl Isa for Portable {
     type Sums = [i32; PANEL];
     type Scales = [i8; 16];
     type Tiles = PlainTiles;
+
+    const TILED: bool = TILED;
 
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUAD_BITS: u32 = 5;

@@ -3,7 +3,8 @@
 use super::*;
 use crate::code_tiles::GroupCodes;
 
-/// Calls a generic function with a value of every instruction set that this machine has.
+/// Calls a generic function with a value of every instruction set that this machine has, and of one that goes the way of
+/// tiles.
 macro_rules! on_every_path {
     ($check:ident) => {{
         struct Check;
@@ -16,6 +17,7 @@ macro_rules! on_every_path {
         for path in crate::arch::Path::ALL {
             println!("path {path}: {:?}", path.with(Check));
         }
+        crate::arch::With::with(Check, crate::arch::Portable::<true>);
     }};
 }
 pub(crate) use on_every_path;

@@ -75,6 +75,21 @@ pub(crate) trait Block {
     }
 }
 
+/// [`Block::BITS`] of a type that the integer kernels see, 0 of others.
+pub(crate) const fn bits(dtype: Dtype) -> u32 {
+    match dtype {
+        Dtype::Q8_0 => Q8_0::BITS,
+        Dtype::Q4_0 => Q4_0::BITS,
+        Dtype::Q4_1 => Q4_1::BITS,
+        Dtype::Q5_0 => Q5_0::BITS,
+        Dtype::Q5_1 => Q5_1::BITS,
+        Dtype::Q4K => Q4K::BITS,
+        Dtype::Q5K => Q5K::BITS,
+        Dtype::Q6K => Q6K::BITS,
+        _ => 0,
+    }
+}
+
 /// Codes of a panel: 4 of each row for each quad of a group, or 2 of 16 bits for each pair.
 pub(crate) type Quads = [[[u8; 4]; PANEL]; GROUP / 4];
 pub(crate) type Pairs = [[[u8; 4]; PANEL]; GROUP / 2];

@@ -193,8 +193,9 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    if T > I::TILE {
-        return; // never asked for: spares the compiler the larger tiles of other instruction sets
+    if T > I::TILE || T < I::TILE / 2 {
+        debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
+        return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     // Where there is one fewer, the last one is taken twice: half as many kernels do.
     let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));

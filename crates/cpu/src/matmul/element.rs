@@ -69,7 +69,7 @@ impl Element for F16 {
     #[inline(always)]
     fn read_rest(rest: &[u8]) -> [f32; LANES] {
         let (numbers, _) = rest.as_chunks::<2>();
-        let half = |x: &[u8; 2]| crate::arch::Portable.half(u16::from_le_bytes(*x));
+        let half = |x: &[u8; 2]| crate::arch::Portable::<false>.half(u16::from_le_bytes(*x));
         std::array::from_fn(|lane| numbers.get(lane).map_or(0.0, half))
     }
 }

@@ -75,8 +75,7 @@ pub(super) fn tile<I: Isa>(
 ) {
     if I::PANELS == 2 && outputs.1 > PANEL {
         return match tokens.div_ceil(4) {
-            1 => cell::<I, 4, 2>(isa, product, panels, outputs, (token, tokens), classes),
-            2 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            ..=2 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
             _ => cell::<I, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
         };
     }
@@ -100,8 +99,9 @@ fn cell<I: Isa, const T: usize, const P: usize>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    if T > I::TILE {
-        return; // never asked for: spares the compiler the larger tiles of other instruction sets
+    if T > I::TILE || T < I::TILE / 2 {
+        debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
+        return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let (panels, _) = panels.as_chunks::<PANEL>();
     let own = panels.len() / P;

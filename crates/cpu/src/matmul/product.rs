@@ -67,8 +67,9 @@ impl Kind {
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
-        let codes = matches!(self, Self::Block(_));
-        Forms { numbers: !codes, codes, tiles: codes && I::TILED }
+        let bits = if let Self::Block(dtype) = self { block::bits(dtype) } else { 0 };
+        let (codes, tiles) = (bits > 0, I::TILED && (1..=8).contains(&bits));
+        Forms { numbers: !codes, codes, tiles, words: !tiles && bits > I::QUAD_BITS }
     }
 }
 
@@ -174,13 +175,13 @@ impl<'a> Product<'a> {
 
     /// Outputs of one task of many tokens.
     fn task_outputs<I: Isa>(&self) -> usize {
-        let panel_bytes = match self.matrix.kind {
-            Kind::Block(_) => self.matrix.inputs() * PANEL * 2,
-            _ => self.matrix.inputs() * PANEL * 4,
+        let (panel_bytes, least) = match self.matrix.kind {
+            Kind::Block(_) => (self.matrix.inputs() * PANEL * 2, 1),
+            _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
-        let most = (self.matrix.outputs() / (16 * PANEL)).max(1);
-        (I::TASK_BYTES / panel_bytes).clamp(1, most) * PANEL
+        let most = (self.matrix.outputs() / (16 * PANEL)).max(least);
+        (I::TASK_BYTES / panel_bytes).clamp(least, most) * PANEL
     }
 
     fn tasks<I: Isa>(&self) -> usize {
@@ -288,7 +289,7 @@ impl<'a> Product<'a> {
         grow(&mut desk.panels, count * own, 0.0);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk(outputs, panels, own, (I::TILE, I::PANELS), |product, panel, outputs, tile| {
+        self.walk::<I, _>(outputs, panels, own, I::PANELS, |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || panels::tile(isa, product, panel, outputs, tile, &mut desk.classes),
@@ -296,19 +297,19 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Lets every tile of at most `most` tokens meet every panel, so many together, which are `own` items each; `meet` is given the product with the part of
+    /// Lets every tile of tokens meet every panel, `together` at a time, which are `own` items each; `meet` is given the product with the part of
     /// what is ahead that is to be asked for meanwhile, a panel, its outputs, and the tile.
-    fn walk<P>(
+    fn walk<I: Isa, P>(
         &self,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
-        (most, together): (usize, usize),
+        together: usize,
         mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
     ) {
         let walks = panels.len().div_ceil(own * together);
-        let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(most));
-        for tile in tiles_of(self.input.tokens, most) {
+        let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(I::TILE));
+        for tile in tiles_of(self.input.tokens, I::TILE) {
             let outputs = outputs.clone();
             for (output, panels) in
                 outputs.clone().step_by(PANEL * together).zip(panels.chunks(own * together))
@@ -411,7 +412,7 @@ impl<'a> Product<'a> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk(outputs, panels, self.groups(), (I::TILE, 1), |product, panel, outputs, tile| {
+        self.walk::<I, _>(outputs, panels, self.groups(), 1, |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
                 || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),

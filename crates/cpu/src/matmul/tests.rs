@@ -62,9 +62,21 @@ fn products<I: Isa>(
     then: Then,
     out: &mut [f32],
 ) -> Vec<f32> {
+    products_in(isa, &mut Activations::default(), team, matrix, x, then, out)
+}
+
+/// [`products`] in vectors that may have been used before.
+fn products_in<I: Isa>(
+    isa: I,
+    vectors: &mut Activations,
+    team: &mut Team,
+    matrix: &Matrix,
+    x: &[f32],
+    then: Then,
+    out: &mut [f32],
+) -> Vec<f32> {
     let n = matrix.inputs();
     let tokens = x.len() / n;
-    let mut vectors = Activations::default();
     vectors.resize(n, tokens, matrix.kind.forms::<I>());
     let mut desks: Vec<Desk> = std::iter::repeat_with(Desk::default).take(team.members()).collect();
     {
@@ -218,17 +230,45 @@ fn a_token_gets_the_same_bits_in_any_company_and_on_any_number_of_threads() {
             for exact in [false, true] {
                 let matrix = Matrix::right(&tensor, exact).expect("a matrix");
                 let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
-                let x = vectors("noise", 23 * inputs);
-                let mut alone = vec![0.0; 23 * outputs];
+                let x = vectors("noise", 28 * inputs);
+                let mut alone = vec![0.0; 28 * outputs];
                 for (x, alone) in x.chunks_exact(inputs).zip(alone.chunks_exact_mut(outputs)) {
                     products(isa, &mut one, &matrix, x, Then::Store, alone);
                 }
-                for company in [2, 3, 4, 6, 7, 23] {
+                for company in [2, 3, 4, 6, 7, 9, 22, 23, 28] {
                     let mut together = vec![0.0; company * outputs];
                     products(isa, &mut three, &matrix, &x[..company * inputs], Then::Store, &mut together);
                     assert!(alone[..company * outputs] == together, "{dtype}, {company} tokens");
                 }
             }
+        }
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn what_longer_passes_left_behind_changes_no_bit() {
+    fn check(isa: impl Isa) {
+        let mut team = Team::new(Some(1)).expect("threads");
+        for dtype in [Dtype::F16, Dtype::Q8_0, Dtype::Q4_1, Dtype::Q6K] {
+            let tensor = random_tensor(dtype, 21, 256, 6);
+            let matrix = Matrix::right(&tensor, false).expect("a matrix");
+            let (mut vectors_room, x) = (Activations::default(), vectors("noise", 17 * 256));
+            let mut out = vec![0.0; 32 * 21];
+            products_in(
+                isa,
+                &mut vectors_room,
+                &mut team,
+                &matrix,
+                &[f32::NAN; 32 * 256],
+                Then::Store,
+                &mut out,
+            );
+            assert!(out.iter().all(|y| y.is_nan()), "{dtype}");
+            let (mut again, mut fresh) = (vec![0.0; 17 * 21], vec![0.0; 17 * 21]);
+            products_in(isa, &mut vectors_room, &mut team, &matrix, &x, Then::Store, &mut again);
+            products(isa, &mut team, &matrix, &x, Then::Store, &mut fresh);
+            assert!(again == fresh, "{dtype}");
         }
     }
     on_every_path!(check);
@@ -248,7 +288,7 @@ fn what_becomes_of_a_product() {
     ];
     for (then, want) in cases {
         let mut out = [10.0; 2];
-        products(crate::arch::Portable, &mut team, &matrix, &[1.0], then, &mut out);
+        products(crate::arch::Portable::<false>, &mut team, &matrix, &[1.0], then, &mut out);
         let near = |(out, want): (&f32, &f32)| (out - want).abs() <= 3e-7 * want.abs();
         assert!(out.iter().zip(&want).all(near), "{then:?}: {out:?}");
     }

@@ -33,6 +33,12 @@ impl<'a, T> Shared<'a, T> {
         self.len
     }
 
+    /// Where item `at` lies, or would lie: not to be read.
+    #[inline(always)]
+    pub(crate) fn address(&self, at: usize) -> *const T {
+        self.start.wrapping_add(at)
+    }
+
     /// The part `range` of the buffer, to write.
     ///
     /// # Safety

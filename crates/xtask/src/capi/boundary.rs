@@ -39,10 +39,16 @@ struct Program {
 pub fn bench(options: &Options) -> Result<()> {
     let model = options.model.canonicalize().with_context(|| options.model.display().to_string())?;
     let there = Installed::now()?;
-    languages::ready(&there)?;
+    let known = languages::INTEROP.iter().map(|(language, ..)| *language).collect::<Vec<_>>();
+    if let Some(unknown) = options.languages.iter().find(|language| !known.contains(&language.as_str())) {
+        bail!("no language `{unknown}`, expected some of: {}", known.join(", "));
+    }
     let mut programs = Vec::new();
     for (language, folder, build, program) in languages::INTEROP {
         if options.languages.is_empty() || options.languages.iter().any(|wanted| wanted == language) {
+            if *language == "python" {
+                languages::environment(&there)?;
+            }
             // The programs that time lie beside those that compare.
             let [build, line] = [build, program].map(|line| there.placed(&line.replace("interop", "decode")));
             there.shell(folder, &build)?;
@@ -50,7 +56,8 @@ pub fn bench(options: &Options) -> Result<()> {
         }
     }
     run(&mut cargo(&["build", "--quiet", "--release", "--package", "wkv7-tests", "--example", "decode"]))?;
-    let rust = there.target.join("release/examples/decode").display().to_string();
+    let rust = there.target.join("release/examples/decode");
+    let rust = format!("'{}'", rust.display());
     let time = |folder: &str, line: &str| -> Result<f64> {
         let line = format!("cd '{folder}' && {line} {}", options.steps);
         let printed = output(there.command("sh").env("WKV7_MODEL", &model).args(["-ec", &line]))?;

@@ -24,7 +24,10 @@ pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, NODE, NPM, need::PKG_CONF
 
 const MAKE: Need = Need::Program { name: "make", install: "apt-get install make" };
 const GO: Need = Need::Command { line: "go version", install: "apt-get install golang-go" };
-const NODE: Need = Need::Program { name: "node", install: "apt-get install nodejs, 18 or later" };
+const NODE: Need = Need::Command {
+    line: "node -e 'process.exit(parseInt(process.versions.node) < 18)'",
+    install: "apt-get install nodejs, 18 or later",
+};
 const NPM: Need = Need::Program { name: "npm", install: "apt-get install npm" };
 const VENV: Need =
     Need::PythonModule { name: "venv, ensurepip", install: "apt-get install python3 python3-venv" };
@@ -94,19 +97,14 @@ pub fn python() -> Result<()> {
     there.shell("bindings/python", &there.placed("WORK/python/bin/mypy"))
 }
 
-/// Makes the environment.
-fn environment(there: &Installed) -> Result<()> {
-    let line = "python3 -m venv --clear WORK/python && WKV7_LIBRARY=\"$WKV7_PREFIX/lib/libwkv7.so\" \
-                WORK/python/bin/pip install --quiet --disable-pip-version-check './bindings/python[test]' mypy types-cffi hatchling";
-    there.shell(".", &there.placed(line))
-}
-
-/// Makes the environment where there is none.
+/// Makes the environment, with the library as it is installed now.
 ///
 /// # Errors
 /// Where that failed.
-pub fn ready(there: &Installed) -> Result<()> {
-    if there.work.join("python/bin/python").is_file() { Ok(()) } else { environment(there) }
+pub fn environment(there: &Installed) -> Result<()> {
+    let line = "python3 -m venv --clear WORK/python && WKV7_LIBRARY=\"$WKV7_PREFIX/lib/libwkv7.so\" \
+                WORK/python/bin/pip install --quiet --disable-pip-version-check './bindings/python[test]' mypy types-cffi hatchling";
+    there.shell(".", &there.placed(line))
 }
 
 /// Every snippet of the embedding guide.
@@ -132,7 +130,9 @@ pub fn agree() -> Result<()> {
     let mut rust = Built::Example("interop").command()?;
     let model = root().canonicalize()?.join(super::MODEL);
     run(rust.env("WKV7_INTEROP", &folder).env("WKV7_MODEL", model))?;
-    ready(&there)?;
+    if !there.work.join("python/bin/python").is_file() {
+        environment(&there)?;
+    }
     for (_, place, build, _) in INTEROP {
         there.shell(place, &there.placed(build))?;
     }
