@@ -1,6 +1,6 @@
 'use strict';
 
-const { HANDLE, Handle, asyncDispose, forgotten, onlyOurs } = require('./handle.cjs');
+const { HANDLE, Handle, asyncDispose, forgotten, handleOf, onlyOurs } = require('./handle.cjs');
 const { generationStart } = require('./jobs.cjs');
 const { filled, lib } = require('./library.cjs');
 const { countOf, known, tokensOf } = require('./numbers.cjs');
@@ -112,6 +112,9 @@ function planOf(prompt, options) {
   const own = Object.values(sampling).some((value) => value !== undefined);
   if (own && sampler !== undefined) {
     throw new TypeError('expected a sampler or options of one, found both');
+  }
+  if (sampler !== undefined) {
+    handleOf(sampler, 'sampler');
   }
   return {
     prompt: prompt === undefined || typeof prompt === 'string' ? prompt : tokensOf(prompt),
