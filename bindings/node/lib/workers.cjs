@@ -12,7 +12,7 @@ const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const callbacks = require('./callbacks.cjs');
 const { Wkv7Error } = require('./errors.cjs');
-const { lib } = require('./library.cjs');
+const log = require('./log.cjs');
 
 /** Jobs at a time. More would only wait for the same cores; those that wait here cost no thread. */
 const MOST = Math.max(4, os.availableParallelism?.() ?? os.cpus().length);
@@ -131,7 +131,7 @@ process.on('exit', () => {
     for (let left = Atomics.load(running, 0); left > 0; left = Atomics.load(running, 0)) {
       Atomics.wait(running, 0, left);
     }
-    lib.wkv7_log(0, null, null);
+    log.release();
   }
 });
 

@@ -52,6 +52,28 @@ const PROGRAMS = {
       });\`;
     const worker = new Worker(text, { eval: true, execArgv: [] });
     worker.on('message', (said) => console.log(said === ' there'));`,
+  'a thread of the program ends, and the log of another goes on': `
+    const { Worker } = await import('node:worker_threads');
+    let count = 0;
+    await wkv7.logTo(() => (count += 1), 'trace');
+    const text = \`
+      const wkv7 = require('wkv7');
+      wkv7.Model.open(process.env.WKV7_MODEL, { onProgress() {} }).then((model) => model.close());\`;
+    await new Promise((resolve) => new Worker(text, { eval: true, execArgv: [] }).on('exit', resolve));
+    count = 0;
+    (await wkv7.Model.open(process.env.WKV7_MODEL)).close();
+    await wkv7.logTo(null);
+    console.log(count > 0);`,
+  'a thread of the program ends, and takes its own log with it': `
+    const { Worker } = await import('node:worker_threads');
+    let count = 0;
+    await wkv7.logTo(() => (count += 1), 'trace');
+    const text = \`require('wkv7').logTo(() => {}, 'trace');\`;
+    await new Promise((resolve) => new Worker(text, { eval: true, execArgv: [] }).on('exit', resolve));
+    count = 0;
+    (await wkv7.Model.open(process.env.WKV7_MODEL)).close();
+    await wkv7.logTo(null);
+    console.log(count === 0);`,
 };
 
 for (const [name, text] of Object.entries(PROGRAMS)) {
