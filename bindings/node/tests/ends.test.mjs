@@ -83,6 +83,19 @@ for (const [name, text] of Object.entries(PROGRAMS)) {
   });
 }
 
+test('an error of who hears the log is an uncaught exception, and the log goes on', async () => {
+  const { code, stdout, stderr } = await program(`
+    import { Model, logTo } from 'wkv7';
+    let count = 0;
+    const thrown = [];
+    process.on('uncaughtException', (error) => thrown.push(error.message));
+    await logTo(() => { count += 1; throw new Error('mine'); }, 'trace');
+    (await Model.open(process.env.WKV7_MODEL)).close();
+    await logTo(null);
+    setImmediate(() => console.log(count > 1, thrown.length === count, thrown[0]));`);
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true true mine\n', stderr: '' });
+});
+
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
