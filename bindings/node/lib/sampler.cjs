@@ -2,7 +2,7 @@
 
 const { HANDLE, Handle, dispose, handleOf } = require('./handle.cjs');
 const { check, defaults, lib, made, view } = require('./library.cjs');
-const { floatsOf, known, tokensOf } = require('./numbers.cjs');
+const { countOf, floatsOf, known, tokensOf } = require('./numbers.cjs');
 
 /** Options that are plain numbers, and their names in the library. */
 const NUMBERS = {
@@ -91,7 +91,7 @@ function structOf(struct, { seed, banned = [], bias = {}, ...numbers }) {
       if (typeof value !== 'number') {
         throw new TypeError(`\`${name}\` is ${String(value)}, expected a number`);
       }
-      struct[NUMBERS[name]] = value;
+      struct[NUMBERS[name]] = name === 'topK' ? countOf(value, name) : value;
     }
   }
   if (seed !== undefined && seed !== null) {
