@@ -142,6 +142,7 @@ async function* pieces(session, cancelling, plan, course) {
   course.begin(session, started(session, plan));
   const { handle, session: address } = course;
   const stop = () => lib.wkv7_session_cancel(address);
+  let failed = false;
   try {
     for (;;) {
       const next = () => handle.turn((pointer) => run('generationNext', [pointer], { stop }));
@@ -154,8 +155,15 @@ async function* pieces(session, cancelling, plan, course) {
       }
       yield piece;
     }
+  } catch (error) {
+    failed = true;
+    throw error;
   } finally {
-    await course.end();
+    await course.end().catch((error) => {
+      if (!failed) {
+        throw error;
+      } // else the caller is to hear what went wrong first
+    });
   }
 }
 

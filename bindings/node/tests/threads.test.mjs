@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { node } from './common.mjs';
 
-// The threads that the package starts, by the name of their file, and a reason not to start any.
+// The threads that the package starts, by the name of their file, and a reason to start none and to end no generation.
 const BEGIN = `
   const os = require('node:os');
   os.availableParallelism = () => 1; // four threads for calls
@@ -17,6 +17,13 @@ const BEGIN = `
       }
       super(file, options);
       (started[require('node:path').basename(file, '.cjs')] ??= []).push(this);
+    }
+
+    postMessage(message, ...rest) {
+      if (refuse !== undefined && message.job === 'generationEnd') {
+        throw refuse;
+      }
+      super.postMessage(message, ...rest);
     }
   };
   const assert = require('node:assert/strict');
@@ -73,6 +80,19 @@ const PROGRAMS = {
     }
     refuse = undefined;
     assert.equal(await sessions[4].feed(1), 1);`,
+  'what went wrong first is what a generation fails with': `
+    const model = await open();
+    const begun = async (session) => {
+      const generation = session.generate('Once upon a time');
+      await generation.next();
+      return generation;
+    };
+    const [cancelled, closed] = [model.session(), model.session()];
+    const generations = [await begun(cancelled), await begun(closed)];
+    cancelled.cancel();
+    refuse = new Error('no memory');
+    await assert.rejects(generations[0].next(), { code: 'WKV7_ERR_CANCELLED' });
+    await assert.rejects(generations[1].close(), refuse);`,
   'the process ends after a thread for calls did, with a log': `
     await logTo(() => {}, 'trace');
     const session = (await open()).session();
