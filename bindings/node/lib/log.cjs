@@ -1,7 +1,7 @@
 'use strict';
 
-// Who hears the library's log: one thread of the process, whichever asked last. A callback must be taken back before its
-// thread ends, and one of another thread must stay.
+// Who hears the library's log: one thread of the process, whichever asked last. A callback must be taken back before
+// its thread ends, and one of another thread must stay.
 
 const { threadId } = require('node:worker_threads');
 const { check, lib } = require('./library.cjs');

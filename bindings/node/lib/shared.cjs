@@ -1,7 +1,7 @@
 'use strict';
 
-// What the threads of the process have in common, though each loads this package anew: a thread inherits it from the one
-// that started it.
+// What the threads of the process have in common, though each loads this package anew: a thread inherits it from the
+// one that started it.
 
 const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
 const { version } = require('../package.json');
