@@ -169,10 +169,9 @@ test('a signal that is kept from one call does not count for the next', async ()
   kept.abort();
   assert.equal(await feeding, LONG.length);
   const heard = new AbortController();
-  const stopped = session.feed(LONG, { signal: heard.signal });
+  const stopped = session.feed(LONGER, { signal: heard.signal });
   heard.abort();
   await assert.rejects(stopped, { name: 'AbortError' });
-  assert.equal(session.tokensSeen, 16 + LONG.length);
 });
 
 test('cancel outlives a signal', async () => {
