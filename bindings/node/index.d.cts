@@ -1,3 +1,6 @@
+// `AbortSignal`, `Disposable` and `URL` are Node's; @types/node declares them.
+/// <reference types="node" />
+
 /** An embeddable RWKV-7 engine, over the C library libwkv7. */
 
 export * from './types/batch.cjs';

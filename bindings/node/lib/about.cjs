@@ -4,7 +4,8 @@
 
 const { withLog } = require('./callbacks.cjs');
 const { enums } = require('./declarations.cjs');
-const { check, lib, text, twoCallText } = require('./library.cjs');
+const { lib, text, twoCallText } = require('./library.cjs');
+const { send } = require('./log.cjs');
 const { run } = require('./workers.cjs');
 
 const LEVELS = ['off', 'error', 'warn', 'info', 'debug', 'trace'];
@@ -41,7 +42,7 @@ async function logTo(hear, level = 'info') {
   }
   const wanted = hear !== null && hear !== undefined && level !== 'off';
   await withLog(wanted ? (number, message) => hear(LEVELS[number] ?? 'trace', message) : undefined, (callback) =>
-    check(lib.wkv7_log(callback === null ? 0 : limit, callback, null)),
+    send(limit, callback),
   );
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const { enums } = require('./declarations.cjs');
-const { HANDLE, OURS, onlyOurs } = require('./handle.cjs');
+const { HANDLE, OURS, handleOf, onlyOurs } = require('./handle.cjs');
 const { rowsOf, tokensOf } = require('./numbers.cjs');
 const { run } = require('./workers.cjs');
 
@@ -34,7 +34,9 @@ class Batch {
     if (!Object.hasOwn(WANTS, want)) {
       throw new TypeError(`a step cannot want \`${String(want)}\`, expected one of: ${Object.keys(WANTS).join(', ')}`);
     }
-    this.#steps.push({ session, tokens: tokensOf(tokens), want });
+    const handle = handleOf(session, 'session');
+    // The session itself is kept as well: nobody referring to it would close its handle.
+    this.#steps.push({ session, handle, tokens: tokensOf(tokens), want });
   }
 
   clear() {
@@ -43,11 +45,11 @@ class Batch {
 
   async run() {
     const steps = [...this.#steps];
-    const handles = [...new Set(steps.map(({ session }) => session[HANDLE]))];
+    const handles = [...new Set(steps.map(({ handle }) => handle))];
     const results = await this.#model[HANDLE].hold((model) =>
       turns(handles, (addresses) => {
-        const given = steps.map(({ session, tokens, want }) => ({
-          session: addresses.get(session[HANDLE]),
+        const given = steps.map(({ handle, tokens, want }) => ({
+          session: addresses.get(handle),
           tokens,
           want: WANTS[want],
           hidden: want === 'hidden',
@@ -61,10 +63,10 @@ class Batch {
 
 /** Runs `call` with the addresses of all handles, in the turn of each. */
 async function turns(handles, call, addresses = new Map()) {
-  const [first, ...rest] = handles;
-  if (first === undefined) {
+  if (handles.length === 0) {
     return call(addresses);
   }
+  const [first, ...rest] = handles;
   return first.turn((address) => turns(rest, call, addresses.set(first, address)));
 }
 

@@ -8,12 +8,14 @@
 
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
+const log = require('./log.cjs');
 
 let listener; // a promise of { worker, progress, log }
 let current; // its value
 const hearers = new Map(); // by the number that the library hands to the callback
-const flushes = new Map();
+const flushes = new Map(); // what settles those that wait, by number
 let numbers = 0;
+const ENDED = 'the thread of the callbacks of wkv7 ended';
 let logged;
 
 /** Whether the library may be calling. */
@@ -24,7 +26,21 @@ function inUse() {
 function start() {
   return new Promise((resolve, reject) => {
     const worker = new Worker(path.join(__dirname, 'listener.cjs'), { name: 'wkv7 callbacks', execArgv: [] });
-    worker.once('error', reject);
+    // It ends by itself only where it cannot go on, such as for want of memory. Whoever needs one then gets another.
+    let why = new Error(ENDED);
+    worker.on('error', (error) => (why = error));
+    worker.on('exit', () => {
+      if (current?.worker === worker) {
+        log.release();
+        current = undefined;
+      }
+      listener = undefined;
+      reject(why);
+      for (const flush of flushes.values()) {
+        flush.reject(why);
+      }
+      flushes.clear();
+    });
     worker.on('message', (message) => {
       switch (message.kind) {
         case 'ready':
@@ -39,7 +55,7 @@ function start() {
           logged?.(message.level, message.text);
           break;
         default: // 'flushed'
-          flushes.get(message.number)?.();
+          flushes.get(message.number)?.resolve();
       }
     });
   });
@@ -47,16 +63,22 @@ function start() {
 
 /** The thread, started when it is first needed. */
 function listening() {
-  listener ??= start();
+  listener ??= start().catch((why) => {
+    listener = undefined; // the next one may be luckier
+    throw why;
+  });
   return listener;
 }
 
 /** Waits until everything that the library has told so far has been heard. */
 async function heard({ worker }) {
+  if (current?.worker !== worker) {
+    throw new Error(ENDED); // it would not answer
+  }
   const number = ++numbers;
   worker.ref();
-  await new Promise((resolve) => {
-    flushes.set(number, resolve);
+  await new Promise((resolve, reject) => {
+    flushes.set(number, { resolve, reject });
     worker.postMessage({ kind: 'flush', number });
   });
   flushes.delete(number);
@@ -69,20 +91,19 @@ async function heard({ worker }) {
  * Runs `call` with what tells `hear` the progress.
  * @param {(done: number, total: number) => void} hear
  * @param {(progress: { callback: bigint, user: bigint }, stop: () => void) => Promise<unknown>} call gets what the
- *   library
- *   wants, and what makes the library stop when it next tells its progress
+ *   library wants, and what makes the library stop when it next tells its progress
  */
 async function withProgress(hear, call) {
   const thread = await listening();
   const user = BigInt(++numbers);
   const flag = new Int32Array(new SharedArrayBuffer(4));
   hearers.set(user, hear);
-  thread.worker.postMessage({ kind: 'hear', user, flag });
-  await heard(thread);
   try {
+    thread.worker.postMessage({ kind: 'hear', user, flag });
+    await heard(thread);
     return await call({ callback: thread.progress, user }, () => Atomics.store(flag, 0, 1));
   } finally {
-    await heard(thread);
+    await heard(thread).catch(() => {}); // what the call came to is there, whoever heard how
     hearers.delete(user);
     thread.worker.postMessage({ kind: 'forget', user });
   }

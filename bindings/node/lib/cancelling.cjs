@@ -31,7 +31,9 @@ class Cancelling {
       return call();
     }
     signal.throwIfAborted();
+    let told = false; // somebody else's listener may keep the news from ours
     const abort = () => {
+      told = true;
       this.#signals += 1;
       this.#tell(session);
     };
@@ -40,10 +42,10 @@ class Cancelling {
       return await call();
     } catch (error) {
       const cancelled = error instanceof Wkv7Error && error.status === Status.CANCELLED;
-      throw cancelled && signal.aborted ? signal.reason : error;
+      throw cancelled && told ? signal.reason : error;
     } finally {
       signal.removeEventListener('abort', abort);
-      if (signal.aborted) {
+      if (told) {
         this.#signals -= 1;
         this.#tell(session);
       }

@@ -36,4 +36,9 @@ function places(environment, platform) {
   return names(platform);
 }
 
-module.exports = { names, places };
+/** A place that means the same wherever the process goes. A bare name is the system's to find. */
+function fixed(place) {
+  return path.basename(place) === place ? place : path.resolve(place);
+}
+
+module.exports = { fixed, names, places };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { HANDLE, Handle, asyncDispose, forgotten, onlyOurs } = require('./handle.cjs');
+const { HANDLE, Handle, asyncDispose, forgotten, handleOf, onlyOurs } = require('./handle.cjs');
 const { generationStart } = require('./jobs.cjs');
 const { filled, lib } = require('./library.cjs');
 const { countOf, known, tokensOf } = require('./numbers.cjs');
@@ -113,6 +113,9 @@ function planOf(prompt, options) {
   if (own && sampler !== undefined) {
     throw new TypeError('expected a sampler or options of one, found both');
   }
+  if (sampler !== undefined) {
+    handleOf(sampler, 'sampler');
+  }
   return {
     prompt: prompt === undefined || typeof prompt === 'string' ? prompt : tokensOf(prompt),
     signal,
@@ -139,6 +142,7 @@ async function* pieces(session, cancelling, plan, course) {
   course.begin(session, started(session, plan));
   const { handle, session: address } = course;
   const stop = () => lib.wkv7_session_cancel(address);
+  let failed = false;
   try {
     for (;;) {
       const next = () => handle.turn((pointer) => run('generationNext', [pointer], { stop }));
@@ -151,8 +155,15 @@ async function* pieces(session, cancelling, plan, course) {
       }
       yield piece;
     }
+  } catch (error) {
+    failed = true;
+    throw error;
   } finally {
-    await course.end();
+    await course.end().catch((error) => {
+      if (!failed) {
+        throw error;
+      } // else the caller is to hear what went wrong first
+    });
   }
 }
 

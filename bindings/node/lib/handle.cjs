@@ -115,6 +115,19 @@ class Handle {
 /** The key under which objects of this package keep their handle from those who use it. */
 const HANDLE = Symbol('handle');
 
+/**
+ * The handle of what a caller passed, which must be of one kind: to the library all of them are addresses, and it would
+ * take one for the other.
+ */
+function handleOf(value, kind) {
+  const handle = value?.[HANDLE];
+  if (!(handle instanceof Handle) || handle.what !== kind) {
+    const found = handle instanceof Handle ? `a ${handle.what}` : value === null ? 'null' : typeof value;
+    throw new TypeError(`expected a ${kind}, found ${found}`);
+  }
+  return handle;
+}
+
 /** What only this package may pass to a constructor. */
 const OURS = Symbol('ours');
 
@@ -129,4 +142,4 @@ function onlyOurs(given, instead) {
 const dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose');
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
-module.exports = { HANDLE, Handle, OURS, asyncDispose, dispose, forgotten, onlyOurs };
+module.exports = { HANDLE, Handle, OURS, asyncDispose, dispose, forgotten, handleOf, onlyOurs };

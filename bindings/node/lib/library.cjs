@@ -7,7 +7,8 @@
 const koffi = require('koffi');
 const { callbacks, constants, enums, functions, structs } = require('./declarations.cjs');
 const { Wkv7Error } = require('./errors.cjs');
-const { places } = require('./find.cjs');
+const { fixed, places } = require('./find.cjs');
+const { shared } = require('./shared.cjs');
 
 /** koffi's types of the structs. They have no names: koffi's names are global, and this file may be loaded twice. */
 const types = {};
@@ -38,13 +39,10 @@ function callbackType(name) {
   return koffi.pointer(koffi.proto(result, parameters.map(typeOf)));
 }
 
-function load() {
-  if (koffi.sizeof('size_t') !== 8) {
-    throw new Error('wkv7 needs a Node of 64 bits');
-  }
-  const tried = places(process.env, process.platform);
+/** Finds the library: the functions of it, and the place where it is. */
+function find() {
   const whys = [];
-  for (const place of tried) {
+  for (const place of places(process.env, process.platform).map(fixed)) {
     let library;
     try {
       library = koffi.load(place);
@@ -52,7 +50,7 @@ function load() {
       whys.push(`${place}: ${why.message.replace('Failed to load shared library: ', '')}`);
       continue;
     }
-    return bind(library, place);
+    return [bind(library, place), place];
   }
   throw new Error(
     `no libwkv7: ${whys.join('; ')}. Install it with \`cargo xtask install --prefix DIR\` in a checkout of wkv7, and ` +
@@ -77,6 +75,20 @@ function bind(library, place) {
     throw new Error(`\`${place}\` has version ${found} of the ABI, expected ${constants.WKV7_ABI_VERSION}`);
   }
   return bound;
+}
+
+function load() {
+  if (koffi.sizeof('size_t') !== 8) {
+    throw new Error('wkv7 needs a Node of 64 bits');
+  }
+  // The environment and the working directory may have changed since another thread found the library. A second copy
+  // would take the handles of the first for its own.
+  let found;
+  const place = shared('place', () => {
+    found = find();
+    return found[1];
+  });
+  return found === undefined ? bind(koffi.load(place), place) : found[0];
 }
 
 const lib = load();

@@ -1,8 +1,8 @@
 'use strict';
 
-const { HANDLE, Handle, dispose } = require('./handle.cjs');
+const { HANDLE, Handle, dispose, handleOf } = require('./handle.cjs');
 const { check, defaults, lib, made, view } = require('./library.cjs');
-const { floatsOf, known, tokensOf } = require('./numbers.cjs');
+const { countOf, floatsOf, known, tokensOf } = require('./numbers.cjs');
 
 /** Options that are plain numbers, and their names in the library. */
 const NUMBERS = {
@@ -25,7 +25,10 @@ const DEFAULTS = Symbol('defaults of samplers');
 class Sampler {
   /** `new Sampler(options)`, `new Sampler(model, options)`: options that are not given are the model's, if any. */
   constructor(...given) {
-    const model = given[0]?.[DEFAULTS] === undefined ? undefined : given.shift();
+    const model = given[0]?.[HANDLE] === undefined ? undefined : given.shift();
+    if (model !== undefined) {
+      handleOf(model, 'model');
+    }
     const [options = {}] = given;
     known(options, OPTIONS, 'a sampler');
     const base = model === undefined ? defaults('wkv7_sampler_options', null) : { ...model[DEFAULTS] };
@@ -50,14 +53,14 @@ class Sampler {
     const token = new Uint32Array(1);
     // Those of a session stay where they are.
     const [pointer, count] =
-      logits?.[HANDLE] === undefined ? plain(logits) : view('wkv7_session_logits', logits[HANDLE].atRest);
+      logits?.[HANDLE] === undefined ? plain(logits) : view('wkv7_session_logits', handleOf(logits, 'session').atRest);
     check(lib.wkv7_sampler_sample(sampler, pointer, count, token));
     return token[0];
   }
 
   accept(token, tokenizer) {
     const [one] = tokensOf(token);
-    const vocabulary = tokenizer === undefined ? null : tokenizer[HANDLE].pointer;
+    const vocabulary = tokenizer === undefined ? null : handleOf(tokenizer, 'tokenizer').pointer;
     check(lib.wkv7_sampler_accept(this[HANDLE].atRest, one, vocabulary));
   }
 
@@ -88,7 +91,7 @@ function structOf(struct, { seed, banned = [], bias = {}, ...numbers }) {
       if (typeof value !== 'number') {
         throw new TypeError(`\`${name}\` is ${String(value)}, expected a number`);
       }
-      struct[NUMBERS[name]] = value;
+      struct[NUMBERS[name]] = name === 'topK' ? countOf(value, name) : value;
     }
   }
   if (seed !== undefined && seed !== null) {

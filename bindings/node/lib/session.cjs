@@ -3,7 +3,7 @@
 const { Cancelling } = require('./cancelling.cjs');
 const { Status, Wkv7Error } = require('./errors.cjs');
 const { Generation } = require('./generation.cjs');
-const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
+const { HANDLE, Handle, OURS, dispose, handleOf, onlyOurs } = require('./handle.cjs');
 const { topsOf } = require('./jobs.cjs');
 const { copied, filled, lib, made, number, view } = require('./library.cjs');
 const { camel, countOf, known, rowsOf, tokensOf } = require('./numbers.cjs');
@@ -22,7 +22,7 @@ class Session {
   }
 
   static of(model) {
-    return new Session(OURS, made('wkv7_session_new', model[HANDLE].pointer), model);
+    return new Session(OURS, made('wkv7_session_new', handleOf(model, 'model').pointer), model);
   }
 
   get model() {
@@ -130,7 +130,7 @@ class Session {
   }
 
   async setState(state) {
-    const from = state[HANDLE];
+    const from = handleOf(state, 'state');
     await this[HANDLE].turn((session) => from.inTurn((pointer) => run('setState', [session, pointer])));
   }
 
@@ -161,9 +161,8 @@ class Session {
   }
 
   async to(model) {
-    const moved = await this[HANDLE].turn((session) =>
-      model[HANDLE].hold((target) => run('move', [session, target])),
-    );
+    const to = handleOf(model, 'model');
+    const moved = await this[HANDLE].turn((session) => to.hold((target) => run('move', [session, target])));
     return new Session(OURS, moved, model);
   }
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { enums } = require('./declarations.cjs');
-const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
+const { HANDLE, Handle, OURS, dispose, handleOf, onlyOurs } = require('./handle.cjs');
 const { check, copied, lib, made, number } = require('./library.cjs');
 const { bytesOf, floatsOf, known, pathOf } = require('./numbers.cjs');
 const { run } = require('./workers.cjs');
@@ -24,7 +24,7 @@ class State {
   }
 
   static zeros(model) {
-    return new State(OURS, made('wkv7_state_new', model[HANDLE].pointer), model);
+    return new State(OURS, made('wkv7_state_new', handleOf(model, 'model').pointer), model);
   }
 
   static async load(model, path) {
@@ -41,7 +41,8 @@ class State {
   }
 
   static async #read(job, model, ...given) {
-    return new State(OURS, await model[HANDLE].hold((pointer) => run(job, [pointer, ...given])), model);
+    const pointer = await handleOf(model, 'model').hold((address) => run(job, [address, ...given]));
+    return new State(OURS, pointer, model);
   }
 
   get model() {

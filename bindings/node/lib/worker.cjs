@@ -3,7 +3,7 @@
 // What a thread of workers.cjs runs: one job at a time.
 
 const { parentPort, workerData } = require('node:worker_threads');
-const { running } = workerData;
+const { running, number } = workerData;
 
 let jobs;
 let broken;
@@ -28,8 +28,8 @@ function done({ job, given }) {
   } catch (error) {
     return { error: { status: error.status, message: error.message } };
   } finally {
-    Atomics.sub(running, 0, 1);
-    Atomics.notify(running, 0);
+    Atomics.store(running, number, 0);
+    Atomics.notify(running, number);
   }
 }
 

@@ -12,13 +12,21 @@ const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const callbacks = require('./callbacks.cjs');
 const { Wkv7Error } = require('./errors.cjs');
-const { lib } = require('./library.cjs');
+const log = require('./log.cjs');
 
 /** Jobs at a time. More would only wait for the same cores; those that wait here cost no thread. */
 const MOST = Math.max(4, os.availableParallelism?.() ?? os.cpus().length);
 
-/** Jobs that threads have been given and not finished, where a thread that may not go on with its events can see it. */
-const running = new Int32Array(new SharedArrayBuffer(4));
+/**
+ * Whether a thread has a job that is not finished, for each by its number, where a thread that may not go on with its
+ * events can see it. A flag each, rather than a count: a thread that was ended may or may not have got to its own.
+ */
+const running = new Int32Array(new SharedArrayBuffer(4 * MOST));
+/** Numbers that no thread has. */
+const free = Array.from(running.keys());
+
+/** Milliseconds that the end of a process waits for its jobs: longer than a forward of a large model takes. */
+const PATIENCE = 60_000;
 
 /** Threads without a job, the one that had one last at the end: its memory is the warmest. */
 const idle = [];
@@ -26,7 +34,6 @@ const idle = [];
 const waiting = [];
 /** What ends the jobs that run, each as well as it can be ended. */
 const stops = new Set();
-let threads = 0;
 
 /**
  * Runs a job in another thread.
@@ -40,7 +47,7 @@ function run(job, given, { transfer = [], stop } = {}) {
   Error.captureStackTrace(asked, run);
   return new Promise((resolve, reject) => {
     const task = { message: { job, given }, transfer, stop, asked, resolve, reject };
-    const thread = idle.pop() ?? (threads < MOST ? started() : undefined);
+    const thread = idle.pop() ?? (free.length > 0 ? started() : undefined);
     if (thread === undefined) {
       waiting.push(task);
     } else {
@@ -54,13 +61,14 @@ function begin(thread, task) {
   if (task.stop !== undefined) {
     stops.add(task.stop);
   }
+  Atomics.store(running, thread.number, 1);
   try {
     thread.worker.postMessage(task.message, task.transfer);
   } catch (why) {
+    Atomics.store(running, thread.number, 0);
     end(thread, () => task.reject(why)); // something that cannot be copied
     return;
   }
-  Atomics.add(running, 0, 1);
   thread.worker.ref(); // the process lasts for as long as somebody computes
 }
 
@@ -82,13 +90,14 @@ function end(thread, settle) {
 }
 
 function started() {
+  const number = free.at(-1);
   const worker = new Worker(path.join(__dirname, 'worker.cjs'), {
     name: 'wkv7',
-    workerData: { running },
+    workerData: { running, number },
     execArgv: [], // what the main thread was started with is not for this one
   });
-  const thread = { worker, task: undefined };
-  threads += 1;
+  free.pop(); // not sooner: there may be no thread
+  const thread = { worker, number, task: undefined };
   worker.on('message', ({ value, error }) => {
     const { task } = thread;
     end(thread, () => (error === undefined ? task.resolve(value) : task.reject(errorOf(error, task.asked))));
@@ -97,21 +106,37 @@ function started() {
   let why = new Error('a thread of wkv7 ended');
   worker.on('error', (error) => (why = error));
   worker.on('exit', () => {
-    threads -= 1;
+    Atomics.store(running, number, 0);
+    free.push(number);
     const { task } = thread;
     if (task === undefined) {
       idle.splice(idle.indexOf(thread), 1);
       return;
     }
-    Atomics.sub(running, 0, 1);
     stops.delete(task.stop);
     task.reject(why);
-    const next = waiting.shift();
-    if (next !== undefined) {
-      begin(started(), next);
-    }
+    replace();
   });
   return thread;
+}
+
+/** Starts a thread for the next job that waits. */
+function replace() {
+  const next = waiting.shift();
+  if (next === undefined) {
+    return;
+  }
+  let thread;
+  try {
+    thread = started();
+  } catch (why) {
+    next.reject(why);
+    if (free.length === MOST) {
+      waiting.splice(0).forEach((task) => task.reject(why)); // there is no thread that could take them
+    }
+    return;
+  }
+  begin(thread, next);
 }
 
 /** An error of another thread, as if the call that asked had thrown it. */
@@ -128,10 +153,11 @@ process.on('exit', () => {
   }
   // They may need the thread of the callbacks for as long as they last, which ends in no particular order with them.
   if (callbacks.inUse()) {
-    for (let left = Atomics.load(running, 0); left > 0; left = Atomics.load(running, 0)) {
-      Atomics.wait(running, 0, left);
+    const last = Date.now() + PATIENCE;
+    for (const number of running.keys()) {
+      Atomics.wait(running, number, 1, Math.max(0, last - Date.now()));
     }
-    lib.wkv7_log(0, null, null);
+    log.release();
   }
 });
 

@@ -52,6 +52,28 @@ const PROGRAMS = {
       });\`;
     const worker = new Worker(text, { eval: true, execArgv: [] });
     worker.on('message', (said) => console.log(said === ' there'));`,
+  'a thread of the program ends, and the log of another goes on': `
+    const { Worker } = await import('node:worker_threads');
+    let count = 0;
+    await wkv7.logTo(() => (count += 1), 'trace');
+    const text = \`
+      const wkv7 = require('wkv7');
+      wkv7.Model.open(process.env.WKV7_MODEL, { onProgress() {} }).then((model) => model.close());\`;
+    await new Promise((resolve) => new Worker(text, { eval: true, execArgv: [] }).on('exit', resolve));
+    count = 0;
+    (await wkv7.Model.open(process.env.WKV7_MODEL)).close();
+    await wkv7.logTo(null);
+    console.log(count > 0);`,
+  'a thread of the program ends, and takes its own log with it': `
+    const { Worker } = await import('node:worker_threads');
+    let count = 0;
+    await wkv7.logTo(() => (count += 1), 'trace');
+    const text = \`require('wkv7').logTo(() => {}, 'trace');\`;
+    await new Promise((resolve) => new Worker(text, { eval: true, execArgv: [] }).on('exit', resolve));
+    count = 0;
+    (await wkv7.Model.open(process.env.WKV7_MODEL)).close();
+    await wkv7.logTo(null);
+    console.log(count === 0);`,
 };
 
 for (const [name, text] of Object.entries(PROGRAMS)) {
@@ -60,6 +82,19 @@ for (const [name, text] of Object.entries(PROGRAMS)) {
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true\n', stderr: '' });
   });
 }
+
+test('an error of who hears the log is an uncaught exception, and the log goes on', async () => {
+  const { code, stdout, stderr } = await program(`
+    import { Model, logTo } from 'wkv7';
+    let count = 0;
+    const thrown = [];
+    process.on('uncaughtException', (error) => thrown.push(error.message));
+    await logTo(() => { count += 1; throw new Error('mine'); }, 'trace');
+    (await Model.open(process.env.WKV7_MODEL)).close();
+    await logTo(null);
+    setImmediate(() => console.log(count > 1, thrown.length === count, thrown[0]));`);
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true true mine\n', stderr: '' });
+});
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');

@@ -81,6 +81,16 @@ test('the session is busy while it is open', async () => {
   assert.equal(session.tokensSeen, 16 + 1 + 1);
 });
 
+test('how far it is can be asked between two pieces', async () => {
+  const generation = (await fed()).generate({ sampler: greedy() });
+  await generation.next();
+  const asked = generation.next();
+  assert.throws(() => generation.result, { status: Status.BUSY });
+  await asked;
+  assert.equal(generation.result.tokens, 2);
+  await generation.close();
+});
+
 test('leaving the loop is enough', async () => {
   const session = await fed();
   for await (const piece of session.generate({ sampler: greedy(), stop: 'frog' })) {

@@ -1,6 +1,6 @@
 // The library itself, and that the package knows all of it.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -111,12 +111,36 @@ test('messages from many threads arrive, each whole', async () => {
 });
 
 test('the library is looked for where it is said to be', () => {
-  const { names, places } = require('../lib/find.cjs');
+  const { fixed, names, places } = require('../lib/find.cjs');
   assert.deepEqual(names('linux'), ['libwkv7.so.0.1', 'libwkv7.so']);
   assert.deepEqual(names('darwin'), ['libwkv7.0.1.dylib', 'libwkv7.dylib']);
   assert.deepEqual(places({ WKV7_LIBRARY: 'here.so', WKV7_PREFIX: 'there' }, 'linux'), ['here.so']);
   assert.deepEqual(places({ WKV7_PREFIX: 'there' }, 'linux')[0], path.join('there', 'lib', 'libwkv7.so.0.1'));
   assert.deepEqual(places({}, 'win32'), ['wkv7.dll']);
+  assert.equal(fixed('libwkv7.so'), 'libwkv7.so', 'the system looks for it');
+  assert.equal(fixed(path.join('lib', 'libwkv7.so')), path.resolve('lib', 'libwkv7.so'));
+});
+
+test('every thread uses the library that the first one found', async () => {
+  const { fixed, places } = require('../lib/find.cjs');
+  const place = places(process.env, process.platform).map(fixed).find(existsSync);
+  const text = `
+    import { Model, devices, logTo } from 'wkv7';
+    import { Worker } from 'node:worker_threads';
+    process.env.WKV7_LIBRARY = 'no-such-library.so';
+    process.chdir('tests');
+    let told = 0;
+    await logTo(() => {}, 'trace');
+    (await Model.open(process.env.WKV7_MODEL, { onProgress: () => { told += 1; } })).close();
+    console.log(told > 0, Array.isArray(await devices()));
+    const inside = \`
+      const { Model, version } = require('wkv7');
+      Model.open(process.env.WKV7_MODEL, { onProgress() {} }).then(() => console.log(version()));\`;
+    new Worker(inside, { eval: true, execArgv: [] });`;
+  // Relative where it can be, so that it stops to mean the same.
+  const environment = place === undefined ? {} : { WKV7_LIBRARY: path.relative(PACKAGE, place) };
+  const { code, stdout, stderr } = await program(text, environment);
+  assert.deepEqual([code, stdout, stderr], [0, `true true\n${wkv7.version()}\n`, '']);
 });
 
 for (const [file, message] of [

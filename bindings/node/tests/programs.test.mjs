@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { HERE, MODEL, STORY, fed, folder, model, node } from './common.mjs';
+import { HERE, MODEL, ROOT, STORY, fed, folder, model, node } from './common.mjs';
 import { State } from 'wkv7';
 
 const PACKAGE = path.join(HERE, '..');
@@ -80,7 +80,12 @@ test('the snippets of the README do what they say', async () => {
 
 test('the package holds what it needs and nothing else', () => {
   const { files } = JSON.parse(readFileSync(path.join(PACKAGE, 'package.json'), 'utf8'));
-  assert.deepEqual(files, ['index.*', 'lib', 'types', 'examples']);
+  const licences = ['LICENSE-MIT', 'LICENSE-APACHE'];
+  assert.deepEqual(files, ['index.*', 'lib', 'types', 'examples', ...licences]);
+  for (const name of licences) {
+    const ours = readFileSync(path.join(PACKAGE, name), 'utf8');
+    assert.equal(ours, readFileSync(path.join(ROOT, name), 'utf8'), `${name} is the project's`);
+  }
   const odd = readdirSync(path.join(PACKAGE, 'lib')).filter((name) => !name.endsWith('.cjs'));
   assert.deepEqual(odd, []);
 });

@@ -70,6 +70,9 @@ test('what cannot be sampled is refused', () => {
   assert.throws(() => new Sampler({ temperature: '1' }), TypeError);
   assert.throws(() => new Sampler({ seed: -1 }), RangeError);
   assert.throws(() => new Sampler({ seed: 2n ** 64n }), RangeError);
+  for (const topK of [-1, NaN, 1.5, Infinity]) {
+    assert.throws(() => new Sampler({ topK }), { name: 'RangeError', message: /`topK` is .*, expected an integer/ });
+  }
   assert.throws(() => new Sampler({ topp: 1 }), /no option `topp` of a sampler/);
 });
 

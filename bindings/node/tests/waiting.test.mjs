@@ -161,6 +161,19 @@ test('a signal stops the prompt of a generation', async () => {
   assert.ok(session.tokensSeen < LONGER.length);
 });
 
+test('a signal that is kept from one call does not count for the next', async () => {
+  const session = await fed();
+  const kept = new AbortController();
+  kept.signal.addEventListener('abort', (event) => event.stopImmediatePropagation());
+  const feeding = session.feed(LONG, { signal: kept.signal });
+  kept.abort();
+  assert.equal(await feeding, LONG.length);
+  const heard = new AbortController();
+  const stopped = session.feed(LONGER, { signal: heard.signal });
+  heard.abort();
+  await assert.rejects(stopped, { name: 'AbortError' });
+});
+
 test('cancel outlives a signal', async () => {
   const session = await fed();
   const controller = new AbortController();

@@ -56,7 +56,7 @@ export declare class Generation implements AsyncIterableIterator<Piece>, AsyncDi
   [Symbol.asyncIterator](): this;
   /** All the text that is still to come. */
   text(): Promise<string>;
-  /** How it ended, or how far it is. */
+  /** How it ended, or how far it is. Refused with `WKV7_ERR_BUSY` while a piece is being made. */
   readonly result: GenerationResult;
   /** Ends it, after the piece that is being made. */
   close(): Promise<void>;

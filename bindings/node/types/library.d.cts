@@ -69,7 +69,8 @@ export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /**
  * Sends the log messages of the whole process's library up to `level` (default `"info"`) to `hear`, or to nobody any
- * more where that is null; then all messages so far have been heard. Without this call nothing is logged.
+ * more where that is null; then all messages so far have been heard. Without this call nothing is logged. An error of
+ * `hear` reaches nobody who could handle it: it is an uncaught exception, as one of an event's listener.
  */
 export declare function logTo(
   hear: ((level: LogLevel, message: string) => void) | null,

@@ -37,6 +37,12 @@ def test_versions_agree() -> None:
     assert isinstance(wkv7.devices(), list)
 
 
+@pytest.mark.parametrize("name", ["LICENSE-MIT", "LICENSE-APACHE"])
+def test_the_licences_are_installed(name: str) -> None:
+    [installed] = [file for file in importlib.metadata.files("wkv7") or [] if file.name == name]
+    assert installed.read_text() == (HERE.parents[2] / name).read_text()
+
+
 def test_every_function_of_the_header_is_reached() -> None:
     functions = set(re.findall(r"\b(wkv7_\w+)\(", re.sub(r"//.*|/\*[\s\S]*?\*/", "", HEADER.read_text())))
     source = "".join(path.read_text() for path in PACKAGE.glob("*.py") if path.name != "_ffi.py")
