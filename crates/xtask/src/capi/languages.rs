@@ -25,7 +25,7 @@ pub const AGREE_NEEDS: &[Need] = &[MAKE, need::CC, GO, NODE, NPM, need::PKG_CONF
 const MAKE: Need = Need::Program { name: "make", install: "apt-get install make" };
 const GO: Need = Need::Command { line: "go version", install: "apt-get install golang-go" };
 const NODE: Need = Need::Command {
-    line: "node -e 'process.exit(parseInt(process.versions.node) < 18)'",
+    line: "node -e 'process.exit(+(parseInt(process.versions.node) < 18))'",
     install: "apt-get install nodejs, 18 or later",
 };
 const NPM: Need = Need::Program { name: "npm", install: "apt-get install npm" };
