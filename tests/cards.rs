@@ -15,7 +15,7 @@ fn software() -> Option<usize> {
     wkv7_testkit::software_adapter(found).map(|device| device.index)
 }
 
-/// The backend on a software adapter, as [`contenders`] say where there is none.
+/// The backend on a software adapter, as `contenders` say where there is none.
 #[must_use]
 pub fn software_adapter() -> Option<Wgpu> {
     let mut settings = Settings::default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use wkv7_core::{Batch, Config, ModelInfo, Outputs, State, Step, Want, Weights};
@@ -22,6 +22,7 @@ pub struct Model {
 
 struct Shared {
     inner: Mutex<Box<dyn wkv7_core::Model>>,
+    next: Mutex<()>, // held by whoever gets `inner` next
     info: ModelInfo,
     weights: Weights,
     source: Option<Source>,
@@ -123,7 +124,8 @@ impl Model {
             info.packed_bytes,
         );
         let (inner, textless) = (Mutex::new(inner), OnceLock::new());
-        let shared = Shared { inner, info, weights, source, whereabouts, tokenizer, textless, start };
+        let next = Mutex::default();
+        let shared = Shared { inner, next, info, weights, source, whereabouts, tokenizer, textless, start };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -230,6 +232,9 @@ impl Model {
 
     /// The backend's model, for one caller at a time.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Box<dyn wkv7_core::Model>>, Error> {
+        // A lock alone goes to whoever is awake: a session that feeds chunk after chunk would take it again before anyone
+        // who waits wakes up, and keep all others out until its prompt ends.
+        let _turn = self.shared.next.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.inner.lock().map_err(|_| Error::Poisoned)
     }
 

@@ -53,6 +53,26 @@ fn a_long_prompt_stops_between_two_forwards_when_another_thread_says_so() {
 }
 
 #[test]
+fn a_long_prompt_keeps_no_other_session_waiting() {
+    let mut options = Options::default();
+    options.load.max_tokens = 8;
+    let model = seeded(7, &options);
+    let mut session = model.session().expect("slot");
+    let cancel = session.cancel().clone();
+    let endless = vec![65; 50_000_000];
+    let others = std::thread::spawn(move || {
+        for token in 0..20 {
+            let mut other = model.session().expect("slot");
+            other.feed(&[token]).expect("fed");
+        } // each ends here, for which the model is needed as well
+        cancel.set();
+    });
+    assert!(matches!(session.feed(&endless), Err(Error::Cancelled)));
+    others.join().expect("nobody fails");
+    assert!(session.tokens_seen() < 50_000_000);
+}
+
+#[test]
 fn a_generation_cancelled_midway_leaves_exactly_what_was_taken() {
     let model = bytes_model();
     let mut session = model.session().expect("slot");
