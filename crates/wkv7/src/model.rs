@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::time::{Duration, Instant};
 
 use wkv7_core::{Batch, Config, ModelInfo, Outputs, State, Step, Want, Weights};
 use wkv7_formats::{Checkpoint, Format, state_file};
@@ -22,7 +23,7 @@ pub struct Model {
 
 struct Shared {
     inner: Mutex<Box<dyn wkv7_core::Model>>,
-    next: Mutex<()>, // held by whoever gets `inner` next
+    waiting: AtomicUsize, // for `inner`
     info: ModelInfo,
     weights: Weights,
     source: Option<Source>,
@@ -124,8 +125,9 @@ impl Model {
             info.packed_bytes,
         );
         let (inner, textless) = (Mutex::new(inner), OnceLock::new());
-        let next = Mutex::default();
-        let shared = Shared { inner, next, info, weights, source, whereabouts, tokenizer, textless, start };
+        let waiting = AtomicUsize::new(0);
+        let shared =
+            Shared { inner, waiting, info, weights, source, whereabouts, tokenizer, textless, start };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -232,10 +234,24 @@ impl Model {
 
     /// The backend's model, for one caller at a time.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Box<dyn wkv7_core::Model>>, Error> {
-        // A lock alone goes to whoever is awake: a session that feeds chunk after chunk would take it again before anyone
-        // who waits wakes up, and keep all others out until its prompt ends.
-        let _turn = self.shared.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.inner.lock().map_err(|_| Error::Poisoned)
+        match self.shared.inner.try_lock() {
+            Ok(inner) => return Ok(inner),
+            Err(TryLockError::Poisoned(_)) => return Err(Error::Poisoned),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        let inner = self.shared.inner.lock();
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        inner.map_err(|_| Error::Poisoned)
+    }
+
+    /// Lets those who wait for the model have it. The lock goes to whoever is awake: a session that feeds chunk after chunk
+    /// would take it again before anyone wakes up, and keep all others out until its prompt ends. Not asked between single
+    /// tokens, where waking somebody each time costs more than it is worth.
+    pub(crate) fn let_others(&self) {
+        if self.shared.waiting.load(Ordering::Relaxed) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Advances many sessions in one forward; returns what each step asked for.

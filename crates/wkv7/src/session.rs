@@ -112,7 +112,11 @@ impl Session {
             if may_cancel {
                 self.cancel.check()?;
             }
-            self.forward(chunk, if chunks.peek().is_some() { Want::Nothing } else { want })?;
+            let more = chunks.peek().is_some();
+            self.forward(chunk, if more { Want::Nothing } else { want })?;
+            if more {
+                self.model.let_others();
+            }
         }
         Ok(())
     }
