@@ -159,8 +159,11 @@ impl Session {
         self.check(tokens)?;
         let (most, vocab) = (self.model.info().max_tokens.max(1), self.model.config().vocab);
         let mut logits = Vec::new();
-        for chunk in tokens.chunks(most) {
+        for (number, chunk) in tokens.chunks(most).enumerate() {
             self.cancel.check()?;
+            if number > 0 {
+                self.model.let_others();
+            }
             self.forward(chunk, Want::All)?;
             let own = &mut self.outputs.logits;
             logits.extend_from_slice(own);

@@ -2,16 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use wkv7::{Error, Generate, Generator, Options, Sampler};
+use wkv7::{Error, Generate, Generator, Model, Options, Sampler, Session};
 
 use crate::{bytes_model, same, seeded};
 
+/// A model whose forwards take so many tokens at most, and a session of it.
+fn in_forwards_of(max_tokens: usize) -> (Model, Session) {
+    let mut options = Options::default();
+    options.load.max_tokens = max_tokens;
+    let model = seeded(7, &options);
+    let session = model.session().expect("slot");
+    (model, session)
+}
+
 #[test]
 fn a_cancelled_session_keeps_what_it_was_fed_and_goes_on_once_cleared() {
-    let mut options = Options::default();
-    options.load.max_tokens = 4; // many forwards to stop between
-    let model = seeded(7, &options);
-    let mut session = model.session().expect("slot");
+    let (model, mut session) = in_forwards_of(4); // many to stop between
     session.feed(b"abc".map(u32::from).as_slice()).expect("fed");
     session.cancel().set();
     assert!(matches!(session.feed(&[100]), Err(Error::Cancelled)));
@@ -29,10 +35,7 @@ fn a_cancelled_session_keeps_what_it_was_fed_and_goes_on_once_cleared() {
 
 #[test]
 fn a_long_prompt_stops_between_two_forwards_when_another_thread_says_so() {
-    let mut options = Options::default();
-    options.load.max_tokens = 8;
-    let model = seeded(7, &options);
-    let mut session = model.session().expect("slot");
+    let (model, mut session) = in_forwards_of(8);
     let cancel = session.cancel().clone();
     let endless = vec![65; 50_000_000];
     let stopper = std::thread::spawn(move || {
@@ -54,10 +57,7 @@ fn a_long_prompt_stops_between_two_forwards_when_another_thread_says_so() {
 
 #[test]
 fn a_long_prompt_keeps_no_other_session_waiting() {
-    let mut options = Options::default();
-    options.load.max_tokens = 8;
-    let model = seeded(7, &options);
-    let mut session = model.session().expect("slot");
+    let (model, mut session) = in_forwards_of(8);
     let cancel = session.cancel().clone();
     let endless = vec![65; 50_000_000];
     let others = std::thread::spawn(move || {
