@@ -58,7 +58,7 @@ pub(crate) struct Activations {
 }
 
 /// Groups of `n` numbers, filled up to eights.
-fn groups(n: usize) -> usize {
+pub(crate) fn groups(n: usize) -> usize {
     n.div_ceil(GROUP).next_multiple_of(EIGHT)
 }
 

@@ -11,8 +11,8 @@ use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
 use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, rows};
-use crate::activations::{EIGHT, Forms, Input, MANY, MANY_CODES};
-use crate::arch::{GROUP, Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
+use crate::activations::{Forms, Input, MANY, MANY_CODES, groups};
+use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
@@ -39,18 +39,7 @@ impl Kind {
             Dtype::F32 => Self::F32,
             Dtype::F16 => Self::F16,
             Dtype::BF16 => Self::BF16,
-            Dtype::Q8_0
-            | Dtype::Q4_0
-            | Dtype::Q4_1
-            | Dtype::Q5_0
-            | Dtype::Q5_1
-            | Dtype::Q4K
-            | Dtype::Q5K
-            | Dtype::Q6K
-                if !exact =>
-            {
-                Self::Block(dtype)
-            }
+            _ if !exact && block::bits(dtype) > 0 => Self::Block(dtype),
             _ => Self::Dequantized,
         }
     }
@@ -297,8 +286,8 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Lets every tile of tokens meet every panel, `together` at a time, which are `own` items each; `meet` is given the product with the part of
-    /// what is ahead that is to be asked for meanwhile, a panel, its outputs, and the tile.
+    /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
+    /// product with the part of what is ahead that is to be asked for meanwhile, the panels, their outputs, and the tile.
     fn walk<I: Isa, P>(
         &self,
         outputs: Range<usize>,
@@ -310,10 +299,8 @@ impl<'a> Product<'a> {
         let walks = panels.len().div_ceil(own * together);
         let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(I::TILE));
         for tile in tiles_of(self.input.tokens, I::TILE) {
-            let outputs = outputs.clone();
-            for (output, panels) in
-                outputs.clone().step_by(PANEL * together).zip(panels.chunks(own * together))
-            {
+            let panels = panels.chunks(own * together);
+            for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                 meet(&product, panels, (output, (PANEL * together).min(outputs.end - output)), tile);
             }
@@ -376,11 +363,6 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Groups of a panel of a block type.
-    fn groups(&self) -> usize {
-        self.matrix.inputs().div_ceil(GROUP).next_multiple_of(EIGHT)
-    }
-
     /// The panels of `outputs`, whose stored rows are `raw`.
     fn packed<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
         &self,
@@ -390,7 +372,7 @@ impl<'a> Product<'a> {
         panels: &'d mut Vec<GroupPanel<C>>,
         empty: &GroupPanel<C>,
     ) -> &'d [GroupPanel<C>] {
-        let (own, count) = (self.groups(), outputs.len().div_ceil(PANEL));
+        let (own, count) = (groups(self.matrix.inputs()), outputs.len().div_ceil(PANEL));
         if panels.len() < count * own {
             panels.resize(count * own, empty.clone());
         }
@@ -412,12 +394,18 @@ impl<'a> Product<'a> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk::<I, _>(outputs, panels, self.groups(), 1, |product, panel, outputs, tile| {
-            isa.run(
-                #[inline(always)]
-                || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
-            );
-        });
+        self.walk::<I, _>(
+            outputs,
+            panels,
+            groups(self.matrix.inputs()),
+            1,
+            |product, panel, outputs, tile| {
+                isa.run(
+                    #[inline(always)]
+                    || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
+                );
+            },
+        );
     }
 
     fn block_tiles<I: Isa, B: Block>(
@@ -427,7 +415,7 @@ impl<'a> Product<'a> {
         panels: &[GroupPanel<Signed>],
         classes: &mut Classes,
     ) {
-        let own = self.groups();
+        let own = groups(self.matrix.inputs());
         let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
             let tokens = (self.input.tokens - token).min(TILE_TOKENS);
