@@ -39,6 +39,8 @@ mod time_mix;
 mod weights;
 mod wkv;
 
+pub mod math;
+
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -88,13 +90,17 @@ impl Backend for Cpu {
     /// [`Error::Cancelled`].
     fn load(&self, weights: &Weights, options: &LoadOptions) -> Result<Box<dyn Model>, Error> {
         let path = self.path.map_or_else(Path::choose, Ok)?;
-        let lacks = |Missing(feature)| Error::Unavailable {
-            backend: BACKEND.to_owned(),
-            why: format!(
-                "this machine lacks {feature}, which CPU path `{path}` needs; unset WKV7_CPU or set it to `portable`"
-            ),
-        };
-        path.with(Load { path, weights, options }).map_err(lacks)?
+        path.with(Load { path, weights, options }).map_err(|Missing(feature)| lacks(path, feature))?
+    }
+}
+
+/// This machine has no `feature`.
+fn lacks(path: Path, feature: &str) -> Error {
+    Error::Unavailable {
+        backend: BACKEND.to_owned(),
+        why: format!(
+            "this machine lacks {feature}, which CPU path `{path}` needs; unset WKV7_CPU or set it to `portable`"
+        ),
     }
 }
 

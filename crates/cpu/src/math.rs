@@ -1,0 +1,282 @@
+//! The arithmetic of the instruction sets for other crates: what the kernels of this one are made of, without its formats.
+//!
+//! A kernel is a generic function over [`Math`], marked `#[inline(always)]` and called from [`Math::run`], which compiles it
+//! for the instruction set. It runs on f32 with what this machine has ([`Path::with_math`]), and, for tests that want
+//! exact answers, on f64 ([`Double`]).
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{AddAssign, MulAssign};
+
+pub use num_traits::Float; // what numbers can do
+use num_traits::FromPrimitive;
+use wkv7_core::Error;
+
+use crate::arch::{Isa, Missing, Path, With};
+use crate::exp;
+
+/// Numbers in [`Math::Lanes`].
+pub const LANES: usize = crate::arch::LANES;
+
+/// f32 or f64.
+pub trait Number:
+    Float + FromPrimitive + AddAssign + MulAssign + Sum + Default + Debug + Send + Sync + 'static
+{
+    /// `x`, rounded.
+    fn of(x: f64) -> Self;
+
+    /// As f64.
+    fn wide(self) -> f64;
+}
+
+impl Number for f32 {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x as Self
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Number for f64 {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+}
+
+/// Arithmetic on one type of numbers, with instructions that this machine is known to have.
+pub trait Math: Copy + Send + Sync + 'static {
+    /// What is computed with.
+    type Number: Number;
+    /// [`LANES`] of them.
+    type Lanes: Copy;
+
+    /// Rows of a product whose sums fit in the registers, beside [`Math::PANELS`].
+    const TILE: usize;
+    /// [`Math::Lanes`] of every one of those rows.
+    const PANELS: usize;
+
+    /// Runs `kernel`, compiled for these instructions together with all that is inlined into it.
+    fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
+
+    /// `a * b + c`, rounded once where the machine can. Only fast inside [`Math::run`].
+    fn mul_add(self, a: Self::Number, b: Self::Number, c: Self::Number) -> Self::Number;
+
+    /// `e^x`.
+    fn exp(self, x: Self::Number) -> Self::Number;
+
+    /// `1 / (1 + e^-x)`.
+    fn sigmoid(self, x: Self::Number) -> Self::Number;
+
+    /// The hyperbolic tangent.
+    fn tanh(self, x: Self::Number) -> Self::Number;
+
+    /// The numbers of `x`.
+    fn load(self, x: &[Self::Number; LANES]) -> Self::Lanes;
+
+    /// The same number on every lane.
+    fn splat(self, x: Self::Number) -> Self::Lanes;
+
+    /// The numbers of all lanes.
+    fn store(self, x: Self::Lanes, out: &mut [Self::Number; LANES]);
+
+    /// `a + b` on every lane.
+    fn lanes_add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+
+    /// `a * b` on every lane.
+    fn lanes_mul(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+
+    /// [`Math::mul_add`] on every lane.
+    fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+
+    /// The sum of all lanes: halves are added until one is left.
+    fn fold(self, x: Self::Lanes) -> Self::Number;
+
+    /// Rows become columns.
+    fn transpose(self, rows: [Self::Lanes; LANES]) -> [Self::Lanes; LANES];
+}
+
+/// What is to be done with arithmetic that is chosen when the program runs.
+pub trait WithMath {
+    /// What comes of it.
+    type Out;
+
+    /// Does it.
+    fn with<M: Math<Number = f32>>(self, math: M) -> Self::Out;
+}
+
+impl Path {
+    /// Does `work` with the f32 arithmetic of this path.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where this machine lacks the instructions.
+    pub fn with_math<W: WithMath>(self, work: W) -> Result<W::Out, Error> {
+        self.as_f32().with(Single(work)).map_err(|Missing(feature)| crate::lacks(self, feature))
+    }
+
+    /// The plainest path with the same f32 arithmetic: kernels need not be compiled again for what they do not use.
+    fn as_f32(self) -> Self {
+        match self {
+            Self::Avx512Vnni | Self::Amx => Self::Avx512,
+            path => path,
+        }
+    }
+}
+
+/// The f32 numbers of an instruction set, or work with them.
+#[derive(Debug, Clone, Copy)]
+struct Single<T>(T);
+
+impl<W: WithMath> With for Single<W> {
+    type Out = W::Out;
+
+    fn with<I: Isa>(self, isa: I) -> W::Out {
+        self.0.with(Single(isa))
+    }
+}
+
+impl<I: Isa> Math for Single<I> {
+    type Number = f32;
+    type Lanes = I::Lanes;
+
+    const TILE: usize = I::TILE;
+    const PANELS: usize = I::PANELS;
+
+    #[inline(always)]
+    fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
+        self.0.run(kernel)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
+        self.0.mul_add(a, b, c)
+    }
+
+    #[inline(always)]
+    fn exp(self, x: f32) -> f32 {
+        exp::exp(self.0, x)
+    }
+
+    #[inline(always)]
+    fn sigmoid(self, x: f32) -> f32 {
+        exp::sigmoid(self.0, x)
+    }
+
+    #[inline(always)]
+    fn tanh(self, x: f32) -> f32 {
+        exp::tanh(self.0, x)
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> I::Lanes {
+        self.0.load(x)
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> I::Lanes {
+        self.0.splat(x)
+    }
+
+    #[inline(always)]
+    fn store(self, x: I::Lanes, out: &mut [f32; LANES]) {
+        self.0.store(x, out);
+    }
+
+    #[inline(always)]
+    fn lanes_add(self, a: I::Lanes, b: I::Lanes) -> I::Lanes {
+        self.0.lanes_add(a, b)
+    }
+
+    #[inline(always)]
+    fn lanes_mul(self, a: I::Lanes, b: I::Lanes) -> I::Lanes {
+        self.0.lanes_mul(a, b)
+    }
+
+    #[inline(always)]
+    fn lanes_mul_add(self, a: I::Lanes, b: I::Lanes, c: I::Lanes) -> I::Lanes {
+        self.0.lanes_mul_add(a, b, c)
+    }
+
+    #[inline(always)]
+    fn fold(self, x: I::Lanes) -> f32 {
+        self.0.fold(x)
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [I::Lanes; LANES]) -> [I::Lanes; LANES] {
+        self.0.transpose(rows)
+    }
+}
+
+/// f64, in plain loops: slow, and exact enough to judge the rest by finite differences.
+#[derive(Debug, Clone, Copy)]
+pub struct Double;
+
+impl Math for Double {
+    type Number = f64;
+    type Lanes = [f64; LANES];
+
+    const TILE: usize = 2;
+    const PANELS: usize = 1;
+
+    fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
+        kernel()
+    }
+
+    fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
+        a * b + c
+    }
+
+    fn exp(self, x: f64) -> f64 {
+        x.exp()
+    }
+
+    fn sigmoid(self, x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    fn tanh(self, x: f64) -> f64 {
+        x.tanh()
+    }
+
+    fn load(self, x: &[f64; LANES]) -> [f64; LANES] {
+        *x
+    }
+
+    fn splat(self, x: f64) -> [f64; LANES] {
+        [x; LANES]
+    }
+
+    fn store(self, x: [f64; LANES], out: &mut [f64; LANES]) {
+        *out = x;
+    }
+
+    fn lanes_add(self, a: [f64; LANES], b: [f64; LANES]) -> [f64; LANES] {
+        std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    fn lanes_mul(self, a: [f64; LANES], b: [f64; LANES]) -> [f64; LANES] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    fn lanes_mul_add(self, a: [f64; LANES], b: [f64; LANES], c: [f64; LANES]) -> [f64; LANES] {
+        std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
+    }
+
+    fn fold(self, x: [f64; LANES]) -> f64 {
+        x.iter().sum()
+    }
+
+    fn transpose(self, rows: [[f64; LANES]; LANES]) -> [[f64; LANES]; LANES] {
+        std::array::from_fn(|column| std::array::from_fn(|row| rows[row][column]))
+    }
+}

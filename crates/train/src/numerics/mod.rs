@@ -1,0 +1,31 @@
+//! The numerics of training: a whole model forward and backward, over batches of sequences of equal length.
+//!
+//! | file | what |
+//! |---|---|
+//! | `product` | products of matrices |
+//! | `norm`, `shift` | layer norms and token shifts, with their gradients |
+//! | `recurrence` | the recurrent memory of one head and its gradient |
+//! | `wkv` | all that a time mix does head by head |
+//! | `layer` | a layer: both blocks, forward and backward |
+//! | `head` | the loss |
+//! | `model` | the whole |
+//! | `rows` | sharing rows out among threads |
+//!
+//! Everything is generic over [`wkv7_cpu::math::Math`]: in f32 it is compiled for the instruction sets of the CPU backend,
+//! in f64 the same lines are checked against finite differences. No sum depends on the number of threads.
+
+mod head;
+mod layer;
+mod model;
+mod norm;
+mod product;
+mod recurrence;
+mod rows;
+mod shift;
+mod wkv;
+
+pub use head::{IGNORED, Score};
+pub use model::{Batch, Engine, Numerics, Options};
+
+#[cfg(test)]
+mod tests;

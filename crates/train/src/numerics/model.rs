@@ -1,0 +1,380 @@
+//! The whole model: a batch in, its loss and every gradient out.
+
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use wkv7_core::Config;
+use wkv7_cpu::math::{Math, Number, WithMath};
+
+use super::head::{Head, HeadScratch, IGNORED, Score};
+use super::layer::{Layer, Scratch, Sink, Tape};
+use super::norm::Norm;
+use super::rows::{Cut, TILE};
+use super::wkv::Shape;
+use crate::layout::Layout;
+use crate::Error;
+
+/// Sequences of equal length and what should follow each of their tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Token ids, `[sequences, tokens]`.
+    pub inputs: &'a [u32],
+    /// What should come next, `[sequences, tokens]`; [`IGNORED`] where it does not matter.
+    pub targets: &'a [u32],
+    /// Tokens of a sequence.
+    pub tokens: usize,
+}
+
+/// How gradients are computed. None of it changes them by more than rounding.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Threads; `None` for one per core that the process may use.
+    pub threads: Option<usize>,
+    /// Tokens between two states that are kept.
+    pub chunk: usize,
+    /// Rows (tokens of all sequences together) that go through the model at a time: more want more memory, fewer leave
+    /// more of it in the caches.
+    pub rows: usize,
+    /// Keep only what each layer starts from and compute the rest again: less memory for a third more time.
+    pub checkpoint: bool,
+    /// The official trainer's pull on the largest logits.
+    pub l2_wrap: bool,
+    /// The largest in-context learning rate: 1 as in every released model; with 2 a step can reflect what it removes.
+    pub rate_range: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { threads: None, chunk: 16, rows: 1024, checkpoint: false, l2_wrap: true, rate_range: 1.0 }
+    }
+}
+
+/// What computes gradients in f32, whatever the instruction set.
+pub trait Numerics: Send {
+    /// The score of `batch`, and the gradient of its mean loss: of every parameter, written to `gradients` (nothing where it
+    /// is empty), and of the state that the sequences start from, written to `d_start`.
+    ///
+    /// `start` and `d_start` are `[layers, heads, head_size (value), head_size (key)]`, or empty: zeros, and not wanted.
+    ///
+    /// # Errors
+    /// Vectors that do not belong to the layout, tokens that the vocabulary does not have.
+    fn gradients(
+        &mut self,
+        parameters: &[f32],
+        start: &[f32],
+        batch: Batch<'_>,
+        gradients: &mut [f32],
+        d_start: &mut [f32],
+    ) -> Result<Score, Error>;
+
+    /// The score alone, and the most likely token at every place, `[sequences, tokens]`.
+    ///
+    /// # Errors
+    /// As [`Numerics::gradients`].
+    fn evaluate(
+        &mut self,
+        parameters: &[f32],
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error>;
+
+    /// Bytes of the buffers that it holds on to: saved activations and scratch.
+    fn bytes(&self) -> usize;
+}
+
+/// A model of one layout in one arithmetic.
+pub struct Engine<M: Math> {
+    math: M,
+    layout: Layout,
+    options: Options,
+    pool: Arc<ThreadPool>,
+    tapes: Vec<Tape<M::Number>>,
+    streams: Vec<Vec<M::Number>>, // [rows, channels] before each layer, where tapes are not kept
+    first: Vec<M::Number>,        // the first layer's value, likewise
+    scratch: Scratch<M::Number>,
+    head: HeadScratch<M::Number>,
+}
+
+/// [`Engine`] to be made for whichever instruction set.
+struct Make<'a>(&'a Layout, &'a Options);
+
+impl WithMath for Make<'_> {
+    type Out = Result<Box<dyn Numerics>, Error>;
+
+    fn with<M: Math<Number = f32>>(self, math: M) -> Self::Out {
+        Ok(Box::new(Engine::new(math, self.0, self.1)?))
+    }
+}
+
+impl dyn Numerics {
+    /// In f32, with the instructions of `path`.
+    ///
+    /// # Errors
+    /// A machine without those instructions or without threads; sizes that cannot be trained.
+    pub fn new(path: wkv7_cpu::Path, layout: &Layout, options: &Options) -> Result<Box<Self>, Error> {
+        path.with_math(Make(layout, options))?
+    }
+}
+
+impl<M: Math> Engine<M> {
+    /// For models of `layout`.
+    ///
+    /// # Errors
+    /// [`Error::Sizes`] where heads are no multiple of 16 channels or larger than 256, [`Error::Threads`].
+    pub fn new(math: M, layout: &Layout, options: &Options) -> Result<Self, Error> {
+        let size = layout.config().head_size;
+        if size % wkv7_cpu::math::LANES != 0 || size > Cut::MOST {
+            let why = format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
+            return Err(Error::Sizes(why));
+        }
+        let mut pool = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("wkv7-train-{number}"));
+        if let Some(threads) = options.threads {
+            pool = pool.num_threads(threads);
+        }
+        let pool = pool.build().map_err(|error| Error::Threads(error.to_string()))?;
+        Ok(Self {
+            math,
+            layout: layout.clone(),
+            options: Options { chunk: options.chunk.max(1), ..options.clone() },
+            pool: Arc::new(pool),
+            tapes: Vec::new(),
+            streams: Vec::new(),
+            first: Vec::new(),
+            scratch: Scratch::default(),
+            head: HeadScratch::default(),
+        })
+    }
+
+    /// [`Numerics::gradients`] in any arithmetic.
+    ///
+    /// # Errors
+    /// Those of [`Numerics::gradients`].
+    pub fn gradients(
+        &mut self,
+        parameters: &[M::Number],
+        start: &[M::Number],
+        batch: Batch<'_>,
+        gradients: &mut [M::Number],
+        d_start: &mut [M::Number],
+    ) -> Result<Score, Error> {
+        self.check(parameters.len(), start.len(), batch)?;
+        let states = states_len(self.layout.config());
+        check_len("gradients", gradients.len(), self.layout.len(), true)?;
+        check_len("gradients of the start", d_start.len(), states, true)?;
+        gradients.fill(M::Number::default());
+        d_start.fill(M::Number::default());
+        let mut sink = Sink((!gradients.is_empty()).then_some(gradients));
+        let (mut score, scale) = (Score::default(), scale_of(batch));
+        let pool = Arc::clone(&self.pool);
+        for group in self.groups(batch) {
+            score.add(&pool.install(|| self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)));
+        }
+        Ok(score)
+    }
+
+    /// [`Numerics::evaluate`] in any arithmetic.
+    ///
+    /// # Errors
+    /// Those of [`Numerics::evaluate`].
+    pub fn evaluate(
+        &mut self,
+        parameters: &[M::Number],
+        start: &[M::Number],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        self.check(parameters.len(), start.len(), batch)?;
+        let mut best = vec![0; batch.inputs.len()];
+        let (mut score, mut done) = (Score::default(), 0);
+        let pool = Arc::clone(&self.pool);
+        for group in self.groups(batch) {
+            let best = &mut best[done..done + group.inputs.len()];
+            done += group.inputs.len();
+            score.add(&pool.install(|| self.group(parameters, start, group, 1.0, None, Some(best))));
+        }
+        Ok((score, best))
+    }
+
+    fn check(&self, parameters: usize, start: usize, batch: Batch<'_>) -> Result<(), Error> {
+        let config = self.layout.config();
+        check_len("parameters", parameters, self.layout.len(), false)?;
+        check_len("start", start, states_len(config), true)?;
+        let Batch { inputs, targets, tokens } = batch;
+        if tokens == 0 || inputs.is_empty() || inputs.len() % tokens != 0 || targets.len() != inputs.len() {
+            let (inputs, targets) = (inputs.len(), targets.len());
+            return Err(Error::Batch(format!("{inputs} inputs and {targets} targets in sequences of {tokens}")));
+        }
+        let vocab = config.vocab;
+        let strange = |token: &&u32| **token as usize >= vocab;
+        let target = targets.iter().filter(|token| **token != IGNORED).find(strange);
+        match inputs.iter().find(strange).or(target) {
+            Some(token) => Err(Error::Batch(format!("token {token}, but the vocabulary has {vocab}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The parts of `batch` that go through the model at a time: whole sequences.
+    fn groups<'b>(&self, batch: Batch<'b>) -> impl Iterator<Item = Batch<'b>> + use<'b, M> {
+        let tokens = batch.tokens;
+        let some = (self.options.rows / tokens).max(1) * tokens;
+        let parts = batch.inputs.chunks(some).zip(batch.targets.chunks(some));
+        parts.map(move |(inputs, targets)| Batch { inputs, targets, tokens })
+    }
+
+    /// One of them.
+    fn group(
+        &mut self,
+        parameters: &[M::Number],
+        start: &[M::Number],
+        batch: Batch<'_>,
+        scale: f64,
+        back: Option<(&mut Sink<'_, M::Number>, &mut [M::Number])>,
+        best: Option<&mut [u32]>,
+    ) -> Score {
+        let Self { math, layout, options, tapes, streams, first, scratch, head: head_scratch, .. } = self;
+        let (math, config, ranges) = (*math, layout.config(), layout.ranges());
+        let (channels, layers) = (config.channels, config.layers);
+        let sequences = batch.inputs.len() / batch.tokens;
+        let shape = Shape {
+            sequences,
+            tokens: batch.tokens,
+            heads: config.heads,
+            size: config.head_size,
+            cut: Cut(options.chunk),
+        };
+        let keep = back.is_some() && !options.checkpoint;
+        tapes.resize_with(if keep { layers } else { 1 }, Tape::default);
+        streams.resize_with(if back.is_some() && !keep { layers } else { 0 }, Vec::new);
+        let state = channels * config.head_size;
+        let layer = |number: usize| Layer {
+            parameters,
+            at: &ranges.layers[number],
+            shape,
+            ffn: config.ffn,
+            recipe: config.recipe,
+            rate_range: options.rate_range,
+            start: start.get(number * state..(number + 1) * state).unwrap_or(&[]),
+        };
+        let eps = M::Number::of(f64::from(config.recipe.layer_norm_eps));
+        let norm = |weight: &std::ops::Range<usize>, bias: &std::ops::Range<usize>| Norm {
+            weight: &parameters[weight.clone()],
+            bias: &parameters[bias.clone()],
+            eps,
+        };
+
+        // Forward.
+        let ln0 = norm(&ranges.ln0_weight, &ranges.ln0_bias);
+        let embedding = &parameters[ranges.emb.clone()];
+        let mut rows = vec![M::Number::default(); batch.inputs.len() * channels];
+        rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
+            for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
+                let from = *token as usize * channels;
+                row.copy_from_slice(&embedding[from..from + channels]);
+            }
+        });
+        let mut x = vec![M::Number::default(); rows.len()];
+        ln0.forward(math, &rows, &mut x);
+        for number in 0..layers {
+            if let Some(stream) = streams.get_mut(number) {
+                stream.clone_from(&x);
+            }
+            let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
+            let v_first = if number == 0 { &[][..] } else if keep { &done[0].projected.value } else { &**first };
+            layer(number).forward(math, &mut x, v_first, &mut rest[0], scratch);
+            if number == 0 && !keep {
+                first.clone_from(&rest[0].projected.value);
+            }
+        }
+
+        // The loss, and back.
+        let head = Head {
+            norm: norm(&ranges.ln_out_weight, &ranges.ln_out_bias),
+            matrix: &parameters[ranges.head.clone()],
+            vocab: config.vocab,
+            scale,
+            l2_wrap: options.l2_wrap,
+        };
+        let of_head = [&ranges.ln_out_weight, &ranges.ln_out_bias, &ranges.head];
+        let panels = &mut scratch.panels;
+        let Some((sink, d_start)) = back else {
+            let mut sink = Sink(None);
+            return head.run(math, &x, batch.targets, best, None, &mut sink, of_head, head_scratch, panels);
+        };
+        let mut dx = vec![M::Number::default(); x.len()];
+        let score =
+            head.run(math, &x, batch.targets, best, Some(&mut dx), sink, of_head, head_scratch, panels);
+        let mut d_v_first = vec![M::Number::default(); x.len()];
+        for number in (0..layers).rev() {
+            let d_start = match d_start.len() {
+                0 => &mut [][..],
+                _ => &mut d_start[number * state..(number + 1) * state],
+            };
+            let layer = layer(number);
+            if !keep {
+                x.clone_from(&streams[number]);
+                let v_first = if number == 0 { &[][..] } else { &**first };
+                layer.forward(math, &mut x, v_first, &mut tapes[0], scratch);
+            }
+            let tape = &tapes[if keep { number } else { 0 }];
+            let v_first = if number == 0 { &[][..] } else if keep { &tapes[0].projected.value } else { &**first };
+            layer.backward(math, tape, v_first, &mut dx, &mut d_v_first, sink, d_start, scratch);
+        }
+        if sink.wanted() {
+            let (mut weight, mut bias) = (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
+            let mut d_rows = vec![M::Number::default(); rows.len()];
+            ln0.backward(math, &rows, &dx, &mut d_rows, (&mut weight, &mut bias));
+            sink.add(&weight, &ranges.ln0_weight);
+            sink.add(&bias, &ranges.ln0_bias);
+            // In the order of the tokens, since several may be the same.
+            for (row, token) in d_rows.chunks_exact(channels).zip(batch.inputs) {
+                let from = ranges.emb.start + *token as usize * channels;
+                sink.add(row, &(from..from + channels));
+            }
+        }
+        score
+    }
+}
+
+impl<M: Math<Number = f32>> Numerics for Engine<M> {
+    fn gradients(
+        &mut self,
+        parameters: &[f32],
+        start: &[f32],
+        batch: Batch<'_>,
+        gradients: &mut [f32],
+        d_start: &mut [f32],
+    ) -> Result<Score, Error> {
+        Engine::gradients(self, parameters, start, batch, gradients, d_start)
+    }
+
+    fn evaluate(
+        &mut self,
+        parameters: &[f32],
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        Engine::evaluate(self, parameters, start, batch)
+    }
+
+    fn bytes(&self) -> usize {
+        let kept = self.streams.iter().chain([&self.first]).map(Vec::capacity).sum::<usize>();
+        let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
+        (kept + tapes + self.scratch.capacity() + self.head.capacity()) * size_of::<f32>()
+    }
+}
+
+/// Numbers of a start.
+fn states_len(config: &Config) -> usize {
+    config.layers * config.channels * config.head_size
+}
+
+fn check_len(what: &'static str, found: usize, want: usize, or_empty: bool) -> Result<(), Error> {
+    if found == want || or_empty && found == 0 { Ok(()) } else { Err(Error::WrongLength { what, want, found }) }
+}
+
+/// One over the number of targets that count.
+fn scale_of(batch: Batch<'_>) -> f64 {
+    let counted = batch.targets.iter().filter(|target| **target != IGNORED).count();
+    1.0 / counted.max(1) as f64
+}
