@@ -5,7 +5,7 @@
 //! | `product` | products of matrices |
 //! | `norm`, `shift` | layer norms and token shifts, with their gradients |
 //! | `recurrence` | the recurrent memory of one head and its gradient |
-//! | `wkv` | all that a time mix does head by head |
+//! | `wkv`, `lines` | all that a time mix does head by head; its loops over one vector |
 //! | `layer` | a layer: both blocks, forward and backward |
 //! | `head` | the loss |
 //! | `model` | the whole |
@@ -16,6 +16,7 @@
 
 mod head;
 mod layer;
+mod lines;
 mod model;
 mod norm;
 mod product;

@@ -8,12 +8,10 @@
 use rayon::prelude::*;
 use wkv7_cpu::math::{Float as _, Math, Number};
 
+use super::lines;
 use super::norm::{dot, unwhiten, whiten};
 use super::recurrence::{Gradients, Later, Token, advance, replay, weigh};
 use super::rows::{Cut, add_up, by_head};
-
-/// `exp(-0.5)`: the steepest log-decay of a step.
-const DECAY_SCALE: f64 = 0.606_530_659_712_633_4;
 
 /// The vectors of a layer that are used head by head, `[channels]` each.
 #[derive(Debug, Clone, Copy)]
@@ -129,44 +127,26 @@ impl<R: Number> Piece<R> {
         p: &Vectors<'_, R>,
     ) {
         let size = self.size;
-        let one = R::of(1.0);
         let here = slot * size..(slot + 1) * size;
-        let (decay, w) = (&mut self.decay[here.clone()], &mut self.w[here.clone()]);
-        let raw = &x.decay[cell.clone()];
-        for n in 0..size {
-            decay[n] = math.sigmoid(p.w0[n] + raw[n]);
-            w[n] = math.exp(R::of(-DECAY_SCALE) * decay[n]);
-        }
-        let (rate, raw) = (&mut self.rate[here.clone()], &x.rate[cell.clone()]);
-        for n in 0..size {
-            rate[n] = math.sigmoid(p.a0[n] + raw[n]);
-        }
-        let (v, value) = (&mut self.v[here.clone()], &x.value[cell.clone()]);
+        let (decay, rate, mix) =
+            (&mut self.decay[here.clone()], &mut self.rate[here.clone()], &mut self.mix[here.clone()]);
+        let (k, v) = (&mut self.k[here.clone()], &mut self.v[here.clone()]);
+        let (a, b) = (&mut self.a[here.clone()], &mut self.b[here.clone()]);
+        lines::gate(math, p.w0, &x.decay[cell.clone()], decay);
+        lines::decay(math, decay, &mut self.w[here]);
+        lines::gate(math, p.a0, &x.rate[cell.clone()], rate);
+        let value = &x.value[cell.clone()];
         match p.v0 {
             None => v.copy_from_slice(value),
             Some(v0) => {
-                let (mix, raw) = (&mut self.mix[here.clone()], &x.mix[cell.clone()]);
-                let first = &v_first[cell.clone()];
-                for n in 0..size {
-                    mix[n] = math.sigmoid(v0[n] + raw[n]);
-                    v[n] = math.mul_add(first[n] - value[n], mix[n], value[n]);
-                }
+                lines::gate(math, v0, &x.mix[cell.clone()], mix);
+                lines::blend(math, value, &v_first[cell.clone()], mix, v);
             }
         }
-        let key = &x.key[cell];
-        let (k, a, b) = (&mut self.k[here.clone()], &mut self.a[here.clone()], &mut self.b[here]);
-        for n in 0..size {
-            k[n] = key[n] * math.mul_add(rate[n] - one, p.k_a[n], one);
-            a[n] = key[n] * p.k_k[n];
-        }
+        lines::keys(math, &x.key[cell], rate, p.k_a, p.k_k, (k, a));
         let norm = dot(math, a, a).sqrt();
         self.norms[slot] = norm;
-        let scale = one / norm.max(R::of(1e-12));
-        for n in 0..size {
-            let kk = a[n] * scale;
-            a[n] = -kk;
-            b[n] = kk * rate[n] * p.rate_range;
-        }
+        lines::removal(R::of(1.0) / norm.max(R::of(1e-12)), p.rate_range, rate, a, b);
     }
 
     /// The token in place `slot`.
@@ -199,15 +179,6 @@ impl<R: Number> Vectors<'_, R> {
             ..*self
         }
     }
-}
-
-/// The bonus of a token: how much of its value goes past the memory.
-#[inline(always)]
-fn bonus<M: Math>(math: M, r: &[M::Number], k: &[M::Number], r_k: &[M::Number], room: &mut [M::Number]) -> M::Number {
-    for n in 0..r.len() {
-        room[n] = r[n] * k[n];
-    }
-    dot(math, room, r_k)
 }
 
 /// Runs every head over its tokens: `out` `[rows, channels]` is what the output matrix takes. `start` is the state that
@@ -286,11 +257,8 @@ fn forward_head<M: Math>(
             let out = &mut *out[token];
             whiten(math, y, p.eps, out);
             let Token { k, v, .. } = piece.token(slot, r);
-            let (bonus, gate) = (bonus(math, r, k, p.r_k, &mut room), &x.gate[cell]);
-            for n in 0..size {
-                let o = math.mul_add(out[n], p.ln_x.0[n], math.mul_add(bonus, v[n], p.ln_x.1[n]));
-                out[n] = o * gate[n];
-            }
+            let bonus = lines::bonus(math, r, k, p.r_k, &mut room);
+            lines::gated(math, p.ln_x, bonus, v, &x.gate[cell], out);
         }
         piece.keep_last(count);
     }
@@ -455,18 +423,16 @@ fn backward_head<M: Math>(
             let Token { w, k, v, a, .. } = vectors;
             // Gate, bonus and group norm.
             let scale = whiten(math, &y[token * size..(token + 1) * size], p.eps, &mut y_hat);
-            let bonus = bonus(math, r, k, p.r_k, &mut room);
-            let (out, d_gate) = (&mut *out[token], &mut *d_gate[token]);
-            for n in 0..size {
-                let o = math.mul_add(y_hat[n], p.ln_x.0[n], math.mul_add(bonus, v[n], p.ln_x.1[n]));
-                out[n] = o * gate[n];
-                d_gate[n] = d_out[n] * o;
-                let d_o = d_out[n] * gate[n];
-                room[n] = d_o;
-                s_weight[n] = math.mul_add(d_o, y_hat[n], s_weight[n]);
-                s_bias[n] += d_o;
-                dy[n] = d_o * p.ln_x.0[n];
-            }
+            let bonus = lines::bonus(math, r, k, p.r_k, &mut room);
+            let outs = lines::Gated {
+                out: &mut *out[token],
+                d_gate: &mut *d_gate[token],
+                d_o: &mut room,
+                d_y_hat: &mut dy,
+                weight: s_weight,
+                bias: s_bias,
+            };
+            lines::gated_back(math, p.ln_x, bonus, v, gate, &y_hat, d_out, outs);
             unwhiten(math, &y_hat, scale, &mut dy);
             let d_bonus = dot(math, &room, v);
             // The recurrence.
@@ -477,50 +443,22 @@ fn backward_head<M: Math>(
             let key = &x.key[cell.clone()];
             let here = slot * size..(slot + 1) * size;
             let (decay, rate) = (&piece.decay[here.clone()], &piece.rate[here.clone()]);
-            let (d_r, d_key) = (&mut *d_r[token], &mut *d_key[token]);
-            let (d_decay, d_rate) = (&mut *d_decay[token], &mut *d_rate[token]);
-            for n in 0..size {
-                d_r[n] = math.mul_add(d_bonus * k[n], p.r_k[n], d.r[n]);
-                s_r_k[n] = math.mul_add(d_bonus * r[n], k[n], s_r_k[n]);
-                d.k[n] = math.mul_add(d_bonus * r[n], p.r_k[n], d.k[n]);
-                d.v[n] = math.mul_add(bonus, room[n], d.v[n]);
-                let logit = d.w[n] * w[n] * M::Number::of(-DECAY_SCALE) * decay[n] * (one - decay[n]);
-                d_decay[n] = logit;
-                s_w0[n] += logit;
-                // The rate meets the removal key in `b`, and the key in the replacement key.
-                let in_b = -(d.b[n] * a[n]) * p.rate_range;
-                let logit = math.mul_add(d.k[n] * key[n], p.k_a[n], in_b) * rate[n] * (one - rate[n]);
-                d_rate[n] = logit;
-                s_a0[n] += logit;
-                s_k_a[n] = math.mul_add(d.k[n] * key[n], rate[n] - one, s_k_a[n]);
-                // The gradient of the removal key.
-                y_hat[n] = math.mul_add(d.b[n] * rate[n], p.rate_range, -d.a[n]);
-            }
+            lines::bonus_back(math, d_bonus, bonus, (r, k, p.r_k), &room, &mut d, s_r_k);
+            d_r[token].copy_from_slice(&d.r);
+            lines::decay_back(&d.w, w, decay, &mut *d_decay[token], s_w0);
+            let keys = lines::Keys { key, rate, a, k_a: p.k_a, range: p.rate_range };
+            lines::rate_back(math, keys, &d, &mut *d_rate[token], s_a0, s_k_a, &mut y_hat);
             let norm = piece.norms[slot];
             let clamped = norm <= M::Number::of(1e-12);
             let along = if clamped { zero } else { dot(math, &y_hat, a) };
             let scale = one / norm.max(M::Number::of(1e-12));
-            for n in 0..size {
-                let du = math.mul_add(-along, a[n], y_hat[n]) * scale;
-                s_k_k[n] = math.mul_add(du, key[n], s_k_k[n]);
-                let of_k = math.mul_add(rate[n] - one, p.k_a[n], one);
-                d_key[n] = math.mul_add(du, p.k_k[n], d.k[n] * of_k);
-            }
+            lines::key_back(math, keys, (along, scale), p.k_k, &y_hat, &d.k, &mut *d_key[token], s_k_k);
             let (d_value, d_first) = (&mut *d_value[token], &mut *d_first[token]);
             if p.v0.is_some() {
-                let (mix, d_mix) = (&piece.mix[here], &mut *d_mix[token]);
-                let (value, v_first) = (&x.value[cell.clone()], &v_first[cell]);
-                for n in 0..size {
-                    d_value[n] = d.v[n] * (one - mix[n]);
-                    d_first[n] = math.mul_add(d.v[n], mix[n], d_first[n]);
-                    let logit = d.v[n] * (v_first[n] - value[n]) * mix[n] * (one - mix[n]);
-                    d_mix[n] = logit;
-                    s_v0[n] += logit;
-                }
+                let values = (&x.value[cell.clone()], &v_first[cell], &piece.mix[here]);
+                lines::blend_back(math, values, &d.v, d_value, d_first, &mut *d_mix[token], s_v0);
             } else {
-                for n in 0..size {
-                    d_value[n] = d.v[n] + d_first[n];
-                }
+                lines::sum(&d.v, d_first, d_value);
             }
         }
     }
