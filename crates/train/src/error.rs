@@ -1,0 +1,35 @@
+//! What can go wrong with parameters, each with the thing, the expectation and the finding.
+
+/// An error of the parameters: their sizes, their files, their schedule.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Sizes that make no model.
+    #[error("no model has these sizes: {0}")]
+    Sizes(String),
+    /// A vector that does not belong to the layout.
+    #[error("the {what} hold {found} numbers, this model's layout has {want}")]
+    WrongLength {
+        /// `parameters`, `gradients`, `moments`, ...
+        what: &'static str,
+        /// Numbers of the layout, padding included.
+        want: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// Weights of another model.
+    #[error(transparent)]
+    Model(#[from] wkv7_core::Error),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] wkv7_formats::Error),
+    /// A learning rate schedule that cannot be followed.
+    #[error("learning rate: {0}")]
+    Schedule(String),
+    /// A matrix of random numbers could not be made orthogonal: they are not independent.
+    #[error("tensor `{name}`: its random numbers give no orthogonal matrix")]
+    NotOrthogonal {
+        /// Official tensor name.
+        name: String,
+    },
+}
