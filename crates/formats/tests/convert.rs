@@ -7,8 +7,12 @@ use wkv7_formats::convert::{Convert, Summary, Target, convert};
 use wkv7_formats::{Checkpoint, Error, Format, Problem, Vocabulary, open};
 use wkv7_testkit::TinyModel;
 
-const TARGETS: [(Target, &str); 3] =
-    [(Target::Safetensors, "out.safetensors"), (Target::Gguf, "out.gguf"), (Target::HuggingFace, "out")];
+const TARGETS: [(Target, &str); 4] = [
+    (Target::Safetensors, "out.safetensors"),
+    (Target::Pth, "out.pth"),
+    (Target::Gguf, "out.gguf"),
+    (Target::HuggingFace, "out"),
+];
 
 fn checkpoint(tensors: Tensors) -> Checkpoint {
     Checkpoint {
@@ -91,7 +95,7 @@ fn the_unused_value_residual_is_kept_only_where_it_belongs() {
         let (_, found) = written(&source, &folder.path().join(name), &options(target, None, model.vocab))
             .expect("written");
         let there = found.tensors.get("blocks.0.att.v1").is_some();
-        assert_eq!(there, target == Target::Safetensors, "{target}");
+        assert_eq!(there, matches!(target, Target::Safetensors | Target::Pth), "{target}");
     }
 }
 
