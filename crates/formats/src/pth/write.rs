@@ -101,3 +101,51 @@ impl Pickle {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pickle_byte_by_byte() {
+        let tensor = Planned { name: "w0", shape: &[1, 1, 300], dtype: Dtype::BF16 };
+        let want: [&[u8]; 15] = [
+            b"\x80\x02ccollections\nOrderedDict\n)R(",
+            b"X\x02\0\0\0w0",
+            b"ctorch._utils\n_rebuild_tensor_v2\n(",
+            b"(X\x07\0\0\0storage",
+            b"ctorch\nBFloat16Storage\n",
+            b"X\x01\0\0\x000",
+            b"X\x03\0\0\0cpu",
+            b"J\x2c\x01\0\0tQ",
+            b"K\0",
+            b"(K\x01K\x01J\x2c\x01\0\0t",
+            b"(J\x2c\x01\0\0J\x2c\x01\0\0K\x01t",
+            b"\x89",
+            b"ccollections\nOrderedDict\n)R",
+            b"tR",
+            b"u.",
+        ];
+        assert_eq!(pickle(&[tensor]).expect("a plain type"), want.concat());
+    }
+
+    #[test]
+    fn what_torch_does_not_have_is_refused() {
+        let error =
+            pickle(&[Planned { name: "x", shape: &[32], dtype: Dtype::Q8_0 }]).expect_err("a block type");
+        assert!(error.to_string().contains("not Q8_0"), "{error}");
+    }
+
+    #[test]
+    fn whole_numbers_of_every_size_are_read_again() {
+        let mut pickle = Pickle(vec![0x80, 2]);
+        let numbers = [0, 255, 256, i32::MAX as usize, 1 << 31, 1 << 40];
+        pickle.tuple(numbers.into_iter());
+        pickle.op(b".");
+        let (top, heap) = crate::pth::machine::run(&pickle.0).expect("sound");
+        let found = heap.tuple(top).expect("a tuple");
+        for (found, want) in found.iter().zip(numbers) {
+            assert!(matches!(found, crate::pth::value::Value::Int(n) if *n == want as i64), "{want}");
+        }
+    }
+}
