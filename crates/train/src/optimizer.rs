@@ -216,13 +216,21 @@ impl Update {
     fn run(&self, parameters: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
         let Self { keep, take, correct, eps, rate, decay } = *self;
         for (((p, g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
-            *m = keep[0] * *m + take[0] * g;
-            *v = keep[1] * *v + take[1] * g * g;
+            *m = flushed(keep[0] * *m + take[0] * g);
+            *v = flushed(keep[1] * *v + take[1] * g * g);
             let step = *m * correct[0] / ((*v * correct[1]).sqrt() + eps);
             // Not `p * (1 - rate * decay)`: f32 has few bits for a factor so near to one.
             *p -= rate * (step + decay * *p);
         }
     }
+}
+
+/// Zero for what is smaller than a normal number. The moments of a token that is not seen again fade to such numbers,
+/// on which many processors are twenty times slower, and stay there. A moment that is lost moves its parameter by no
+/// more than 1e-20 of the learning rate; gradients below 1e-18 move up to twice as far as they would.
+#[inline(always)]
+fn flushed(x: f32) -> f32 {
+    if x.abs() < f32::MIN_POSITIVE { 0.0 } else { x }
 }
 
 /// The Euclidean norm of the trained gradients, which are scaled down to `max_norm` where it is larger and finite.
@@ -365,6 +373,26 @@ mod tests {
             parameters[0]
         };
         assert!((moved(1.0) + 1e-3).abs() < 1e-9 && (moved(1e-15) + 1e-3).abs() < 3e-6, "{}", moved(1e-15));
+    }
+
+    #[test]
+    fn faded_moments_are_zero() {
+        let layout = layout();
+        let mut moments = Moments::new(&layout);
+        moments.first.fill(-1e-38);
+        moments.second.fill(1.18e-38);
+        let (mut parameters, gradients) = (layout.zeros(), layout.zeros());
+        AdamW::default()
+            .apply(&Trained::all(&layout), 1.0, &mut parameters, &gradients, &mut moments)
+            .expect("fits");
+        let entry = &layout.entries()[0];
+        assert!(
+            moments.first[entry.range.clone()]
+                .iter()
+                .chain(&moments.second[entry.range.clone()])
+                .all(|&m| m == 0.0)
+        );
+        assert!(parameters.iter().all(|&p| p == 0.0));
     }
 
     #[test]
