@@ -17,14 +17,14 @@ pub struct Convert {
     /// The checkpoint to read, of any format
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// What to write: a name ending in .safetensors, .st or .gguf, or a folder for Hugging Face
+    /// What to write: a name ending in .safetensors, .st, .pth or .gguf, or a folder for Hugging Face
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// The element type of the large matrices: f32, f16, bf16, and for GGUF q8_0, q4_0, q5_1, q4_k, q6_k
     /// [default: as they are]
     #[arg(long, value_name = "TYPE")]
     dtype: Option<Dtype>,
-    /// The format: safetensors, gguf or hf [default: by the name of OUT]
+    /// The format: safetensors, pth, gguf or hf [default: by the name of OUT]
     #[arg(long, value_name = "FORMAT")]
     to: Option<Target>,
     /// The vocabulary for a GGUF: `auto`, `world`, `bytes`, the official text form or a tokenizer.json

@@ -60,13 +60,16 @@ impl WholeFile {
         file.finish().in_file(path)
     }
 
-    /// Gives the file its name.
+    /// Gives the file its name, once the disk has all of it: a power cut leaves the old file or the new one.
     ///
     /// # Errors
     /// What the system says; nothing is left behind then.
     pub fn finish(self) -> io::Result<()> {
         match self.writer.into_inner().map_err(io::IntoInnerError::into_error)? {
-            Sink::Staged(file) => file.persist(&self.place).map(drop).map_err(|error| error.error),
+            Sink::Staged(file) => {
+                file.as_file().sync_all()?;
+                file.persist(&self.place).map(drop).map_err(|error| error.error)
+            }
             Sink::Device(_) => Ok(()),
         }
     }

@@ -7,8 +7,12 @@ use wkv7_formats::convert::{Convert, Summary, Target, convert};
 use wkv7_formats::{Checkpoint, Error, Format, Problem, Vocabulary, open};
 use wkv7_testkit::TinyModel;
 
-const TARGETS: [(Target, &str); 3] =
-    [(Target::Safetensors, "out.safetensors"), (Target::Gguf, "out.gguf"), (Target::HuggingFace, "out")];
+const TARGETS: [(Target, &str); 4] = [
+    (Target::Safetensors, "out.safetensors"),
+    (Target::Gguf, "out.gguf"),
+    (Target::HuggingFace, "out"),
+    (Target::Pth, "out.pth"),
+];
 
 fn checkpoint(tensors: Tensors) -> Checkpoint {
     Checkpoint {
@@ -91,7 +95,7 @@ fn the_unused_value_residual_is_kept_only_where_it_belongs() {
         let (_, found) = written(&source, &folder.path().join(name), &options(target, None, model.vocab))
             .expect("written");
         let there = found.tensors.get("blocks.0.att.v1").is_some();
-        assert_eq!(there, target == Target::Safetensors, "{target}");
+        assert_eq!(there, matches!(target, Target::Safetensors | Target::Pth), "{target}");
     }
 }
 
@@ -214,7 +218,7 @@ fn other_types_are_rounded_everywhere() {
     let folder = tempfile::tempdir().expect("scratch");
     let model = TinyModel { head_size: 64, ..TinyModel::default() };
     let source = checkpoint(model.tensors());
-    for (target, name) in [TARGETS[0], TARGETS[2]] {
+    for (target, name) in [TARGETS[0], TARGETS[2], TARGETS[3]] {
         let out = folder.path().join(name);
         let (_, found) =
             written(&source, &out, &options(target, Some(Dtype::BF16), model.vocab)).expect("written");
@@ -389,7 +393,7 @@ fn a_converted_file_converts_back() {
     let model = TinyModel::of(Dtype::F16);
     let source = checkpoint(model.tensors());
     let mut last = source;
-    for (n, (target, name)) in TARGETS.into_iter().cycle().skip(1).take(6).enumerate() {
+    for (n, (target, name)) in TARGETS.into_iter().cycle().skip(1).take(8).enumerate() {
         let out = folder.path().join(format!("{n}-{name}"));
         (_, last) = written(&last, &out, &options(target, None, model.vocab)).expect("written");
     }

@@ -1,19 +1,28 @@
 //! Training RWKV-7.
 //!
 //! * [`Layout`]: where every parameter lies in one flat vector of f32.
+//! * [`files`]: that vector from and to checkpoints.
 //! * [`NewModel`], [`init`]: the official initialisation, the same bits from a seed on every machine.
+//! * [`AdamW`], [`optimizer`]: the official optimizer, and which parameters it trains.
+//! * [`numerics`]: the loss of a batch and every gradient.
+//! * [`Schedule`]: the learning rate of every step.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
 pub mod error;
+pub mod files;
 pub mod init;
 pub mod layout;
-mod orthogonal;
 pub mod numerics;
+pub mod optimizer;
+mod orthogonal;
 mod portable;
 pub mod random;
+pub mod schedule;
 
 pub use error::Error;
 pub use init::{NewModel, default_ranks, initialise};
 pub use layout::{Entry, Group, LayerRanges, Layout, Ranges};
+pub use optimizer::{AdamW, Moments, Step, Trained};
 pub use random::Random;
+pub use schedule::Schedule;

@@ -44,7 +44,7 @@ pub(super) fn write(
     output.pad(alignment)?;
     let mut meter = Meter::new(&items, progress)?;
     for item in &items {
-        meter.write(item, &mut output)?;
+        meter.write(item, &mut |bytes| output.put(bytes))?;
         output.pad(alignment)?;
     }
     Ok(Summary { bytes: output.finish()?, ..summary })
@@ -124,7 +124,7 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn items(&mut self) -> Result<Vec<Item>, Problem> {
+    fn items(&mut self) -> Result<Vec<Item<'static>>, Problem> {
         let mut items = Vec::new();
         // The head and its norm last, as they are run.
         let (first, last) = OUTSIDE.split_at(3);
@@ -140,7 +140,7 @@ impl Plan<'_> {
         Ok(items)
     }
 
-    fn layer(&mut self, layer: usize, items: &mut Vec<Item>) -> Result<(), Problem> {
+    fn layer(&mut self, layer: usize, items: &mut Vec<Item<'static>>) -> Result<(), Problem> {
         let mut rows = Vec::new();
         for leaf in FUSED_ROWS {
             rows.push(self.find(&format!("blocks.{layer}.{leaf}"))?);
@@ -168,7 +168,13 @@ impl Plan<'_> {
         Ok(self.weights.tensors().get(official).cloned().ok_or_else(missing)?)
     }
 
-    fn item(&mut self, theirs: String, leaf: &str, official: &str, form: Form) -> Result<Item, Problem> {
+    fn item(
+        &mut self,
+        theirs: String,
+        leaf: &str,
+        official: &str,
+        form: Form,
+    ) -> Result<Item<'static>, Problem> {
         let tensor = self.find(official)?;
         let (dtype, shape, tensor) = match form {
             Form::Vector | Form::Bonus => (Dtype::F32, vec![tensor.len()], tensor),
@@ -233,7 +239,7 @@ fn larger(dtype: Dtype) -> Dtype {
 }
 
 /// llama.cpp's number for the mix of types, by that of the first layer's key matrix.
-fn file_type(items: &[Item]) -> u32 {
+fn file_type(items: &[Item<'_>]) -> u32 {
     let dtype = items.iter().find(|item| item.name() == "blk.0.time_mix_key.weight").map(Item::dtype);
     match dtype.unwrap_or(Dtype::F32) {
         Dtype::F64 | Dtype::F32 => 0,

@@ -1,5 +1,6 @@
 //! Hugging Face / fla folders: names, `config.json`, shards.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -49,7 +50,7 @@ fn write_shards(
             _ => format!("model-{:05}-of-{count:05}.safetensors", n + 1),
         };
         let mut output = Output::beside(&folder.path(&name))?;
-        safetensors::write_file(shard, &mut output, &mut meter)?;
+        safetensors::write_file(shard, &BTreeMap::new(), &mut output, &mut meter)?;
         bytes += output.finish()?;
         places.extend(shard.iter().map(|item| (item.name().to_owned(), Value::from(name.as_str()))));
     }
@@ -83,8 +84,8 @@ fn note_ranks(weights: &Weights, notes: &mut Notes) {
 }
 
 /// Groups of at most `limit` bytes, in order; a larger tensor has one of its own.
-fn split(items: Vec<Item>, limit: u64) -> Vec<Vec<Item>> {
-    let mut shards: Vec<Vec<Item>> = Vec::new();
+fn split(items: Vec<Item<'_>>, limit: u64) -> Vec<Vec<Item<'_>>> {
+    let mut shards: Vec<Vec<Item<'_>>> = Vec::new();
     let mut room = 0;
     for item in items {
         match shards.last_mut() {
@@ -101,7 +102,7 @@ fn split(items: Vec<Item>, limit: u64) -> Vec<Vec<Item>> {
     shards
 }
 
-fn items(model: &Weights, options: &Convert, notes: &mut Notes) -> Result<Vec<Item>, Problem> {
+fn items(model: &Weights, options: &Convert, notes: &mut Notes) -> Result<Vec<Item<'static>>, Problem> {
     let mut items = Vec::new();
     for (name, tensor) in model.tensors().iter() {
         if weights::is_unused(name) {
@@ -195,7 +196,7 @@ fn time_mix_name(leaf: &str) -> Option<(String, Form)> {
 }
 
 /// `config.json` with the keys of fla.
-fn config(weights: &Weights, items: &[Item]) -> Value {
+fn config(weights: &Weights, items: &[Item<'_>]) -> Value {
     let config = weights.config();
     let ranks = config.ranks.last().copied().unwrap_or_default();
     // The shortest decimal of the f32: as f64 it would gain digits that nobody wrote.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use wkv7_core::blocks::{QuantizeError, quantize};
 use wkv7_core::{Dtype, Error, Layout, Tensor};
 
+use super::Numbers;
 use crate::Problem;
 
 /// Bytes made or copied at once: enough work for all cores, little memory.
@@ -11,20 +12,28 @@ const CHUNK: usize = 4 << 20;
 
 /// A tensor as it will stand in the target.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct Item<'a> {
     /// Its name there.
     name: String,
     /// Its shape there, slowest dimension first.
     shape: Vec<usize>,
     /// Its type there.
     dtype: Dtype,
-    /// What it is made of, one after another, each in its logical order.
-    parts: Vec<Tensor>,
+    source: Source<'a>,
     /// Size there.
     bytes: u64,
 }
 
-impl Item {
+/// What a tensor is made of.
+#[derive(Debug)]
+enum Source<'a> {
+    /// Tensors, one after another, each in its logical order.
+    Parts(Vec<Tensor>),
+    /// Numbers in memory, for a plain type.
+    Numbers(&'a [f32]),
+}
+
+impl<'a> Item<'a> {
     /// `parts` of equal row length in sequence, as `dtype`.
     pub(super) fn new(
         name: String,
@@ -43,7 +52,22 @@ impl Item {
             // No overflow: a tensor's numbers are countable and no type takes more than eight bytes for one.
             bytes = bytes.saturating_add((row as u64).saturating_mul(part.rows() as u64));
         }
-        Ok(Self { name, shape, dtype, parts, bytes })
+        Ok(Self { name, shape, dtype, source: Source::Parts(parts), bytes })
+    }
+
+    /// Numbers in memory, as `dtype`.
+    pub(super) fn numbers(numbers: &Numbers<'a>, dtype: Dtype) -> Result<Self, Problem> {
+        let Numbers { name, shape, values } = *numbers;
+        let bad = |problem: String| Error::BadTensor { name: name.to_owned(), problem };
+        if dtype.is_block() {
+            return Err(Problem::Unsupported(format!("tensors alone are F64 F32 F16 BF16, not {dtype}")));
+        }
+        if shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)) != Some(values.len()) {
+            return Err(bad(format!("shape {shape:?} for {} numbers", values.len())).into());
+        }
+        let bytes = dtype.row_bytes(values.len()).ok_or_else(|| bad("larger than any memory".to_owned()))?;
+        let (name, shape) = (name.to_owned(), shape.to_vec());
+        Ok(Self { name, shape, dtype, source: Source::Numbers(values), bytes: bytes as u64 })
     }
 
     /// Its name in the target.
@@ -68,7 +92,11 @@ impl Item {
 
     /// Hands all bytes to `sink`, a chunk at a time.
     pub(super) fn write(&self, sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>) -> Result<(), Problem> {
-        for part in &self.parts {
+        let parts = match &self.source {
+            Source::Parts(parts) => parts,
+            Source::Numbers(values) => return self.write_numbers(values, sink),
+        };
+        for part in parts {
             let same = part.dtype() == self.dtype;
             match part.layout() {
                 Layout::Rows if same => part.bytes().as_slice().chunks(CHUNK).try_for_each(&mut *sink)?,
@@ -108,6 +136,32 @@ impl Item {
                         quantize(self.dtype, values, out).map_err(|error| self.refused(start + row, &error))
                     },
                 )?;
+            sink(buffer)?;
+        }
+        Ok(())
+    }
+
+    /// Converts numbers of a plain type, which has no rows.
+    fn write_numbers(
+        &self,
+        values: &[f32],
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        const SHARE: usize = 1 << 14; // numbers that one task converts
+        let size = self.dtype.block_bytes();
+        let at_once = CHUNK / size;
+        let mut buffer = vec![0; at_once.min(values.len()) * size];
+        for (n, values) in values.chunks(at_once).enumerate() {
+            let buffer = &mut buffer[..values.len() * size];
+            buffer.par_chunks_mut(SHARE * size).zip(values.par_chunks(SHARE)).enumerate().try_for_each(
+                |(share, (out, values))| {
+                    let problem = |error| format!("from number {}: {error}", n * at_once + share * SHARE);
+                    quantize(self.dtype, values, out).map_err(|error| Error::BadTensor {
+                        name: self.name.clone(),
+                        problem: problem(error),
+                    })
+                },
+            )?;
             sink(buffer)?;
         }
         Ok(())

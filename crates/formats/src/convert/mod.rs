@@ -1,4 +1,4 @@
-//! Writing checkpoints: safetensors with official names, GGUF for llama.cpp, Hugging Face folders.
+//! Writing checkpoints: safetensors and `.pth` with official names, GGUF for llama.cpp, Hugging Face folders.
 //!
 //! [`convert`] streams: one tensor after another, a few megabytes at a time, rows in parallel. What it writes
 //! appears under its name only when it is whole; an error or a cancellation leaves nothing behind.
@@ -7,14 +7,20 @@
 //! |---|---|
 //! | `item` | one tensor on its way into a file |
 //! | `output` | files and folders that appear when they are whole |
-//! | `safetensors` | the container, and official names in it |
+//! | `official` | official names and shapes |
+//! | `safetensors` | the container |
+//! | `pth` | torch archives |
+//! | `numbers` | tensors in memory |
 //! | `gguf` | which tensor gets which type, and the metadata |
 //! | `hugging_face` | names, `config.json`, shards |
 
 mod gguf;
 mod hugging_face;
 mod item;
+mod numbers;
+mod official;
 mod output;
+mod pth;
 mod safetensors;
 
 use std::collections::BTreeMap;
@@ -28,12 +34,16 @@ use crate::error::InFile as _;
 use crate::{Checkpoint, Error, Problem, Vocabulary};
 use item::Item;
 
+pub use numbers::{Numbers, write_numbers};
+
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
     /// One safetensors file with official names and shapes.
     Safetensors,
+    /// One torch archive with official names and shapes, as the official trainer and `torch.load` read it.
+    Pth,
     /// One GGUF of architecture `rwkv7`, as llama.cpp loads it.
     Gguf,
     /// A Hugging Face / fla folder: `config.json` and safetensors, in shards above 5 GB.
@@ -41,7 +51,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// What a path asks for: `.safetensors` or `.st`, `.gguf`, or a folder (existing, or without an extension).
+    /// What a path asks for: `.safetensors` or `.st`, `.pth`, `.gguf`, or a folder (existing, or without an extension).
     ///
     /// # Errors
     /// Another extension.
@@ -49,13 +59,14 @@ impl Target {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
             Some("safetensors" | "st") => Ok(Self::Safetensors),
+            Some("pth") => Ok(Self::Pth),
             Some("gguf") => Ok(Self::Gguf),
             None => Ok(Self::HuggingFace),
             Some(_) if path.is_dir() => Ok(Self::HuggingFace),
             Some(other) => {
                 let what = format!(
-                    "expected a name that ends in .safetensors, .st or .gguf, or a folder without an extension; \
-                     found .{other}"
+                    "expected a name that ends in .safetensors, .st, .pth or .gguf, or a folder without an \
+                     extension; found .{other}"
                 );
                 Err(Error::new(path, Problem::Unsupported(what)))
             }
@@ -67,6 +78,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Safetensors => "safetensors",
+            Self::Pth => "pth",
             Self::Gguf => "gguf",
             Self::HuggingFace => "hugging-face",
         })
@@ -75,16 +87,17 @@ impl fmt::Display for Target {
 
 /// A word that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no target; known: safetensors gguf hugging-face")]
+#[error("`{0}` is no target; known: safetensors pth gguf hugging-face")]
 pub struct UnknownTarget(pub String);
 
 impl FromStr for Target {
     type Err = UnknownTarget;
 
-    /// Takes `safetensors`, `gguf`, `hugging-face` and `hf`.
+    /// Takes `safetensors`, `pth`, `gguf`, `hugging-face` and `hf`.
     fn from_str(text: &str) -> Result<Self, UnknownTarget> {
         match text.to_ascii_lowercase().as_str() {
             "safetensors" => Ok(Self::Safetensors),
+            "pth" => Ok(Self::Pth),
             "gguf" => Ok(Self::Gguf),
             "hugging-face" | "huggingface" | "hf" => Ok(Self::HuggingFace),
             _ => Err(UnknownTarget(text.to_owned())),
@@ -100,7 +113,7 @@ pub struct Convert {
     /// Type of the large matrices.
     ///
     /// `None` keeps every number: each tensor's own type where the target can hold it, F32 otherwise (so block
-    /// types become F32 in safetensors). A plain type goes to every tensor of safetensors, and in a GGUF to
+    /// types become F32 in safetensors and `.pth`). A plain type goes to every tensor of these, and in a GGUF to
     /// those that llama.cpp lets have it. Block types exist in GGUF only: the six large matrices of each layer
     /// and the embedding take it, the head takes Q6_K (with Q8_0: Q8_0), all else stays plain. Rows that are not
     /// whole blocks fall back to a larger type, and [`Summary::notes`] says so.
@@ -130,7 +143,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(items: &[Item], notes: Vec<String>) -> Self {
+    fn of(items: &[Item<'_>], notes: Vec<String>) -> Self {
         let mut dtypes = BTreeMap::new();
         for item in items {
             let (count, bytes): &mut (usize, u64) = dtypes.entry(item.dtype()).or_default();
@@ -160,17 +173,19 @@ pub fn convert(
     let weights = Weights::new(checkpoint.tensors.clone(), checkpoint.recipe).in_file(&checkpoint.path)?;
     match options.target {
         Target::Safetensors => safetensors::write_official(&weights, out, options, progress),
+        Target::Pth => pth::write(&weights, out, options, progress),
         Target::Gguf => gguf::write(checkpoint, &weights, out, options, progress),
         Target::HuggingFace => hugging_face::write(&weights, out, options, progress),
     }
     .in_file(out)
 }
 
-/// The type that safetensors keeps a tensor of `found` in.
+/// The type that safetensors or a `.pth` keeps a tensor of `found` in.
 fn plain_dtype(found: Dtype, options: &Convert, notes: &mut Notes) -> Result<Dtype, Problem> {
     match options.dtype {
         Some(dtype) if dtype.is_block() => Err(Problem::Unsupported(format!(
-            "safetensors holds F64 F32 F16 BF16, not {dtype}; write a .gguf for that"
+            "{} holds F64 F32 F16 BF16, not {dtype}; write a .gguf for that",
+            if options.target == Target::Pth { "a .pth" } else { "safetensors" }
         ))),
         Some(dtype) => Ok(dtype),
         None if found.is_block() => {
@@ -205,13 +220,14 @@ mod tests {
         assert_eq!(target("b.gguf"), Some(Target::Gguf));
         assert_eq!(target("a.b/model"), Some(Target::HuggingFace));
         assert_eq!(target("/"), Some(Target::HuggingFace));
-        let error = Target::from_path(Path::new("m.pth")).expect_err("not written").to_string();
-        assert!(error.contains("found .pth"), "{error}");
+        assert_eq!(target("m.pth"), Some(Target::Pth));
+        let error = Target::from_path(Path::new("m.onnx")).expect_err("not written").to_string();
+        assert!(error.contains("found .onnx"), "{error}");
     }
 
     #[test]
     fn targets_round_trip_as_text() {
-        for target in [Target::Safetensors, Target::Gguf, Target::HuggingFace] {
+        for target in [Target::Safetensors, Target::Pth, Target::Gguf, Target::HuggingFace] {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
         assert!("onnx".parse::<Target>().is_err());

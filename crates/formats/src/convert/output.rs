@@ -33,6 +33,11 @@ impl Output {
         Ok(Self { file: WholeFile::stage(out)?, written: 0 })
     }
 
+    /// Bytes so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Appends bytes.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.file.write_all(bytes)?;
@@ -63,7 +68,7 @@ pub(super) struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// Nothing done of all `items`.
-    pub(super) fn new(items: &[Item], progress: Progress<'a>) -> Result<Self, Problem> {
+    pub(super) fn new(items: &[Item<'_>], progress: Progress<'a>) -> Result<Self, Problem> {
         let mut meter = Self { done: 0, total: items.iter().map(Item::bytes).sum(), progress };
         meter.advance(0)?;
         Ok(meter)
@@ -74,10 +79,14 @@ impl<'a> Meter<'a> {
         if (self.progress)(self.done, self.total) { Ok(()) } else { Err(Problem::Cancelled) }
     }
 
-    /// Writes one tensor.
-    pub(super) fn write(&mut self, item: &Item, output: &mut Output) -> Result<(), Problem> {
+    /// Hands one tensor to `sink`, a chunk at a time.
+    pub(super) fn write(
+        &mut self,
+        item: &Item<'_>,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
         item.write(&mut |bytes| {
-            output.put(bytes)?;
+            sink(bytes)?;
             self.advance(bytes.len())
         })
     }

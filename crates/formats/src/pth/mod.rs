@@ -3,6 +3,8 @@
 mod machine;
 mod value;
 mod view;
+pub(crate) mod write;
+pub(crate) mod write_zip;
 mod zip;
 
 use std::collections::BTreeMap;
