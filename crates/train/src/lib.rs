@@ -1,0 +1,3 @@
+//! Training RWKV-7.
+
+pub mod data;
