@@ -39,8 +39,8 @@ Examples:
   wkv7 data build tiny.txt --separator '<|endoftext|>' -o tiny --vocab bytes
   wkv7 data build a.jsonl b.jsonl -o both --shuffle-seed 1 --repeat 3
 
-Token 0 is put behind each document. OUT.bin and OUT.idx appear when they are whole; an error or Ctrl-C
-leaves nothing behind.";
+Token 0 is put behind each document.
+OUT.bin and OUT.idx appear when they are whole; an error or Ctrl-C leaves nothing behind.";
 
 impl Build {
     pub fn run(self) -> anyhow::Result<()> {

@@ -30,8 +30,8 @@ Examples:
   wkv7 data info minipile --ctx 4096
   wkv7 data info stories.bin --json
 
-The magic prime orders the samples of a run: it is the official trainer's --magic_prime, and the number of
-tokens is its --my_exit_tokens. All tokens are read once, to find the largest.";
+The magic prime orders the samples of a run: the official trainer's --magic_prime.
+All tokens are read once, to find the largest id.";
 
 impl Info {
     pub fn run(self) -> anyhow::Result<()> {

@@ -317,6 +317,9 @@ impl Index {
             let what = format!("expected {end} bytes, where the last item of .idx ends, found {length}");
             return Err(Error::broken(bin, what));
         }
+        if tokens.is_empty() {
+            return broken("expected at least one token, found items of none".to_owned());
+        }
         self.check_documents(idx)?;
         Ok(tokens)
     }

@@ -26,7 +26,7 @@ impl Default for Build {
 }
 
 /// Bytes between two calls of the progress callback.
-const STRIDE: u64 = 1 << 16;
+const STRIDE: u64 = 1 << 20;
 
 /// Encodes the documents of `inputs`, as [`text`](super::text) tells them apart, and writes them as `out`.bin and
 /// `out`.idx, which appear when they are whole.

@@ -7,6 +7,19 @@
 //!
 //! Documents end with token [`END`]. A sample is cut from the stream wherever it falls, across the ends of documents, and
 //! begins from the zero state.
+//!
+//! ```
+//! use wkv7_train::data::{Dataset, END};
+//!
+//! let documents = (0..100).map(|n| vec![1 + n, 7, END]);
+//! let data = Dataset::from_documents("numbers", documents, 256)?.hold_out(0.1)?;
+//! let batches = data.batches(8, 4, 0)?; // a context of 8, 4 samples a step, the official order
+//! let step = 41; // all that a run that resumes must know
+//! for (fed, follows) in batches.get(step)?.samples() {
+//!     assert_eq!(fed[1..], follows[..7]);
+//! }
+//! # Ok::<(), wkv7_train::data::Error>(())
+//! ```
 
 mod batches;
 mod binidx;

@@ -10,7 +10,7 @@ use super::binidx::{Element, MAGIC, VERSION, paths};
 
 /// A pair of files being written; both appear under their names when they are whole.
 ///
-/// Tokens go to the file as they come; in memory stay four bytes a document.
+/// Tokens go to the file as they come; in memory stay four bytes a document, and the last one.
 #[derive(Debug)]
 pub struct Writer {
     bin: WholeFile,
@@ -20,6 +20,7 @@ pub struct Writer {
     vocab: usize,
     sizes: Vec<i32>,
     tokens: u64,
+    bytes: Vec<u8>, // of the last document
 }
 
 /// What was written.
@@ -43,30 +44,27 @@ impl Writer {
         let [bin, idx] = &paths;
         let (bin, idx) = (WholeFile::beside(bin)?, WholeFile::beside(idx)?);
         let element = if vocab <= 1 << 16 { Element::U16 } else { Element::I32 };
-        Ok(Self { bin, idx, paths, element, vocab, sizes: Vec::new(), tokens: 0 })
+        Ok(Self { bin, idx, paths, element, vocab, sizes: Vec::new(), tokens: 0, bytes: Vec::new() })
     }
 
     /// Appends a document. Nothing is added to its `tokens`: their last should be [`END`](super::END).
     ///
     /// # Errors
-    /// An id that is not below the vocabulary's size, a document beyond 2^31 tokens, a full disk. The pair is then not to
-    /// be finished.
+    /// An id that is not below the vocabulary's size, a document beyond 2^31 tokens, a full disk. Nothing of the document is
+    /// written then, unless the disk is full.
     pub fn push(&mut self, tokens: &[u32]) -> Result<(), Error> {
         let size = i32::try_from(tokens.len()).map_err(|_| Error::Setting {
             what: format!("a document of {} tokens, expected fewer than 2^31", tokens.len()),
         })?;
-        let failed = |source| Error::Io { path: self.paths[0].clone(), source };
+        self.bytes.clear();
         for (at, &id) in tokens.iter().enumerate() {
             if id as usize >= self.vocab || i32::try_from(id).is_err() {
                 let (name, at) = (self.paths[0].display().to_string(), self.tokens + at as u64);
                 return Err(Error::Vocabulary { name, at, id: id.into(), vocab: self.vocab as u64 });
             }
-            let written = match self.element {
-                Element::U16 => self.bin.write_all(&(id as u16).to_le_bytes()), // below 2^16, as the vocabulary is
-                _ => self.bin.write_all(&id.to_le_bytes()),
-            };
-            written.map_err(failed)?;
+            self.bytes.extend_from_slice(&id.to_le_bytes()[..self.element.size()]); // what is left out is zero
         }
+        self.bin.write_all(&self.bytes).map_err(Error::io(&self.paths[0]))?;
         self.sizes.push(size);
         self.tokens += tokens.len() as u64;
         Ok(())

@@ -70,6 +70,7 @@ fn tokens_and_index_must_fit() {
     );
     assert!(said(&bin[..11], &idx).contains("item 2 ends at byte 12, expected at most the 11"));
     assert!(said(&[], &idx).contains("t.bin: the file is empty"));
+    assert!(said(&bin, &index(8, 2, 12, &[0, 0], &[0, 1, 2])).contains("at least one token"));
     assert!(said(&bin, &[]).contains("t.idx: the file is empty"));
     let folder = folder();
     write(&folder, "t.idx", idx);
