@@ -21,8 +21,8 @@ impl Batch {
         self.tokens.len() / (self.context + 1)
     }
 
-    /// Of each sample the tokens that are fed and those that should follow, `context` of either: the second are the first
-    /// moved on by one.
+    /// Of each sample the tokens that are fed and those that should follow, `context` of either: the second are the
+    /// first moved on by one.
     pub fn samples(&self) -> impl Iterator<Item = (&[u32], &[u32])> {
         self.tokens.chunks_exact(self.context + 1).map(|row| (&row[..self.context], &row[1..]))
     }
@@ -66,8 +66,8 @@ impl Batches {
     }
 }
 
-/// The batches of the held-out part, in the order of the stream: samples that share one token with the next, each token
-/// being foreseen once. The last batch may have fewer rows; what is left of the part is shorter than a sample.
+/// The batches of the held-out part, in the order of the stream: samples that share one token with the next, each
+/// token being foreseen once. The last batch may have fewer rows; what is left of the part is shorter than a sample.
 #[derive(Debug, Clone)]
 pub struct HeldOut {
     dataset: Dataset,

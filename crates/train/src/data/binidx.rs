@@ -9,8 +9,8 @@
 //! i64 documents            first item of each document, and the number of items behind them
 //! ```
 //!
-//! The official trainer reads the stream from the first pointer on and looks at nothing else. Here every number is checked
-//! once, when the pair is opened; nothing is allocated by any of them.
+//! The official trainer reads the stream from the first pointer on and looks at nothing else. Here every number is
+//! checked once, when the pair is opened; nothing is allocated by any of them.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -108,8 +108,8 @@ impl BinIdx {
     /// Opens `prefix`.bin and `prefix`.idx; either of these names will do as well.
     ///
     /// # Errors
-    /// A file that is missing, empty, cut short or too long; an element type of fractions; sizes and pointers that do not
-    /// follow each other from the first pointer to the end of `.bin`; documents that do not ascend.
+    /// A file that is missing, empty, cut short or too long; an element type of fractions; sizes and pointers that do
+    /// not follow each other from the first pointer to the end of `.bin`; documents that do not ascend.
     pub fn open(prefix: impl AsRef<Path>) -> Result<Self, Error> {
         let [bin, idx] = paths(prefix.as_ref());
         let index = wkv7_formats::map(&idx)?;

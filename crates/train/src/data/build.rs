@@ -31,12 +31,12 @@ const STRIDE: u64 = 1 << 20;
 /// Encodes the documents of `inputs`, as [`text`](super::text) tells them apart, and writes them as `out`.bin and
 /// `out`.idx, which appear when they are whole.
 ///
-/// `progress` hears of bytes: of those read and, where documents are shuffled or repeated, then of those written. In that
-/// case every document is encoded once, into a file beside `out` that is gone at the end.
+/// `progress` hears of bytes: of those read and, where documents are shuffled or repeated, then of those written. In
+/// that case every document is encoded once, into a file beside `out` that is gone at the end.
 ///
 /// # Errors
-/// A file that cannot be read, a line or document that cannot be encoded (naming file and line), no document at all, a full
-/// disk, [`Error::Cancelled`]. Nothing is left behind then.
+/// A file that cannot be read, a line or document that cannot be encoded (naming file and line), no document at all,
+/// a full disk, [`Error::Cancelled`]. Nothing is left behind then.
 pub fn build(
     inputs: &[PathBuf],
     out: &Path,

@@ -16,8 +16,8 @@ const MOST: f64 = 0.5;
 
 /// A stream of tokens made of documents, from a binidx pair or from memory, for a model of `vocab` tokens.
 ///
-/// Cloning copies no data. Every token that it gives is below `vocab`: those in memory are checked at once, those of a pair
-/// when they are read, since a pair may be larger than memory ([`Dataset::check`] reads all of it).
+/// Cloning copies no data. Every token that it gives is below `vocab`: those in memory are checked at once, those of
+/// a pair when they are read, since a pair may be larger than memory ([`Dataset::check`] reads all of it).
 #[derive(Debug, Clone)]
 pub struct Dataset {
     source: Source,
@@ -71,7 +71,8 @@ impl Dataset {
         Self::in_memory(&names.join(", "), tokens, starts, vocab)
     }
 
-    /// Takes documents from memory as they are; their last tokens should be [`END`](super::END). `name` is for errors.
+    /// Takes documents from memory as they are; their last tokens should be [`END`](super::END). `name` is for
+    /// errors.
     ///
     /// # Errors
     /// [`Error::Vocabulary`].
@@ -99,8 +100,8 @@ impl Dataset {
 
     /// Holds out the last documents, which together have about `part` of the tokens: 0 for none, at most a half.
     ///
-    /// The part begins at the border of documents nearest to its place, unless that would hold out less than half or more
-    /// than twice as much: then a long document is cut.
+    /// The part begins at the border of documents nearest to its place, unless that would hold out less than half or
+    /// more than twice as much: then a long document is cut.
     ///
     /// # Errors
     /// [`Error::Setting`] for a part out of range.
@@ -157,8 +158,8 @@ impl Dataset {
     /// Appends the tokens of `range` of the stream to `out`.
     ///
     /// # Errors
-    /// [`Error::Vocabulary`] for an id of a pair, [`Error::Setting`] for a range that reaches outside; `out` is then as it
-    /// was.
+    /// [`Error::Vocabulary`] for an id of a pair, [`Error::Setting`] for a range that reaches outside; `out` is then
+    /// as it was.
     pub fn read(&self, range: Range<usize>, out: &mut Vec<u32>) -> Result<(), Error> {
         match &self.source {
             Source::Pair(pair) => pair.read(range, self.vocab, out),
@@ -171,8 +172,8 @@ impl Dataset {
         }
     }
 
-    /// Reads all of a pair, so that an id that is not below the vocabulary's size is found now and not in the middle of a
-    /// run; `progress` hears of tokens.
+    /// Reads all of a pair, so that an id that is not below the vocabulary's size is found now and not in the middle
+    /// of a run; `progress` hears of tokens.
     ///
     /// # Errors
     /// [`Error::Vocabulary`] for the first of them, [`Error::Cancelled`].
@@ -203,8 +204,8 @@ impl Dataset {
         Documents { dataset: self, range, indices }
     }
 
-    /// The batches of the training part: samples of `context + 1` tokens, `batch` of them a step, in the order of `seed`
-    /// ([`Order`]; 0 is the official one).
+    /// The batches of the training part: samples of `context + 1` tokens, `batch` of them a step, in the order of
+    /// `seed` ([`Order`]; 0 is the official one).
     ///
     /// # Errors
     /// [`Error::Setting`] for a batch or context of 0, [`Error::TooFew`] for less than three contexts of tokens.

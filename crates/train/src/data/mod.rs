@@ -5,8 +5,8 @@
 //! - [`Dataset`]: the documents of a pair or of text as one stream, the last part of it held out.
 //! - [`Batches`]: the batch of any step, in the official order ([`Order`]) or one of another seed.
 //!
-//! Documents end with token [`END`]. A sample is cut from the stream wherever it falls, across the ends of documents, and
-//! begins from the zero state.
+//! Documents end with token [`END`]. A sample is cut from the stream wherever it falls, across the ends of documents,
+//! and begins from the zero state.
 //!
 //! ```
 //! use wkv7_train::data::{Dataset, END};

@@ -3,8 +3,8 @@
 use super::Error;
 use super::random::Random;
 
-/// The "magic prime" order of the official trainer (`RWKV-v5/src/dataset.py`): sampling without replacement, where the
-/// place of any sample is computed from its number alone.
+/// The "magic prime" order of the official trainer (`RWKV-v5/src/dataset.py`): sampling without replacement, where
+/// the place of any sample is computed from its number alone.
 ///
 /// The stream is cut into slots of `context` tokens. Sample `n`, counted from 0, is slot
 ///
@@ -12,11 +12,12 @@ use super::random::Random;
 /// a (n + 1 + b)^3  mod p        p: the largest prime at most slots - 1 with p mod 3 = 2
 /// ```
 ///
-/// As 3 does not divide `p - 1`, cubing is a permutation modulo `p`: any `p` samples in a row are `p` different slots.
-/// Seed 0 is the official order: `a` is the golden ratio's part of `p` and `b` is 0. Any other seed draws `a` and `b`, and
-/// besides moves all slots by some tokens, so that two seeds cut the stream in different places.
+/// As 3 does not divide `p - 1`, cubing is a permutation modulo `p`: any `p` samples in a row are `p` different
+/// slots. Seed 0 is the official order: `a` is the golden ratio's part of `p` and `b` is 0. Any other seed draws `a`
+/// and `b`, and besides moves all slots by some tokens, so that two seeds cut the stream in different places.
 ///
-/// The few slots from `p` on are never sampled; of official data sizes they are far below one percent.
+/// The slots from `p` on are never sampled: of official data sizes far below one percent, of a handful of slots up to
+/// three fifths (of 5, where `p` is 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     context: u64,

@@ -1,11 +1,11 @@
 //! Text as documents of tokens.
 //!
-//! A file whose name ends in `.jsonl` or `.ndjson` holds a JSON object a line, of which one key is read: `"text"`, which
-//! is encoded, or `"tokens"`, which are taken as they are. Blank lines are skipped.
+//! A file whose name ends in `.jsonl` or `.ndjson` holds a JSON object a line, of which one key is read: `"text"`,
+//! which is encoded, or `"tokens"`, which are taken as they are. Blank lines are skipped.
 //!
 //! Any other file is text, bytes as they are: one document, or several where a line of its own separates them
-//! ([`Reading::separator`]); the line ends around a separator then belong to no document. Documents without a byte are
-//! skipped.
+//! ([`Reading::separator`]); the line ends around a separator then belong to no document. Documents without a byte
+//! are skipped.
 //!
 //! Behind each document comes token [`END`].
 

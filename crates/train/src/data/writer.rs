@@ -50,8 +50,8 @@ impl Writer {
     /// Appends a document. Nothing is added to its `tokens`: their last should be [`END`](super::END).
     ///
     /// # Errors
-    /// An id that is not below the vocabulary's size, a document beyond 2^31 tokens, a full disk. Nothing of the document is
-    /// written then, unless the disk is full.
+    /// An id that is not below the vocabulary's size, a document beyond 2^31 tokens, a full disk. Nothing of the
+    /// document is written then, unless the disk is full.
     pub fn push(&mut self, tokens: &[u32]) -> Result<(), Error> {
         let size = i32::try_from(tokens.len()).map_err(|_| Error::Setting {
             what: format!("a document of {} tokens, expected fewer than 2^31", tokens.len()),
