@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, chat, convert, detokenize, devices, eval, generate, info, logits, state, tokenize, verify,
+    bench, chat, convert, data, detokenize, devices, eval, generate, info, logits, state, tokenize, verify,
 };
 
 /// RWKV-7 language models on your own machine
@@ -33,6 +33,7 @@ enum Command {
     Tokenize(tokenize::Tokenize),
     Detokenize(detokenize::Detokenize),
     Convert(convert::Convert),
+    Data(data::Data),
     State(state::State),
     Eval(eval::Eval),
     Verify(verify::Verify),
@@ -51,6 +52,7 @@ impl Cli {
             Command::Tokenize(command) => command.run(),
             Command::Detokenize(command) => command.run(),
             Command::Convert(command) => command.run(),
+            Command::Data(command) => command.run(),
             Command::State(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Verify(command) => command.run(),

@@ -8,6 +8,7 @@ mod bench;
 mod chat;
 mod command;
 mod convert;
+mod data;
 mod detokenize;
 mod devices;
 mod eval;

@@ -1,6 +1,7 @@
 //! Training RWKV-7.
 //!
 //! * [`Layout`]: where every parameter lies in one flat vector of f32.
+//! * [`data`]: texts and token files, batches by step.
 //! * [`files`]: that vector from and to checkpoints.
 //! * [`NewModel`], [`init`]: the official initialisation, the same bits from a seed on every machine.
 //! * [`AdamW`], [`optimizer`]: the official optimizer, and which parameters it trains.
@@ -9,6 +10,7 @@
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
+pub mod data;
 pub mod error;
 pub mod files;
 pub mod init;

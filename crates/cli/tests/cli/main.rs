@@ -3,6 +3,7 @@
 mod bench;
 mod chat;
 mod convert;
+mod data;
 mod devices;
 mod errors;
 mod eval;
