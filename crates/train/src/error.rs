@@ -38,4 +38,7 @@ pub enum Error {
     /// The system gives no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
+    /// Data that cannot be read or trained on.
+    #[error(transparent)]
+    Data(#[from] crate::data::Error),
 }

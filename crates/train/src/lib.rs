@@ -7,6 +7,7 @@
 //! * [`AdamW`], [`optimizer`]: the official optimizer, and which parameters it trains.
 //! * [`numerics`]: the loss of a batch and every gradient.
 //! * [`Schedule`]: the learning rate of every step.
+//! * [`Trainer`]: step after step.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -21,6 +22,7 @@ mod orthogonal;
 mod portable;
 pub mod random;
 pub mod schedule;
+pub mod trainer;
 
 pub use error::Error;
 pub use init::{NewModel, default_ranks, initialise};
@@ -28,3 +30,4 @@ pub use layout::{Entry, Group, LayerRanges, Layout, Ranges};
 pub use optimizer::{AdamW, Moments, Step, Trained};
 pub use random::Random;
 pub use schedule::Schedule;
+pub use trainer::{Report, Settings, Trainer};
