@@ -5,6 +5,7 @@
 //! * [`NewModel`], [`init`]: the official initialisation, the same bits from a seed on every machine.
 //! * [`AdamW`], [`optimizer`]: the official optimizer, and which parameters it trains.
 //! * [`Schedule`]: the learning rate of every step.
+//! * [`snapshot`]: parameters and moments in one file, to go on from.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -17,10 +18,12 @@ mod orthogonal;
 mod portable;
 pub mod random;
 pub mod schedule;
+pub mod snapshot;
 
 pub use error::Error;
 pub use init::{NewModel, default_ranks, initialise};
 pub use layout::{Entry, Group, LayerRanges, Layout, Ranges};
 pub use optimizer::{AdamW, Moments, Step, Trained};
 pub use random::Random;
-pub use schedule::Schedule;
+pub use schedule::{Course, Schedule, Warmup};
+pub use snapshot::Snapshot;
