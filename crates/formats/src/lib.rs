@@ -17,6 +17,7 @@ mod names;
 mod pth;
 mod rwkv_cpp;
 mod safetensors;
+mod tensors_file;
 mod whole_file;
 
 pub mod convert;
@@ -25,4 +26,5 @@ pub mod state_file;
 pub use checkpoint::{Checkpoint, Format, Vocabulary, from_bytes, open};
 pub use error::{Error, Problem};
 pub use map::map;
+pub use tensors_file::{TensorsFile, open_tensors};
 pub use whole_file::WholeFile;

@@ -17,19 +17,24 @@ use crate::{Entry, Error, Layout};
 /// # Errors
 /// [`Error::Model`] where `weights` have other sizes than `layout`.
 pub fn flatten(layout: &Layout, weights: &Weights) -> Result<Vec<f32>, Error> {
-    let mut parameters = layout.zeros();
-    let (mut rest, mut done) = (parameters.as_mut_slice(), 0);
+    gather(layout, weights.tensors(), weights::is_unused)
+}
+
+/// Tensors of the layout's names and shapes in its places; those that `may_lack` names may be missing and are zero.
+pub(crate) fn gather(
+    layout: &Layout,
+    tensors: &Tensors,
+    may_lack: impl Fn(&str) -> bool,
+) -> Result<Vec<f32>, Error> {
+    let mut gathered = layout.zeros();
     for entry in layout.entries() {
-        let (before, after) = rest.split_at_mut(entry.range.end - done);
-        let values = &mut before[entry.range.start - done..];
-        (rest, done) = (after, entry.range.end);
-        match weights.tensors().get(&entry.name) {
-            Some(tensor) => read(entry, tensor, values)?,
-            None if weights::is_unused(&entry.name) => {}
+        match tensors.get(&entry.name) {
+            Some(tensor) => read(entry, tensor, &mut gathered[entry.range.clone()])?,
+            None if may_lack(&entry.name) => {}
             None => return Err(ModelError::MissingTensor { name: entry.name.clone() }.into()),
         }
     }
-    Ok(parameters)
+    Ok(gathered)
 }
 
 /// Reads one tensor, many rows at once.

@@ -7,6 +7,7 @@
 //! * [`AdamW`], [`optimizer`]: the official optimizer, and which parameters it trains.
 //! * [`numerics`]: the loss of a batch and every gradient.
 //! * [`Schedule`]: the learning rate of every step.
+//! * [`snapshot`]: parameters and moments in one file, to go on from.
 //! * [`Trainer`]: step after step.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
@@ -22,6 +23,7 @@ mod orthogonal;
 mod portable;
 pub mod random;
 pub mod schedule;
+pub mod snapshot;
 pub mod trainer;
 
 pub use error::Error;
@@ -29,5 +31,6 @@ pub use init::{NewModel, default_ranks, initialise};
 pub use layout::{Entry, Group, LayerRanges, Layout, Ranges};
 pub use optimizer::{AdamW, Moments, Step, Trained};
 pub use random::Random;
-pub use schedule::Schedule;
+pub use schedule::{Course, Schedule, Warmup};
+pub use snapshot::Snapshot;
 pub use trainer::{Report, Settings, Trainer};

@@ -197,6 +197,19 @@ fn the_seed_decides_and_nothing_else() {
     assert_eq!(wider.get(name).0, one.get(name).0);
 }
 
+/// FNV-1a over all bits of a small model: another machine, or a later version, that makes other numbers fails here.
+#[test]
+fn the_bits_are_those_recorded() {
+    let hash = Made::new(&small(), 1)
+        .parameters
+        .iter()
+        .flat_map(|x| x.to_bits().to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    assert_eq!(hash, 0xa969_8051_f37b_78e6, "{hash:#x}");
+}
+
 #[test]
 fn low_rank_widths_of_known_models() {
     let of = |channels| {
