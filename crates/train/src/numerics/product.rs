@@ -88,7 +88,9 @@ pub(crate) fn product<M: Math>(
                     || pack_right(math, &b, first, depth, at, panel),
                 );
             };
-            let work = |(number, rows): (usize, &mut [M::Number]), panels: &[M::Number], strip: &mut Vec<M::Number>| {
+            let work = |(number, rows): (usize, &mut [M::Number]),
+                        panels: &[M::Number],
+                        strip: &mut Vec<M::Number>| {
                 math.run(
                     #[inline(always)]
                     || rows_of(math, &a, panels, block, number * some, rows, n, strip),
@@ -254,30 +256,33 @@ fn tiles<M: Math, const T: usize, const P: usize>(
                     }
                 }
             }
+            // By way of memory: what follows is no loop that the compiler would unroll, and so would keep all sums there.
+            let mut done = [[[M::Number::default(); LANES]; P]; T];
             for t in 0..T {
                 for p in 0..P {
-                    let from = at + p * LANES;
-                    if t < rows && from < columns {
-                        let out = &mut c[t * n + column + from..][..LANES.min(columns - from)];
-                        finish(math, sums[t][p], add, out);
-                    }
+                    math.store(sums[t][p], &mut done[t][p]);
+                }
+            }
+            for (out, done) in c.chunks_exact_mut(n).zip(&done) {
+                let out = &mut out[column + at..column + columns];
+                for (out, done) in out.chunks_mut(LANES).zip(done) {
+                    finish(math, done, add, out);
                 }
             }
         }
     }
 }
 
-/// Puts the sums of one row of a tile where they belong, of which `out` may have fewer.
+/// Puts sums where they belong, of which `out` may have fewer.
 #[inline(always)]
-fn finish<M: Math>(math: M, sums: M::Lanes, add: bool, out: &mut [M::Number]) {
+fn finish<M: Math>(math: M, sums: &[M::Number; LANES], add: bool, out: &mut [M::Number]) {
     if let Some(out) = out.first_chunk_mut::<LANES>() {
+        let sums = math.load(sums);
         let sums = if add { math.lanes_add(math.load(out), sums) } else { sums };
         return math.store(sums, out);
     }
-    let mut all = [M::Number::default(); LANES];
-    math.store(sums, &mut all);
-    for (out, sum) in out.iter_mut().zip(all) {
-        *out = if add { *out + sum } else { sum };
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = if add { *out + *sum } else { *sum };
     }
 }
 
@@ -324,7 +329,9 @@ mod tests {
 
     fn check<M: Math>(math: M) {
         let mut room = Vec::new();
-        for shape in [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)] {
+        for shape in
+            [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)]
+        {
             let (rows, depth, columns) = shape;
             let (a, b) = (noise(rows * depth, 1), noise(depth * columns, 2));
             let want = plain::<M::Number>(&a, &b, shape);
