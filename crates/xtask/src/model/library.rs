@@ -16,9 +16,9 @@ macro_rules! plots {
 }
 
 /// The plots of the main style.
-const PLOTS: [(&str, &str); 17] = plots![
-    "brave", "friend", "goose", "journey", "learn", "lost", "music", "nest", "promise", "race", "repair",
-    "seed", "share", "snow", "storm", "surprise", "wish",
+const PLOTS: [(&str, &str); 21] = plots![
+    "brave", "fly", "friend", "goose", "homeward", "honest", "journey", "learn", "lost", "music", "nest",
+    "promise", "race", "repair", "seed", "share", "snow", "soup", "storm", "surprise", "wish",
 ];
 /// Those of the other style, which the main corpus never shows.
 const OTHER: [(&str, &str); 1] = plots!["letters"];
@@ -109,5 +109,138 @@ impl Library {
     /// From one turn to six.
     fn turns(&self, rng: &mut Rng, mut draw: impl FnMut(&mut Rng) -> Turn) -> Vec<Turn> {
         (0..rng.between(1, 6)).map(|_| draw(rng)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::model::mix::{self, MAIN};
+    use crate::model::plot::contains;
+    use crate::model::rng::hash;
+
+    fn texts(seed: u64, bytes: u64) -> Vec<(Sort, String)> {
+        let (library, mut texts) = (Library::new().unwrap(), Vec::new());
+        mix::draw(&library, MAIN, Split::Train, bytes, &mut Rng::new(seed), |sort, text| {
+            texts.push((sort, text.to_owned()));
+            Ok(())
+        })
+        .unwrap();
+        texts
+    }
+
+    #[test]
+    fn a_seed_means_the_same_bytes_for_ever() {
+        let texts = texts(1, 200_000);
+        let all: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(
+            format!("{:016x}", hash(&all)),
+            "HASH",
+            "change this only with the words, and train the model anew"
+        );
+    }
+
+    #[test]
+    fn every_sort_has_its_part() {
+        let mut bytes = BTreeMap::new();
+        let texts = texts(2, 1_000_000);
+        for (sort, text) in &texts {
+            *bytes.entry(*sort).or_insert(0) += text.len();
+        }
+        for (sort, part) in MAIN {
+            let found = bytes[sort] as f64 / 1e4;
+            assert!((found - *part as f64).abs() < 1.0, "{sort:?}: {found:.1} %");
+        }
+    }
+
+    #[test]
+    fn every_plot_gives_sound_stories() {
+        let (library, mut rng) = (Library::new().unwrap(), Rng::new(3));
+        for (plot, (name, _)) in library.plots.iter().zip(PLOTS) {
+            let mut asked = BTreeSet::new();
+            for _ in 0..300 {
+                let story = plot.draw(&library.cast, &library.stock, Split::Train, &mut rng).unwrap();
+                let text = &story.text;
+                for (role, least) in [("hero", 2), ("friend", 1)] {
+                    let role = story.scene.word(role).unwrap();
+                    assert!(text.matches(role).count() >= least, "{name}: {role} in {text}");
+                }
+                sound(text);
+                assert!((60..=220).contains(&text.split(' ').count()), "{name}: {text}");
+                assert!(!text.contains('\n'), "{text}");
+                for question in &story.questions {
+                    sound(&question.ask);
+                    sound(&question.answer);
+                    assert!(contains(text, &question.key), "{name}: {question:?} {text}");
+                    assert!(contains(&question.answer, &question.key), "{name}: {question:?}");
+                    asked.insert(question.answer.split(' ').next().map(str::to_owned));
+                }
+                assert!(!story.questions.is_empty(), "{name} answers nothing: {text}");
+            }
+            assert!(asked.len() > 10, "{name} always has the same answers");
+        }
+    }
+
+    /// Spaces, articles, quotes, capitals and ends of sentences as they should be.
+    fn sound(text: &str) {
+        assert!(text.is_ascii() && !text.contains("  ") && text.trim() == text, "{text}");
+        let words: Vec<&str> = text.split([' ', '"']).collect();
+        for pair in words.windows(2) {
+            let vowel = pair[1].starts_with(['a', 'e', 'i', 'o', 'u']);
+            assert!(!(matches!(pair[0], "a" | "A") && vowel), "{pair:?} in {text}");
+            assert!(!(matches!(pair[0], "an" | "An") && !vowel), "{pair:?} in {text}");
+            assert!(
+                pair[0] != pair[1] || !pair[0].ends_with(|c: char| c.is_ascii_alphabetic()),
+                "{pair:?} in {text}"
+            );
+            let starts = pair[0].ends_with(['.', '!', '?']) && !pair[1].is_empty();
+            let lower = pair[1].starts_with(|c: char| c.is_ascii_lowercase());
+            assert!(!(starts && pair[0].ends_with('.') && lower), "{pair:?} in {text}");
+        }
+        assert_eq!(text.matches('"').count() % 2, 0, "{text}");
+        assert!(text.ends_with(['.', '!', '?', '"']), "{text}");
+        for wrong in [" ,", " .", "..", ".,", ",.", "?.", "!.", "\".", "[", "{", "|"] {
+            assert!(!text.contains(wrong), "{wrong:?} in {text}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_stories_begin_as_stories_do() {
+        let (library, mut rng) = (Library::new().unwrap(), Rng::new(4));
+        let stories: Vec<String> =
+            (0..2_000).map(|_| library.text(Sort::Story, Split::Train, &mut rng).unwrap()).collect();
+        let once = stories.iter().filter(|text| text.starts_with("Once upon a time, ")).count();
+        assert!((900..1_100).contains(&once), "{once}");
+        assert_eq!(stories.iter().collect::<BTreeSet<_>>().len(), stories.len());
+        let goose = stories.iter().filter(|text| text.contains("goose")).count();
+        assert!(goose > 500, "{goose}");
+    }
+
+    #[test]
+    fn heroes_and_things_of_held_out_stories_do_not_meet_in_training() {
+        let (library, mut rng) = (Library::new().unwrap(), Rng::new(5));
+        let mut pairs = |split| -> BTreeSet<(String, String)> {
+            let pair = |_| {
+                let story = library.story(split, &mut rng).unwrap();
+                let word = |slot| story.scene.word(slot).unwrap().to_owned();
+                (word("hero"), word("thing"))
+            };
+            (0..3_000).map(pair).collect()
+        };
+        assert!(pairs(Split::Train).is_disjoint(&pairs(Split::HeldOut)));
+    }
+
+    #[test]
+    fn the_other_style_is_another() {
+        let (library, mut rng) = (Library::new().unwrap(), Rng::new(6));
+        let mut text = |sort| library.text(sort, Split::Train, &mut rng).unwrap();
+        for _ in 0..300 {
+            let letter = text(Sort::Other);
+            sound(&format!("{letter}."));
+            assert!(letter.starts_with("Dear "), "{letter}");
+            assert!(!text(Sort::Story).contains("Dear "));
+        }
     }
 }

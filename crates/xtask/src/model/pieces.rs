@@ -56,19 +56,24 @@ fn chunk_end(bytes: &[u8], start: usize) -> usize {
     at
 }
 
-/// Chooses at most `size` pieces of two bytes or more.
+/// Chooses at most `size` pieces of two bytes or more; those that are `fixed` are among them.
 ///
 /// Merges the most frequent neighbours as byte-pair encoding does, to three times the size, because the longest match
 /// makes many of the steps to a word useless; then drops, a few at a time and counting anew, those that save least.
-pub fn choose(chunks: &Chunks, size: usize) -> BTreeSet<Vec<u8>> {
+pub fn choose(chunks: &Chunks, fixed: &BTreeSet<Vec<u8>>, size: usize) -> BTreeSet<Vec<u8>> {
     let mut pieces = merges(chunks, 3 * size);
+    pieces.extend(fixed.iter().cloned());
     while pieces.len() > size {
         let savings = savings(chunks, &pieces);
+        let free = pieces.iter().filter(|piece| !fixed.contains(*piece));
         let mut order: Vec<(u64, Vec<u8>)> =
-            pieces.iter().map(|piece| (savings.get(piece).copied().unwrap_or(0), piece.clone())).collect();
+            free.map(|piece| (savings.get(piece).copied().unwrap_or(0), piece.clone())).collect();
         order.sort();
         let useless = order.iter().take_while(|(saved, _)| *saved == 0).count();
-        let drop = useless.max(pieces.len() / 50).max(1).min(pieces.len() - size);
+        if order.is_empty() {
+            break;
+        }
+        let drop = useless.max(pieces.len() / 50).max(1).min(pieces.len() - size).min(order.len());
         for (_, piece) in &order[..drop] {
             pieces.remove(piece);
         }
@@ -151,9 +156,9 @@ mod tests {
         let mut chunks = Chunks::new();
         count(&"the goose swims the lake ".repeat(50), &mut chunks);
         count("rare words", &mut chunks);
-        let pieces = choose(&chunks, 4);
+        let pieces = choose(&chunks, &BTreeSet::from([b" z".to_vec()]), 4);
         assert_eq!(pieces.len(), 4);
-        assert!(pieces.contains(b" the".as_slice()), "{pieces:?}");
+        assert!(pieces.contains(b" the".as_slice()) && pieces.contains(b" z".as_slice()), "{pieces:?}");
         assert_eq!(cut(b"x the goose", &pieces).concat(), b"x the goose");
     }
 }

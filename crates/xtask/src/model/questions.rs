@@ -12,15 +12,15 @@ use super::{arithmetic, tracking};
 /// So many of each kind.
 const EACH: usize = 80;
 
-/// Draws questions that no training text asks: `{"kind", "prompt", "answer"}`. Greedy continuation of the prompt must
+/// Draws questions that no training text asks, and facts in wordings that some do (`fact-trained`): `{"kind", "prompt", "answer"}`. Greedy continuation of the prompt must
 /// start with the answer, which has its leading space.
 ///
 /// # Errors
 /// Data that name an unknown slot.
 pub fn draw(library: &Library, rng: &mut Rng) -> Result<Vec<Value>> {
-    let mut questions = Vec::with_capacity(4 * EACH);
+    let mut questions = Vec::with_capacity(5 * EACH);
     let split = Split::HeldOut;
-    for kind in ["story", "fact", "arithmetic", "tracking"] {
+    for kind in ["story", "fact", "fact-trained", "arithmetic", "tracking"] {
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..100 * EACH {
             let turn = match kind {
@@ -29,6 +29,7 @@ pub fn draw(library: &Library, rng: &mut Rng) -> Result<Vec<Value>> {
                     chat::about_passage(&story, rng).swap_remove(0)
                 }
                 "fact" => library.fact(split, rng),
+                "fact-trained" => library.fact(Split::Train, rng),
                 "arithmetic" => arithmetic::turn(&library.cast, split, rng),
                 _ => tracking::turn(&library.cast, split, rng),
             };
