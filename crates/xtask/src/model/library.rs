@@ -137,7 +137,7 @@ mod tests {
         let all: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(
             format!("{:016x}", hash(&all)),
-            "HASH",
+            "45ee4a4f3042098a",
             "change this only with the words, and train the model anew"
         );
     }
@@ -190,7 +190,7 @@ mod tests {
         for pair in words.windows(2) {
             let vowel = pair[1].starts_with(['a', 'e', 'i', 'o', 'u']);
             assert!(!(matches!(pair[0], "a" | "A") && vowel), "{pair:?} in {text}");
-            assert!(!(matches!(pair[0], "an" | "An") && !vowel), "{pair:?} in {text}");
+            assert!(!matches!(pair[0], "an" | "An") || vowel, "{pair:?} in {text}");
             assert!(
                 pair[0] != pair[1] || !pair[0].ends_with(|c: char| c.is_ascii_alphabetic()),
                 "{pair:?} in {text}"

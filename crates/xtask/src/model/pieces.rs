@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Texts cut where no piece may go across: a word with the space before it, a run of marks, one digit, one newline run.
+/// Texts cut where no piece may go across: a word, a run of marks or one digit, each with the space before
+/// it, or newlines.
 ///
 /// A piece lies within such a chunk, so what a chunk is cut into does not depend on what stands beside it, and counting
 /// chunks counts the corpus.
@@ -46,9 +47,10 @@ fn chunk_end(bytes: &[u8], start: usize) -> usize {
     let mut kind = class(bytes[start]);
     if kind == Class::Space {
         match bytes.get(at).map(|&byte| class(byte)) {
-            Some(next @ (Class::Letter | Class::Mark)) => kind = next,
+            Some(next @ (Class::Letter | Class::Digit | Class::Mark)) => kind = next,
             _ => return at,
         }
+        at += 1;
     }
     if kind != Class::Digit {
         at += bytes[at..].iter().take_while(|&&byte| class(byte) == kind).count();
@@ -148,7 +150,7 @@ mod tests {
         let mut chunks = Chunks::new();
         count("Hi, \"you 12 a\n\nb", &mut chunks);
         let found: Vec<&str> = chunks.keys().map(|chunk| std::str::from_utf8(chunk).unwrap()).collect();
-        assert_eq!(found, ["\n\n", " ", " \"", " a", ",", "1", "2", "Hi", "b", "you"]);
+        assert_eq!(found, ["\n\n", " \"", " 1", " a", ",", "2", "Hi", "b", "you"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::pieces::{self, Chunks};
 
 /// Token 0, which separates documents and has no line, and the single bytes.
 const FIXED: usize = 1 + 256;
-/// Those, the letters after a space, and some words.
+/// Those, the letters and digits after a space, and some words.
 const LEAST: usize = 512;
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     corpus: PathBuf,
     /// Number of tokens, with the separator and the 256 single bytes
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 1536)]
     size: usize,
     /// The vocabulary, `<id> <literal> <length>` a line
     #[arg(long, value_name = "FILE")]
@@ -38,7 +38,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     ensure!(options.size >= LEAST, "a vocabulary has at least {LEAST} tokens, found {}", options.size);
     let chunks = read(options)?;
-    let pieces = pieces::choose(&chunks, &letters(), options.size - FIXED);
+    let pieces = pieces::choose(&chunks, &single(), options.size - FIXED);
     let (mut bytes, mut tokens) = (0, 0);
     for (chunk, count) in &chunks {
         bytes += chunk.len() as u64 * count;
@@ -57,9 +57,10 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A letter after a space. The task of saying letters backwards should not depend on which of them a corpus has more of.
-fn letters() -> BTreeSet<Vec<u8>> {
-    (b'a'..=b'z').map(|letter| vec![b' ', letter]).collect()
+/// A letter or a digit after a space: what is said backwards or added should not depend on which of them a corpus has
+/// more of.
+fn single() -> BTreeSet<Vec<u8>> {
+    (b'a'..=b'z').chain(b'0'..=b'9').map(|byte| vec![b' ', byte]).collect()
 }
 
 fn read(options: &Options) -> Result<Chunks> {
@@ -119,6 +120,10 @@ fn escape(c: char, quote: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::library::Library;
+    use crate::model::mix::{self, MAIN};
+    use crate::model::rng::Rng;
+    use crate::model::split::Split;
 
     #[test]
     fn literals_are_as_python_writes_them() {
@@ -133,6 +138,28 @@ mod tests {
         for (token, expected) in cases {
             assert_eq!(literal(token), expected);
         }
+    }
+
+    #[test]
+    fn a_vocabulary_gives_back_every_text_and_cuts_numbers_into_digits() {
+        let (library, mut texts, mut chunks) = (Library::new().unwrap(), Vec::new(), Chunks::new());
+        mix::draw(&library, MAIN, Split::Train, 300_000, &mut Rng::new(7), |_, text| {
+            pieces::count(text, &mut chunks);
+            texts.push(text.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        let pieces = pieces::choose(&chunks, &single(), 1024 - FIXED);
+        assert_eq!(file(&pieces).lines().count() + 1, 1024);
+        let (mut bytes, mut tokens) = (0, 0);
+        for text in &texts {
+            let parts = pieces::cut(text.as_bytes(), &pieces);
+            assert_eq!(parts.concat(), text.as_bytes());
+            assert!(parts.iter().all(|part| part.iter().filter(|byte| byte.is_ascii_digit()).count() <= 1));
+            bytes += text.len();
+            tokens += parts.len();
+        }
+        assert!(bytes * 10 > tokens * 33, "{bytes} bytes in {tokens} tokens");
     }
 
     #[test]
