@@ -9,10 +9,10 @@ use wkv7_testkit::fixtures;
 use wkv7_train::numerics::{Batch, Engine, Numerics, Options};
 use wkv7_train::{AdamW, Layout, Moments, Trained, files};
 
-/// Rounding of f32, here and below: 6e-7 measured at the worst tensor.
+/// Rounding of f32: 8.2e-7 measured at the worst tensor, `blocks.1.att.x_a`.
 const F32: f64 = 2e-6;
-/// Of the start's gradient.
-const F32_START: f64 = 2e-6;
+/// The norms' `eps`, which a model states in f32: 2.2e-9 measured at the worst tensor.
+const EPS: f64 = 5e-9;
 
 /// The recorded figures.
 struct Expected(Vec<u8>);
@@ -102,16 +102,18 @@ fn every_gradient_is_the_oracle_s() {
     }
     println!("worst gradient in f32: {:.2e}, {}", worst.0, worst.1);
     assert!(worst.0 < F32, "{worst:?}");
-    // The same lines in f64 leave nothing but the oracle's own rounding.
+    // The same lines in f64.
     let mut engine = Engine::new(Double, &layout, &options()).expect("an engine");
     let wide: Vec<f64> = parameters.iter().map(|x| f64::from(*x)).collect();
     let mut gradients = vec![0.0; layout.len()];
     engine.gradients(&wide, &[], batch, &mut gradients, &mut []).expect("a batch");
+    let mut worst: f64 = 0.0;
     for entry in layout.entries() {
         let want = expected.get(&format!("grad.{}", entry.name));
-        let off = relative(gradients[entry.range.clone()].iter().copied(), &want);
-        assert!(off < 1e-11, "{}: {off:.2e} in f64", entry.name);
+        worst = worst.max(relative(gradients[entry.range.clone()].iter().copied(), &want));
     }
+    println!("worst gradient in f64: {worst:.2e}");
+    assert!(worst < EPS, "{worst:.2e} in f64");
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn the_start_s_gradient_is_the_oracle_s() {
     assert!((score.mean() - loss).abs() < 1e-6 * loss, "loss {} against {loss}", score.mean());
     let off = relative(d_start.iter().map(|x| f64::from(*x)), &expected.get("grad.init_state"));
     println!("gradient of the start in f32: {off:.2e}");
-    assert!(off < F32_START, "{off:.2e}");
+    assert!(off < F32, "{off:.2e}");
 }
 
 #[test]
