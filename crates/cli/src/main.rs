@@ -17,8 +17,10 @@ mod generate;
 mod info;
 mod logits;
 mod state;
+mod svg;
 mod terminal;
 mod tokenize;
+mod train;
 mod verify;
 
 use std::process::ExitCode;

@@ -67,14 +67,18 @@ impl VocabularyArgs {
         if let Some(path) = &self.model {
             return Ok(wkv7::open_tokenizer(&TokenizerChoice::Auto, &formats::open(path)?)?);
         }
-        match &self.vocab {
-            TokenizerChoice::Bytes => Ok(Arc::new(tokenizer::Bytes)),
-            TokenizerChoice::File(path) => Ok(tokenizer::open(path)?),
-            // With no model to ask, `auto` can only be the usual one.
-            TokenizerChoice::World | TokenizerChoice::Auto => Ok(tokenizer::guess(WORLD)?),
-        }
+        open(&self.vocab)
+    }
+}
+
+/// Opens a vocabulary where there is no model to ask: `auto` can then only be the usual one.
+pub fn open(choice: &TokenizerChoice) -> anyhow::Result<Arc<dyn Tokenizer>> {
+    match choice {
+        TokenizerChoice::Bytes => Ok(Arc::new(tokenizer::Bytes)),
+        TokenizerChoice::File(path) => Ok(tokenizer::open(path)?),
+        TokenizerChoice::World | TokenizerChoice::Auto => Ok(tokenizer::guess(WORLD)?),
     }
 }
 
 /// Tokens of the World vocabulary.
-const WORLD: usize = 65_536;
+pub const WORLD: usize = 65_536;

@@ -38,6 +38,26 @@ pub enum Error {
     /// The system gives no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
+    /// A setting of a run that cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// Another process trains in the folder.
+    #[error("{}: another process is training here", folder.display())]
+    Busy {
+        /// The folder of the run.
+        folder: std::path::PathBuf,
+    },
+    /// Training that has gone astray.
+    #[error(
+        "loss or gradient norm of the last {steps} steps, to step {step}, is not finite, so that they changed nothing: go on from \
+         an earlier checkpoint, or begin again, with a lower learning rate"
+    )]
+    Hopeless {
+        /// Steps that changed nothing.
+        steps: u32,
+        /// The last of them.
+        step: u64,
+    },
     /// Data that cannot be read or trained on.
     #[error(transparent)]
     Data(#[from] crate::data::Error),

@@ -9,6 +9,7 @@
 //! * [`Schedule`]: the learning rate of every step.
 //! * [`snapshot`]: parameters and moments in one file, to go on from.
 //! * [`Trainer`]: step after step.
+//! * [`run`]: training in a folder, with settings, log and checkpoints, which goes on after any end.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -22,6 +23,7 @@ pub mod optimizer;
 mod orthogonal;
 mod portable;
 pub mod random;
+pub mod run;
 pub mod schedule;
 pub mod snapshot;
 pub mod trainer;

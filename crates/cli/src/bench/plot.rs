@@ -7,11 +7,8 @@ use std::fmt::Write as _;
 
 use super::measure::Kind;
 use super::report::{Figure, Report, Roof};
-use crate::terminal::failure::printable;
+use crate::svg::{self, colour, path, round_step, stroke, text};
 use crate::terminal::table::count;
-
-/// Told apart by people who see colours differently, too (Okabe and Ito).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
 const WIDTH: f64 = 440.0; // of a panel with its margins
 const HEIGHT: f64 = 260.0; // of the area in which lines are drawn
@@ -26,18 +23,14 @@ pub fn svg(report: &Report) -> String {
     let panels = [against_batch(report), against_length(report), against_threads(report)];
     let legend = panels.iter().map(|panel| panel.lines.len()).max().unwrap_or(0) as f64 * LINE;
     let (width, height) = (3.0 * WIDTH, TOP + HEIGHT + BOTTOM + legend + LINE);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-    );
+    let mut out = svg::begin(width, height);
     text(&mut out, LEFT, 24.0, "start\" font-size=\"15", &title(report));
     for (at, panel) in panels.iter().enumerate() {
         let _ = writeln!(out, "<g transform=\"translate({} {TOP})\">", at as f64 * WIDTH + LEFT);
         panel.draw(&mut out);
         out.push_str("</g>\n");
     }
-    out + "</svg>\n"
+    svg::end(out)
 }
 
 fn title(report: &Report) -> String {
@@ -145,10 +138,6 @@ fn threads(count: usize) -> String {
     if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") }
 }
 
-fn colour(at: usize) -> &'static str {
-    COLOURS[at % COLOURS.len()]
-}
-
 /// Where numbers lie in a panel: doublings of x side by side, y from nothing.
 struct Scale {
     low: f64,
@@ -182,7 +171,7 @@ impl Panel {
         let (low, high) =
             points().fold((f64::INFINITY, 0.0_f64), |(low, high), p| (low.min(p.0), high.max(p.0)));
         let top = points().map(|point| point.1).fold(0.0, f64::max);
-        let step = step(top / 7.0);
+        let step = round_step(top / 7.0);
         let steps = (top / step).ceil().max(1.0);
         // Room at both ends, and a width where there is but one x.
         let scale = Scale { low: low / 1.15, high: high * 1.15, top: step * steps };
@@ -222,10 +211,7 @@ impl Panel {
 impl Line {
     fn draw(&self, out: &mut String, scale: &Scale) {
         let at = |&(x, y): &(f64, f64)| (scale.x(x), scale.y(y));
-        let mut path = String::new();
-        for (x, y) in self.points.iter().map(at) {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if path.is_empty() { 'M' } else { 'L' });
-        }
+        let mut path = path(self.points.iter().map(at));
         if self.roof
             && let [point] = &self.points[..]
         {
@@ -245,42 +231,5 @@ impl Line {
 
     fn style(&self) -> &'static str {
         if self.roof { " stroke-dasharray=\"5 4\" stroke-width=\"1.5\"" } else { " stroke-width=\"2\"" }
-    }
-}
-
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`.
-fn step(least: f64) -> f64 {
-    if !(least > 0.0 && least.is_finite()) {
-        return 1.0;
-    }
-    let power = 10.0_f64.powf(least.log10().floor());
-    let step = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= least);
-    step.unwrap_or(10.0) * power
-}
-
-fn stroke(out: &mut String, colour: &str, path: &str, style: &str) {
-    let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\"{style}/>");
-}
-
-fn text(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
-    let words = printable(words).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_round() {
-        assert_eq!([0.9, 1.0, 1.1, 3.0, 7.0, 230.0].map(step), [1.0, 1.0, 2.0, 5.0, 10.0, 500.0]);
-        assert_eq!([0.0, f64::NAN, f64::INFINITY].map(step), [1.0; 3]);
-    }
-
-    #[test]
-    fn words_cannot_leave_their_place() {
-        let mut out = String::new();
-        text(&mut out, 0.0, 0.0, "end", "a<b>&\u{1}");
-        assert!(out.contains(">a&lt;b&gt;&amp;\\u{1}<"), "{out}");
     }
 }

@@ -14,6 +14,8 @@ static ENOUGH: AtomicU32 = AtomicU32::new(u32::MAX);
 pub enum Impatience {
     /// End the process at the first press: nothing is lost but time.
     LeaveAtOnce,
+    /// End the process at the second press.
+    LeaveAtSecond,
     /// End the process at the third press.
     Leave,
     /// Never: there is a half-written file to remove first.
@@ -25,6 +27,7 @@ impl Impatience {
     pub fn set(self) {
         let enough = match self {
             Self::LeaveAtOnce => 1,
+            Self::LeaveAtSecond => 2,
             Self::Leave => 3,
             Self::Wait => u32::MAX,
         };

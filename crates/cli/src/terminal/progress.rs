@@ -53,6 +53,11 @@ impl Bar {
         Self::new("[{wide_bar}] {bytes}/{total_bytes} {eta}  {msg}")
     }
 
+    /// A bar over steps, with figures behind it, the time left among them.
+    pub fn steps() -> Self {
+        Self::new("[{wide_bar}] {pos}/{len}  {msg}")
+    }
+
     fn new(template: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         // A template that does not parse leaves the plain bar; ours are constants, and tests draw them.
@@ -64,6 +69,11 @@ impl Bar {
     /// Shows how much is done; without a total, only the figures.
     pub fn show(&self, done: u64, total: Option<u64>) {
         self.0.show(done, total);
+    }
+
+    /// Takes the bar off the terminal while something else is written there.
+    pub fn suspend(&self, write: impl FnOnce()) {
+        self.0.bar.suspend(write);
     }
 
     /// Shows words or figures beside the bar.
@@ -213,7 +223,7 @@ mod tests {
 
     #[test]
     fn bars_are_drawn_and_wiped_off() {
-        for bar in [Bar::items(), Bar::text(), bytes("loading").0, tokens("reading").0] {
+        for bar in [Bar::items(), Bar::steps(), Bar::text(), bytes("loading").0, tokens("reading").0] {
             let line = Line::default();
             bar.0.bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(line.clone())));
             bar.say("all well".to_owned());

@@ -29,7 +29,7 @@ pub struct Dataset {
 #[derive(Debug, Clone)]
 enum Source {
     Pair(BinIdx),
-    Memory { name: Arc<str>, tokens: Arc<[u32]>, starts: Arc<[usize]> },
+    Memory { name: Arc<str>, tokens: Arc<Vec<u32>>, starts: Arc<Vec<usize>> },
 }
 
 /// A part of a stream.
