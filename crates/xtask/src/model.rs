@@ -1,4 +1,4 @@
-//! `cargo xtask model`: what the model that ships with wkv7 is trained on, and its vocabulary.
+//! `cargo xtask model`: the model that ships with wkv7: its texts, its vocabulary, its training, and what it can do.
 
 mod arithmetic;
 mod cast;
@@ -6,11 +6,13 @@ mod chat;
 mod corpus;
 mod facts;
 mod library;
+mod make;
 mod mix;
 mod output;
 mod pieces;
 mod plot;
 mod questions;
+mod report;
 mod rng;
 mod slots;
 mod split;
@@ -27,6 +29,10 @@ pub enum Command {
     Corpus(corpus::Options),
     /// Choose a vocabulary for a corpus
     Vocab(vocab::Options),
+    /// Train the model that ships, from nothing: some half an hour on two cores
+    Make(make::Options),
+    /// Measure the model that ships, and write the README beside it
+    Report(report::Options),
 }
 
 /// Does one of them.
@@ -37,5 +43,7 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Corpus(options) => corpus::run(options),
         Command::Vocab(options) => vocab::run(options),
+        Command::Make(options) => make::run(options),
+        Command::Report(options) => report::run(options),
     }
 }

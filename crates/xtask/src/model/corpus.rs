@@ -38,6 +38,29 @@ pub struct Options {
     style: Style,
 }
 
+impl Options {
+    /// All texts to train on, as the model that ships had them.
+    pub fn main(out: &Path) -> Self {
+        let out = out.to_owned();
+        let style = Style::Main;
+        Self {
+            out,
+            megabytes: 60.0,
+            seed: 1,
+            held_out: None,
+            held_out_megabytes: 1.0,
+            questions: None,
+            style,
+        }
+    }
+
+    /// What that model is measured on, and hardly any texts to train on.
+    pub fn measured(out: &Path, held_out: &Path, questions: &Path) -> Self {
+        let (held_out, questions) = (Some(held_out.to_owned()), Some(questions.to_owned()));
+        Self { megabytes: 0.01, held_out, questions, ..Self::main(out) }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Style {
     /// Stories, questions, sums and small tasks

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -29,6 +29,13 @@ pub struct Options {
     /// The vocabulary, `<id> <literal> <length>` a line
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+}
+
+impl Options {
+    /// Of the usual size.
+    pub fn standard(corpus: &Path, out: &Path) -> Self {
+        Self { corpus: corpus.to_owned(), size: 1536, out: out.to_owned() }
+    }
 }
 
 /// Chooses and writes it, and says how many bytes a token stands for.
