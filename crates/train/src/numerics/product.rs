@@ -13,7 +13,7 @@ const DEPTH: usize = 256;
 /// Columns whose panels are packed at a time: about half of a second-level cache.
 const WIDTH: usize = 1024;
 /// Rows that a task does at most: some tiles of every instruction set.
-const ROWS: usize = 48;
+const ROWS: usize = 96;
 /// Tasks that there should be at least, so that every thread gets some.
 const TASKS: usize = 8;
 /// Below so many multiply-adds one thread does it all: others would not have woken up before it is done.
