@@ -68,6 +68,12 @@ pub trait Math: Copy + Send + Sync + 'static {
     /// Runs `kernel`, compiled for these instructions together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
 
+    /// Asks for the cache line at `at`, which need not lie in any buffer: it will be needed soon.
+    #[inline(always)]
+    fn prefetch(self, at: *const Self::Number) {
+        let _ = at;
+    }
+
     /// `a * b + c`, rounded once where the machine can. Only fast inside [`Math::run`].
     fn mul_add(self, a: Self::Number, b: Self::Number, c: Self::Number) -> Self::Number;
 
@@ -154,6 +160,11 @@ impl<I: Isa> Math for Single<I> {
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
         self.0.run(kernel)
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        self.0.prefetch(at.cast());
     }
 
     #[inline(always)]

@@ -5,6 +5,8 @@
 //! while it walks the whole depth of a block. Blocks depend on shapes alone and each output belongs to one task, so
 //! any number of threads gives the same bits.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use wkv7_cpu::math::{LANES, Math};
 
@@ -15,7 +17,9 @@ const WIDTH: usize = 1024;
 /// Rows that a task does at most: some tiles of every instruction set.
 const ROWS: usize = 96;
 /// Tasks that there should be at least, so that every thread gets some.
-const TASKS: usize = 8;
+const TASKS: usize = 4;
+/// Panels that are packed together, so that what they read lies in longer pieces.
+const TOGETHER: usize = 4;
 /// Below so many multiply-adds one thread does it all: others would not have woken up before it is done.
 const SMALL: usize = 1 << 15;
 
@@ -81,11 +85,11 @@ pub(crate) fn product<M: Math>(
             room.resize(room.len().max(columns.div_ceil(wide) * panel), M::Number::default());
             let panels = &mut room[..columns.div_ceil(wide) * panel];
             let block = Block { first, depth, column, columns, add: into == Into::Add || first > 0 };
-            let pack = |(number, panel): (usize, &mut [M::Number])| {
-                let at = column + number * wide;
+            let pack = |(number, panels): (usize, &mut [M::Number])| {
+                let at = column + number * TOGETHER * wide;
                 math.run(
                     #[inline(always)]
-                    || pack_right(math, &b, first, depth, at, panel),
+                    || pack_right(math, &b, first, depth, at, panels),
                 );
             };
             let work = |(number, rows): (usize, &mut [M::Number]),
@@ -97,11 +101,11 @@ pub(crate) fn product<M: Math>(
                 );
             };
             if a.rows * depth * columns < SMALL {
-                panels.chunks_exact_mut(panel).enumerate().for_each(pack);
+                panels.chunks_mut(TOGETHER * panel).enumerate().for_each(pack);
                 let mut strip = Vec::new();
                 c.chunks_mut(some * n).enumerate().for_each(|task| work(task, panels, &mut strip));
             } else {
-                panels.par_chunks_exact_mut(panel).enumerate().for_each(pack);
+                panels.par_chunks_mut(TOGETHER * panel).enumerate().for_each(pack);
                 let panels = &*panels;
                 let tasks = c.par_chunks_mut(some * n).enumerate();
                 tasks.for_each_init(Vec::new, |strip, task| work(task, panels, strip));
@@ -120,7 +124,8 @@ struct Block {
     add: bool,
 }
 
-/// Rows `first..first + depth` of `b`, and columns from `column` on, as `[depth, PANELS * LANES]`; missing columns are zero.
+/// Rows `first..first + depth` of `b`, and columns from `column` on, as panels `[depth, PANELS * LANES]`; missing columns are
+/// zero.
 #[inline(always)]
 fn pack_right<M: Math>(
     math: M,
@@ -128,28 +133,44 @@ fn pack_right<M: Math>(
     first: usize,
     depth: usize,
     column: usize,
-    panel: &mut [M::Number],
+    panels: &mut [M::Number],
 ) {
     let wide = LANES * M::PANELS;
-    let zero = M::Number::default();
-    if !b.transposed {
-        let take = wide.min(b.columns - column);
-        for (row, out) in panel.chunks_exact_mut(wide).enumerate() {
-            let source = &b.numbers[(first + row) * b.columns + column..][..take];
+    if b.transposed {
+        for (number, panel) in panels.chunks_exact_mut(depth * wide).enumerate() {
+            turn_right(math, b, first, depth, column + number * wide, panel);
+        }
+        return;
+    }
+    for row in 0..depth {
+        let source = &b.numbers[(first + row) * b.columns..][column..b.columns];
+        for (panel, source) in panels.chunks_exact_mut(depth * wide).zip(source.chunks(wide)) {
             let (chunks, rest) = source.as_chunks::<LANES>();
-            let (outs, _) = out.as_chunks_mut::<LANES>();
+            let (outs, _) = panel[row * wide..(row + 1) * wide].as_chunks_mut::<LANES>();
             for (chunk, out) in chunks.iter().zip(outs.iter_mut()) {
                 *out = *chunk;
             }
             for out in &mut outs[chunks.len()..] {
-                *out = [zero; LANES];
+                *out = [M::Number::default(); LANES];
             }
             if !rest.is_empty() {
                 outs[chunks.len()][..rest.len()].copy_from_slice(rest);
             }
         }
-        return;
     }
+}
+
+/// One panel of a transposed factor.
+#[inline(always)]
+fn turn_right<M: Math>(
+    math: M,
+    b: &Factor<'_, M::Number>,
+    first: usize,
+    depth: usize,
+    column: usize,
+    panel: &mut [M::Number],
+) {
+    let (wide, zero) = (LANES * M::PANELS, M::Number::default());
     // Columns lie as rows: sixteen of them are turned at a time.
     for part in 0..M::PANELS {
         let at = column + part * LANES;
@@ -220,9 +241,7 @@ fn tiles<M: Math, const T: usize, const P: usize>(
     let rows = c.len() / n;
     if a.transposed {
         strips.resize(strips.len().max(rows.div_ceil(T) * depth * T), M::Number::default());
-        for (number, strip) in strips.chunks_exact_mut(depth * T).take(rows.div_ceil(T)).enumerate() {
-            pack_left::<M, T>(a, first, row + number * T, strip);
-        }
+        pack_left::<M, T>(a, first, depth, row..row + rows, strips);
     }
     for (number, panel) in panels.chunks_exact(depth * LANES * P).enumerate() {
         let (panel, _) = panel.as_chunks::<LANES>();
@@ -230,10 +249,22 @@ fn tiles<M: Math, const T: usize, const P: usize>(
         let at = number * LANES * P;
         for (tile, c) in c.chunks_mut(T * n).enumerate() {
             let rows = c.len() / n;
+            // What the next tile begins with is asked for line by line meanwhile.
+            let next_c = c.as_ptr().wrapping_add(T * n + column + at);
+            let next_a = a.numbers.as_ptr().wrapping_add((row + (tile + 1) * T) * a.columns + first);
+            let ask = |step: usize| {
+                if step < T * P {
+                    math.prefetch(next_c.wrapping_add(step / P * n + step % P * LANES));
+                } else if number == 0 && !a.transposed {
+                    let line = step - T * P;
+                    math.prefetch(next_a.wrapping_add(line % T * a.columns + line / T * LANES));
+                }
+            };
             let mut sums = [[math.splat(M::Number::default()); P]; T];
             if a.transposed {
                 let (strip, _) = strips[tile * depth * T..(tile + 1) * depth * T].as_chunks::<T>();
-                for (x, panel) in strip.iter().zip(panel) {
+                for (step, (x, panel)) in strip.iter().zip(panel).enumerate() {
+                    ask(step);
                     for t in 0..T {
                         let x = math.splat(x[t]);
                         for p in 0..P {
@@ -248,6 +279,7 @@ fn tiles<M: Math, const T: usize, const P: usize>(
                     xs[t] = &a.numbers[(row + tile * T + t.min(rows - 1)) * a.columns + first..][..depth];
                 }
                 for (step, panel) in panel.iter().enumerate().take(depth) {
+                    ask(step);
                     for t in 0..T {
                         let x = math.splat(xs[t][step]);
                         for p in 0..P {
@@ -286,20 +318,24 @@ fn finish<M: Math>(math: M, sums: &[M::Number; LANES], add: bool, out: &mut [M::
     }
 }
 
-/// `T` rows from `row` on of the transposed `a`, and `depth` from `first` on, as `[depth, T]`; missing rows are anything.
+/// The rows `rows` of the transposed `a`, and `depth` from `first` on, in strips `[depth, T]`; missing rows are anything.
 #[inline(always)]
 fn pack_left<M: Math, const T: usize>(
     a: &Factor<'_, M::Number>,
     first: usize,
-    row: usize,
-    strip: &mut [M::Number],
+    depth: usize,
+    rows: Range<usize>,
+    strips: &mut [M::Number],
 ) {
-    let (strip, _) = strip.as_chunks_mut::<T>();
-    for (source, out) in a.numbers[first * a.rows..].chunks_exact(a.rows).zip(strip) {
-        let source = &source[row..];
-        match source.first_chunk::<T>() {
-            Some(whole) => *out = *whole,
-            None => out[..source.len()].copy_from_slice(source),
+    let (strips, _) = strips.as_chunks_mut::<T>();
+    for step in 0..depth {
+        let source = &a.numbers[(first + step) * a.rows..][rows.clone()];
+        let (whole, rest) = source.as_chunks::<T>();
+        for (strip, whole) in whole.iter().enumerate() {
+            strips[strip * depth + step] = *whole;
+        }
+        if !rest.is_empty() {
+            strips[whole.len() * depth + step][..rest.len()].copy_from_slice(rest);
         }
     }
 }
