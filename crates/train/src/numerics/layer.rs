@@ -304,7 +304,7 @@ impl<'a, F: Number> Layer<'a, F> {
         wide.par_chunks_mut(tile).zip(tape.hidden.par_chunks(tile)).for_each(|(dq, hidden)| {
             math.run(
                 #[inline(always)]
-                || dq.iter_mut().zip(hidden).for_each(|(dq, q)| *dq = *dq * (*q + *q)),
+                || dq.iter_mut().zip(hidden).for_each(|(dq, q)| *dq *= *q + *q),
             );
         });
         let mut one = [std::mem::take(&mut shifted[0])];

@@ -6,7 +6,6 @@
 use wkv7_cpu::math::{Math, Number};
 
 use super::norm::dot;
-use super::recurrence::Gradients;
 
 /// `exp(-0.5)`: the steepest log-decay of a step.
 const DECAY_SCALE: f64 = 0.606_530_659_712_633_4;
@@ -198,14 +197,13 @@ pub(crate) fn bonus_back<M: Math>(
     bonus: M::Number,
     (r, k, r_k): (&[M::Number], &[M::Number], &[M::Number]),
     d_o: &[M::Number],
-    d: &mut Gradients<M::Number>,
+    (dr, dk, dv): (&mut [M::Number], &mut [M::Number], &mut [M::Number]),
     s_r_k: &mut [M::Number],
 ) {
-    scaled_product(math, d_bonus, k, r_k, &mut d.r);
-    scaled_product(math, d_bonus, r, r_k, &mut d.k);
+    scaled_product(math, d_bonus, k, r_k, dr);
+    scaled_product(math, d_bonus, r, r_k, dk);
     scaled_product(math, d_bonus, r, k, s_r_k);
-    cut!(d.v.len(); d_o);
-    for (dv, d_o) in d.v.iter_mut().zip(d_o) {
+    for (dv, d_o) in dv.iter_mut().zip(d_o) {
         *dv = math.mul_add(bonus, *d_o, *dv);
     }
 }
@@ -254,14 +252,14 @@ pub(crate) struct Keys<'a, R> {
 pub(crate) fn rate_back<M: Math>(
     math: M,
     Keys { key, rate, a, k_a, range }: Keys<'_, M::Number>,
-    d: &Gradients<M::Number>,
+    (dk, da, db): (&[M::Number], &[M::Number], &[M::Number]),
     out: &mut [M::Number],
     s_a0: &mut [M::Number],
     s_k_a: &mut [M::Number],
     d_kk: &mut [M::Number],
 ) {
-    rate_lines(math, key, rate, a, k_a, range, &d.k, &d.b, out, s_a0, s_k_a);
-    removal_lines(math, rate, range, &d.a, &d.b, d_kk);
+    rate_lines(math, key, rate, a, k_a, range, dk, db, out, s_a0, s_k_a);
+    removal_lines(math, rate, range, da, db, d_kk);
 }
 
 #[inline(always)]

@@ -160,7 +160,7 @@ impl<M: Math> Engine<M> {
     /// [`Error::Sizes`] where heads are no multiple of 16 channels or larger than 256, [`Error::Threads`].
     pub fn new(math: M, layout: &Layout, options: &Options) -> Result<Self, Error> {
         let size = layout.config().head_size;
-        if size % wkv7_cpu::math::LANES != 0 || size > Cut::MOST {
+        if !size.is_multiple_of(wkv7_cpu::math::LANES) || size > Cut::MOST {
             let why =
                 format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
             return Err(Error::Sizes(why));

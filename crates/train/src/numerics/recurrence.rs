@@ -16,7 +16,6 @@
 use wkv7_cpu::math::{LANES, Math, Number};
 
 use super::norm::dot;
-use super::rows::Cut;
 
 /// The vectors of one token that a step takes, `[size]` each.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +26,34 @@ pub(crate) struct Token<'a, R> {
     pub(crate) v: &'a [R],
     pub(crate) a: &'a [R],
     pub(crate) b: &'a [R],
+}
+
+/// Those of the tokens of a piece, `[tokens, size]` each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tokens<'a, R> {
+    pub(crate) size: usize,
+    pub(crate) r: &'a [R],
+    pub(crate) w: &'a [R],
+    pub(crate) k: &'a [R],
+    pub(crate) v: &'a [R],
+    pub(crate) a: &'a [R],
+    pub(crate) b: &'a [R],
+}
+
+impl<'a, R> Tokens<'a, R> {
+    /// The token in place `slot`.
+    #[inline(always)]
+    pub(crate) fn at(&self, slot: usize) -> Token<'a, R> {
+        let here = slot * self.size..(slot + 1) * self.size;
+        Token {
+            r: &self.r[here.clone()],
+            w: &self.w[here.clone()],
+            k: &self.k[here.clone()],
+            v: &self.v[here.clone()],
+            a: &self.a[here.clone()],
+            b: &self.b[here],
+        }
+    }
 }
 
 /// Calls `$kernel` with as many lanes together as the size of a head allows.
@@ -134,43 +161,6 @@ fn advance_lanes<M: Math, const B: usize>(
     }
 }
 
-/// The state after a token from that before it, both by value, given its `sa`.
-#[inline(always)]
-pub(crate) fn replay<M: Math>(
-    math: M,
-    before: &[M::Number],
-    token: Token<'_, M::Number>,
-    sa: &[M::Number],
-    after: &mut [M::Number],
-) {
-    by_size!(sa.len(), replay_lanes::<M>(math, before, token, sa, after));
-}
-
-#[inline(always)]
-fn replay_lanes<M: Math, const B: usize>(
-    math: M,
-    before: &[M::Number],
-    Token { w, k, v, b, .. }: Token<'_, M::Number>,
-    sa: &[M::Number],
-    after: &mut [M::Number],
-) {
-    let size = sa.len();
-    for at in (0..size).step_by(B * LANES) {
-        let (w, k, b) = (load::<M, B>(math, w, at), load::<M, B>(math, k, at), load::<M, B>(math, b, at));
-        let rows = before.chunks_exact(size).zip(after.chunks_exact_mut(size));
-        for ((before, after), (sa, v)) in rows.zip(sa.iter().zip(v)) {
-            let mut row = load::<M, B>(math, before, at);
-            let (sa, v) = (math.splat(*sa), math.splat(*v));
-            for p in 0..B {
-                row[p] = math.lanes_mul(row[p], w[p]);
-                row[p] = math.lanes_mul_add(sa, b[p], row[p]);
-                row[p] = math.lanes_mul_add(v, k[p], row[p]);
-            }
-            store(math, row, after, at);
-        }
-    }
-}
-
 /// What the tokens after one leave to it.
 #[derive(Debug)]
 pub(crate) struct Later<R> {
@@ -182,7 +172,7 @@ pub(crate) struct Later<R> {
     dsa: Vec<R>,
 }
 
-/// The gradients of one token's vectors, `[size]` each.
+/// The gradients of the vectors of a piece's tokens, `[tokens, size]` each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gradients<R> {
     pub(crate) r: Vec<R>,
@@ -191,12 +181,15 @@ pub(crate) struct Gradients<R> {
     pub(crate) v: Vec<R>,
     pub(crate) a: Vec<R>,
     pub(crate) b: Vec<R>,
+    dsa: Vec<R>,
+    states: Vec<R>, // before every token, some keys of them: [tokens, size (value), keys]
 }
 
 impl<R: Number> Gradients<R> {
-    pub(crate) fn new(size: usize) -> Self {
-        let zeros = || vec![R::default(); size];
-        Self { r: zeros(), w: zeros(), k: zeros(), v: zeros(), a: zeros(), b: zeros() }
+    pub(crate) fn new(tokens: usize, size: usize) -> Self {
+        let zeros = || vec![R::default(); tokens * size];
+        let (r, w, k, v, a, b, dsa) = (zeros(), zeros(), zeros(), zeros(), zeros(), zeros(), zeros());
+        Self { r, w, k, v, a, b, dsa, states: Vec::new() }
     }
 }
 
@@ -208,31 +201,40 @@ impl<R: Number> Later<R> {
         Self { by_value, by_key, w: vec![R::of(1.0); size], a: zeros(size), dsa: zeros(size) }
     }
 
-    /// One token further back: its gradients, from that of its `y`. `before` is the state that it met, by value.
+    /// The tokens of a piece, `dys.len() / size` of them, from the last to the first: their gradients, from those of their
+    /// `y`. `start` is the state that the first met, by value. Sums over keys and sums over values are each done for some
+    /// values, or keys, of all tokens before the next: what they walk over then stays in the first-level cache.
     #[inline(always)]
-    pub(crate) fn step<M: Math<Number = R>>(
+    pub(crate) fn piece<M: Math<Number = R>>(
         &mut self,
         math: M,
-        token: Token<'_, R>,
-        dy: &[R],
-        sa: &[R],
-        before: &[R],
+        tokens: Tokens<'_, R>,
+        dys: &[R],
+        sas: &[R],
+        start: &[R],
         out: &mut Gradients<R>,
     ) {
-        let size = dy.len();
-        let mut dsa = [R::default(); Cut::MOST];
-        let dsa = &mut dsa[..size];
-        by_size!(size, by_key_lanes::<M>(math, self, token, dy, &mut out.v, dsa));
-        if M::PANELS == 2 && size % (2 * LANES) == 0 {
-            by_value_lanes::<M, 2>(math, self, token, dy, sa, dsa, before, out);
+        if tokens.size.is_multiple_of(2 * LANES) {
+            by_key_lanes::<M, 2>(math, self, tokens, dys, out);
         } else {
-            by_value_lanes::<M, 1>(math, self, token, dy, sa, dsa, before, out);
+            by_key_lanes::<M, 1>(math, self, tokens, dys, out);
         }
-        let (by_sa, by_v) = (dot(math, sa, dy), dot(math, token.v, dy));
-        read_out(math, token, by_sa, by_v, &mut out.r);
-        self.w.copy_from_slice(token.w);
-        self.a.copy_from_slice(token.a);
-        self.dsa.copy_from_slice(dsa);
+        if M::PANELS == 2 && tokens.size.is_multiple_of(2 * LANES) {
+            by_value_lanes::<M, 2>(math, self, tokens, dys, sas, start, out);
+        } else {
+            by_value_lanes::<M, 1>(math, self, tokens, dys, sas, start, out);
+        }
+        let size = tokens.size;
+        for (slot, dr) in out.r.chunks_exact_mut(size).enumerate().take(dys.len() / size) {
+            let here = slot * size..(slot + 1) * size;
+            let (dy, token) = (&dys[here.clone()], tokens.at(slot));
+            let (by_sa, by_v) = (dot(math, &sas[here], dy), dot(math, token.v, dy));
+            read_out(math, token, by_sa, by_v, dr);
+        }
+        let Token { w, a, .. } = tokens.at(0);
+        self.w.copy_from_slice(w);
+        self.a.copy_from_slice(a);
+        self.dsa.copy_from_slice(&out.dsa[..size]);
     }
 
     /// The gradient of the state before the last token asked for, by value; added to `sum`.
@@ -246,7 +248,145 @@ impl<R: Number> Later<R> {
     }
 }
 
-/// `dr` from `S' dy`.
+/// `dv` and `dsa`, which are sums over keys.
+#[inline(always)]
+fn by_key_lanes<M: Math, const B: usize>(
+    math: M,
+    later: &mut Later<M::Number>,
+    tokens: Tokens<'_, M::Number>,
+    dys: &[M::Number],
+    out: &mut Gradients<M::Number>,
+) {
+    let size = tokens.size;
+    for at in (0..size).step_by(B * LANES) {
+        let (mut w, mut a) = (&later.w[..size], &later.a[..size]);
+        let mut old = load::<M, B>(math, &later.dsa, at);
+        for slot in (0..dys.len() / size).rev() {
+            let token = tokens.at(slot);
+            let (r, k, b) = (&token.r[..size], &token.k[..size], &token.b[..size]);
+            let dy = load::<M, B>(math, dys, slot * size + at);
+            let mut dvs = [math.splat(M::Number::default()); B];
+            let mut dsas = dvs;
+            for (j, g) in later.by_key.chunks_exact_mut(size).enumerate().take(size) {
+                let mut row = load::<M, B>(math, g, at);
+                let (w, a, r, k, b) = (
+                    math.splat(w[j]),
+                    math.splat(a[j]),
+                    math.splat(r[j]),
+                    math.splat(k[j]),
+                    math.splat(b[j]),
+                );
+                for p in 0..B {
+                    row[p] = math.lanes_mul(row[p], w);
+                    row[p] = math.lanes_mul_add(old[p], a, row[p]);
+                    row[p] = math.lanes_mul_add(dy[p], r, row[p]);
+                    dvs[p] = math.lanes_mul_add(row[p], k, dvs[p]);
+                    dsas[p] = math.lanes_mul_add(row[p], b, dsas[p]);
+                }
+                store(math, row, g, at);
+            }
+            store(math, dvs, &mut out.v, slot * size + at);
+            store(math, dsas, &mut out.dsa, slot * size + at);
+            (w, a, old) = (&token.w[..size], &token.a[..size], dsas);
+        }
+    }
+}
+
+/// The others, which are sums over values. The states before every token are made once more, each from the one before it.
+#[inline(always)]
+fn by_value_lanes<M: Math, const B: usize>(
+    math: M,
+    later: &mut Later<M::Number>,
+    tokens: Tokens<'_, M::Number>,
+    dys: &[M::Number],
+    sas: &[M::Number],
+    start: &[M::Number],
+    out: &mut Gradients<M::Number>,
+) {
+    let (size, count) = (tokens.size, dys.len() / tokens.size);
+    let (some, zero) = (B * LANES, M::Number::default());
+    out.states.resize(out.states.len().max(count * size * some), zero);
+    for at in (0..size).step_by(some) {
+        for (from, to) in start.chunks_exact(size).zip(out.states.chunks_exact_mut(some)) {
+            to.copy_from_slice(&from[at..at + some]);
+        }
+        for slot in 0..count - 1 {
+            let (before, after) =
+                out.states[slot * size * some..(slot + 2) * size * some].split_at_mut(size * some);
+            let sa = &sas[slot * size..(slot + 1) * size];
+            replay::<M, B>(math, tokens.at(slot), at, sa, before, after);
+        }
+        let (mut w, mut a) = (load::<M, B>(math, &later.w, at), load::<M, B>(math, &later.a, at));
+        for slot in (0..count).rev() {
+            let here = slot * size..(slot + 1) * size;
+            let old = match slot + 1 {
+                next if next < count => &out.dsa[next * size..(next + 1) * size],
+                _ => &later.dsa[..size],
+            };
+            let Token { r, v, w: own_w, a: own_a, .. } = tokens.at(slot);
+            let (dy, sa, dsa, v) = (&dys[here.clone()], &sas[here.clone()], &out.dsa[here], &v[..size]);
+            let r = load::<M, B>(math, r, at);
+            let mut drs = [math.splat(zero); B];
+            let (mut dws, mut dks, mut das, mut dbs) = (drs, drs, drs, drs);
+            let states = out.states[slot * size * some..].chunks_exact(some);
+            for (i, (g, before)) in later.by_value.chunks_exact_mut(size).zip(states).enumerate().take(size) {
+                let (mut row, before) = (load::<M, B>(math, g, at), load::<M, B>(math, before, 0));
+                let (old, dy, v, sa, dsa) = (
+                    math.splat(old[i]),
+                    math.splat(dy[i]),
+                    math.splat(v[i]),
+                    math.splat(sa[i]),
+                    math.splat(dsa[i]),
+                );
+                for p in 0..B {
+                    row[p] = math.lanes_mul(row[p], w[p]);
+                    row[p] = math.lanes_mul_add(a[p], old, row[p]);
+                    row[p] = math.lanes_mul_add(r[p], dy, row[p]);
+                    drs[p] = math.lanes_mul_add(before[p], dy, drs[p]);
+                    dws[p] = math.lanes_mul_add(row[p], before[p], dws[p]);
+                    dks[p] = math.lanes_mul_add(row[p], v, dks[p]);
+                    dbs[p] = math.lanes_mul_add(row[p], sa, dbs[p]);
+                    das[p] = math.lanes_mul_add(before[p], dsa, das[p]);
+                }
+                store(math, row, g, at);
+            }
+            let place = slot * size + at;
+            store(math, drs, &mut out.r, place);
+            store(math, dws, &mut out.w, place);
+            store(math, dks, &mut out.k, place);
+            store(math, das, &mut out.a, place);
+            store(math, dbs, &mut out.b, place);
+            (w, a) = (load::<M, B>(math, own_w, at), load::<M, B>(math, own_a, at));
+        }
+    }
+}
+
+/// Some keys of the state after a token, from those before it, `[size (value), keys]` both.
+#[inline(always)]
+fn replay<M: Math, const B: usize>(
+    math: M,
+    Token { w, k, v, b, .. }: Token<'_, M::Number>,
+    at: usize,
+    sa: &[M::Number],
+    before: &[M::Number],
+    after: &mut [M::Number],
+) {
+    let some = B * LANES;
+    let (w, k, b) = (load::<M, B>(math, w, at), load::<M, B>(math, k, at), load::<M, B>(math, b, at));
+    let rows = before.chunks_exact(some).zip(after.chunks_exact_mut(some));
+    for ((before, after), (sa, v)) in rows.zip(sa.iter().zip(v)) {
+        let mut row = load::<M, B>(math, before, 0);
+        let (sa, v) = (math.splat(*sa), math.splat(*v));
+        for p in 0..B {
+            row[p] = math.lanes_mul(row[p], w[p]);
+            row[p] = math.lanes_mul_add(sa, b[p], row[p]);
+            row[p] = math.lanes_mul_add(v, k[p], row[p]);
+        }
+        store(math, row, after, 0);
+    }
+}
+
+/// `dr` from `S' dy`, which is in its place.
 #[inline(always)]
 fn read_out<M: Math>(
     math: M,
@@ -259,91 +399,5 @@ fn read_out<M: Math>(
     let (w, k, b) = (&w[..size], &k[..size], &b[..size]);
     for n in 0..size {
         dr[n] = math.mul_add(w[n], dr[n], math.mul_add(b[n], by_sa, k[n] * by_v));
-    }
-}
-
-/// `dv` and `dsa`, which are sums over keys.
-#[inline(always)]
-fn by_key_lanes<M: Math, const B: usize>(
-    math: M,
-    later: &mut Later<M::Number>,
-    Token { r, k, b, .. }: Token<'_, M::Number>,
-    dy: &[M::Number],
-    dv: &mut [M::Number],
-    dsa: &mut [M::Number],
-) {
-    let size = dy.len();
-    let (w, a) = (&later.w[..size], &later.a[..size]);
-    let (r, k, b) = (&r[..size], &k[..size], &b[..size]);
-    for at in (0..size).step_by(B * LANES) {
-        let (old, dy) = (load::<M, B>(math, &later.dsa, at), load::<M, B>(math, dy, at));
-        let mut dvs = [math.splat(M::Number::default()); B];
-        let mut dsas = dvs;
-        for (j, g) in later.by_key.chunks_exact_mut(size).enumerate().take(size) {
-            let mut row = load::<M, B>(math, g, at);
-            let (w, a, r, k, b) =
-                (math.splat(w[j]), math.splat(a[j]), math.splat(r[j]), math.splat(k[j]), math.splat(b[j]));
-            for p in 0..B {
-                row[p] = math.lanes_mul(row[p], w);
-                row[p] = math.lanes_mul_add(old[p], a, row[p]);
-                row[p] = math.lanes_mul_add(dy[p], r, row[p]);
-                dvs[p] = math.lanes_mul_add(row[p], k, dvs[p]);
-                dsas[p] = math.lanes_mul_add(row[p], b, dsas[p]);
-            }
-            store(math, row, g, at);
-        }
-        store(math, dvs, dv, at);
-        store(math, dsas, dsa, at);
-    }
-}
-
-/// The others, which are sums over values.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
-fn by_value_lanes<M: Math, const B: usize>(
-    math: M,
-    later: &mut Later<M::Number>,
-    Token { r, v, .. }: Token<'_, M::Number>,
-    dy: &[M::Number],
-    sa: &[M::Number],
-    dsa: &[M::Number],
-    before: &[M::Number],
-    out: &mut Gradients<M::Number>,
-) {
-    let size = dy.len();
-    let (v, sa, dsa, old) = (&v[..size], &sa[..size], &dsa[..size], &later.dsa[..size]);
-    for at in (0..size).step_by(B * LANES) {
-        let (w, a) = (load::<M, B>(math, &later.w, at), load::<M, B>(math, &later.a, at));
-        let r = load::<M, B>(math, r, at);
-        let mut drs = [math.splat(M::Number::default()); B];
-        let (mut dws, mut dks, mut das, mut dbs) = (drs, drs, drs, drs);
-        let rows =
-            later.by_value.chunks_exact_mut(size).zip(before.chunks_exact(size)).enumerate().take(size);
-        for (i, (g, before)) in rows {
-            let (mut row, before) = (load::<M, B>(math, g, at), load::<M, B>(math, before, at));
-            let (old, dy, v, sa, dsa) = (
-                math.splat(old[i]),
-                math.splat(dy[i]),
-                math.splat(v[i]),
-                math.splat(sa[i]),
-                math.splat(dsa[i]),
-            );
-            for p in 0..B {
-                row[p] = math.lanes_mul(row[p], w[p]);
-                row[p] = math.lanes_mul_add(a[p], old, row[p]);
-                row[p] = math.lanes_mul_add(r[p], dy, row[p]);
-                drs[p] = math.lanes_mul_add(before[p], dy, drs[p]);
-                dws[p] = math.lanes_mul_add(row[p], before[p], dws[p]);
-                dks[p] = math.lanes_mul_add(row[p], v, dks[p]);
-                dbs[p] = math.lanes_mul_add(row[p], sa, dbs[p]);
-                das[p] = math.lanes_mul_add(before[p], dsa, das[p]);
-            }
-            store(math, row, g, at);
-        }
-        store(math, drs, &mut out.r, at);
-        store(math, dws, &mut out.w, at);
-        store(math, dks, &mut out.k, at);
-        store(math, das, &mut out.a, at);
-        store(math, dbs, &mut out.b, at);
     }
 }

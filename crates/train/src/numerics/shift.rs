@@ -35,7 +35,7 @@ pub(crate) fn forward<M: Math, const C: usize>(
                 previous(math, norm, x, first, tokens, before);
                 let rows = x[first * channels..].chunks_exact(channels).take(TILE);
                 for (number, x) in rows.enumerate() {
-                    if (first + number) % tokens == 0 {
+                    if (first + number).is_multiple_of(tokens) {
                         before.fill(M::Number::default());
                     }
                     norm.row(math, x, h);
@@ -63,7 +63,7 @@ fn previous<M: Math>(
     before: &mut [M::Number],
 ) {
     let channels = before.len();
-    if row % tokens == 0 {
+    if row.is_multiple_of(tokens) {
         before.fill(M::Number::default());
     } else {
         norm.row(math, &x[(row - 1) * channels..row * channels], before);
@@ -97,11 +97,11 @@ pub(crate) fn backward<M: Math, const C: usize>(
                 previous(math, norm, x, first, tokens, before);
                 for (number, dh) in dh.chunks_exact_mut(channels).enumerate() {
                     let row = first + number;
-                    if row % tokens == 0 {
+                    if row.is_multiple_of(tokens) {
                         before.fill(M::Number::default());
                     }
                     norm.row(math, &x[row * channels..(row + 1) * channels], h);
-                    let next = row + 1 < last && (row + 1) % tokens != 0;
+                    let next = row + 1 < last && !(row + 1).is_multiple_of(tokens);
                     dh.fill(M::Number::default());
                     for ((mu, dx), sums) in mus.iter().zip(&dxs).zip(sums.chunks_exact_mut(channels)) {
                         let here = &dx[row * channels..(row + 1) * channels];

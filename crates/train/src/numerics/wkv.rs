@@ -10,7 +10,7 @@ use wkv7_cpu::math::{Float as _, Math, Number};
 
 use super::lines;
 use super::norm::{dot, unwhiten, whiten};
-use super::recurrence::{Gradients, Later, Token, advance, replay, weigh};
+use super::recurrence::{Gradients, Later, Token, Tokens, advance, weigh};
 use super::rows::{Cut, add_up, by_head};
 
 /// The vectors of a layer that are used head by head, `[channels]` each.
@@ -87,6 +87,7 @@ impl Shape {
 /// The vectors of some tokens as the recurrence takes them, `[tokens, size]` each, and what they were made of.
 struct Piece<R> {
     size: usize,
+    r: Vec<R>,
     w: Vec<R>,
     k: Vec<R>,
     v: Vec<R>,
@@ -103,6 +104,7 @@ impl<R: Number> Piece<R> {
         let zeros = || vec![R::default(); tokens * size];
         Self {
             size,
+            r: zeros(),
             w: zeros(),
             k: zeros(),
             v: zeros(),
@@ -132,6 +134,7 @@ impl<R: Number> Piece<R> {
             (&mut self.decay[here.clone()], &mut self.rate[here.clone()], &mut self.mix[here.clone()]);
         let (k, v) = (&mut self.k[here.clone()], &mut self.v[here.clone()]);
         let (a, b) = (&mut self.a[here.clone()], &mut self.b[here.clone()]);
+        self.r[here.clone()].copy_from_slice(&x.receptance[cell.clone()]);
         lines::gate(math, p.w0, &x.decay[cell.clone()], decay);
         lines::decay(math, decay, &mut self.w[here]);
         lines::gate(math, p.a0, &x.rate[cell.clone()], rate);
@@ -149,18 +152,11 @@ impl<R: Number> Piece<R> {
         lines::removal(R::of(1.0) / norm.max(R::of(1e-12)), p.rate_range, rate, a, b);
     }
 
-    /// The token in place `slot`.
+    /// Its tokens.
     #[inline(always)]
-    fn token<'a>(&'a self, slot: usize, r: &'a [R]) -> Token<'a, R> {
-        let here = slot * self.size..(slot + 1) * self.size;
-        Token {
-            r,
-            w: &self.w[here.clone()],
-            k: &self.k[here.clone()],
-            v: &self.v[here.clone()],
-            a: &self.a[here.clone()],
-            b: &self.b[here],
-        }
+    fn tokens(&self) -> Tokens<'_, R> {
+        let Self { size, r, w, k, v, a, b, .. } = self;
+        Tokens { size: *size, r, w, k, v, a, b }
     }
 }
 
@@ -183,6 +179,7 @@ impl<R: Number> Vectors<'_, R> {
 
 /// Runs every head over its tokens: `out` `[rows, channels]` is what the output matrix takes. `start` is the state that
 /// every sequence begins with, `[heads, size (value), size (key)]`; nothing stands for zeros.
+#[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
 pub(crate) fn forward<M: Math>(
     math: M,
     shape: Shape,
@@ -249,15 +246,15 @@ fn forward_head<M: Math>(
         for slot in 0..count {
             let token = first + slot;
             let cell = shape.cell(task, token);
-            let r = &x.receptance[cell.clone()];
             let y = &mut y[token * size..(token + 1) * size];
             let sa = &mut sa[token * size..(token + 1) * size];
             sa.copy_from_slice(&sa_next);
             let a_next = &piece.a[(slot + 1) * size..(slot + 2) * size];
-            advance(math, &mut z, piece.token(slot, r), a_next, sa, y, &mut sa_next);
+            let vectors = piece.tokens().at(slot);
+            advance(math, &mut z, vectors, a_next, sa, y, &mut sa_next);
             let out = &mut *out[token];
             whiten(math, y, p.eps, out);
-            let Token { k, v, .. } = piece.token(slot, r);
+            let Token { r, k, v, .. } = vectors;
             let bonus = lines::bonus(math, r, k, p.r_k, &mut room);
             lines::gated(math, p.ln_x, bonus, v, &x.gate[cell], out);
         }
@@ -269,7 +266,7 @@ impl<R: Number> Piece<R> {
     /// The token in place `slot` comes first.
     fn keep_last(&mut self, slot: usize) {
         let size = self.size;
-        for list in [&mut self.w, &mut self.k, &mut self.v, &mut self.a, &mut self.b] {
+        for list in [&mut self.r, &mut self.w, &mut self.k, &mut self.v, &mut self.a, &mut self.b] {
             list.copy_within(slot * size..(slot + 1) * size, 0);
         }
     }
@@ -398,70 +395,78 @@ fn backward_head<M: Math>(
     let [d_r, d_key, d_value, d_decay, d_rate, d_gate, d_mix, d_first, out] = cells else { return };
     let [s_w0, s_a0, s_v0, s_k_k, s_k_a, s_r_k, s_weight, s_bias] = &mut sums.vectors;
     let mut piece = Piece::new(cut.0, size);
-    let mut states = vec![zero; cut.0 * square];
     let mut later = Later::new(size);
-    let mut d = Gradients::new(size);
-    let (mut y_hat, mut dy, mut room) = (vec![zero; size], vec![zero; size], vec![zero; size]);
+    let mut d = Gradients::new(cut.0, size);
+    let zeros = |len: usize| vec![zero; len];
+    let (mut dys, mut d_os) = (zeros(cut.0 * size), zeros(cut.0 * size));
+    let (mut bonuses, mut room) = (zeros(cut.0), zeros(size));
     let starts = &trace.starts[task * shape.pieces() * square..][..shape.pieces() * square];
     let (y, sa) = (&trace.y[task * tokens * size..], &trace.sa[task * tokens * size..]);
     for (number, start) in starts.chunks_exact(square).enumerate().rev() {
         let first = number * cut.0;
         let count = cut.0.min(tokens - first);
-        states[..square].copy_from_slice(start);
-        for slot in 0..count {
-            let token = first + slot;
-            let cell = shape.cell(task, token);
-            piece.fill(math, slot, x, v_first, cell.clone(), p);
-            if slot + 1 == count {
-                break; // nobody asks for the state after the last
-            }
-            let (before, after) = states[slot * square..(slot + 2) * square].split_at_mut(square);
-            let r = &x.receptance[cell];
-            replay(math, before, piece.token(slot, r), &sa[token * size..(token + 1) * size], after);
-        }
+        // Gate, bonus and group norm. From the last token to the first here and below, as the pieces go, so that sums over
+        // tokens do not depend on where a sequence is cut.
         for slot in (0..count).rev() {
             let token = first + slot;
             let cell = shape.cell(task, token);
-            let (r, gate, d_out) = (&x.receptance[cell.clone()], &x.gate[cell.clone()], &d_out[cell.clone()]);
-            let vectors = piece.token(slot, r);
-            let Token { w, k, v, a, .. } = vectors;
-            // Gate, bonus and group norm.
-            let scale = whiten(math, &y[token * size..(token + 1) * size], p.eps, &mut y_hat);
-            let bonus = lines::bonus(math, r, k, p.r_k, &mut room);
+            let here = slot * size..(slot + 1) * size;
+            piece.fill(math, slot, x, v_first, cell.clone(), p);
+            let Token { r, k, v, .. } = piece.tokens().at(slot);
+            bonuses[slot] = lines::bonus(math, r, k, p.r_k, &mut room);
+            let scale = whiten(math, &y[token * size..(token + 1) * size], p.eps, &mut room);
+            let (d_o, dy) = (&mut d_os[here.clone()], &mut dys[here]);
             let outs = lines::Gated {
                 out: &mut *out[token],
                 d_gate: &mut *d_gate[token],
-                d_o: &mut room,
-                d_y_hat: &mut dy,
+                d_o,
+                d_y_hat: &mut *dy,
                 weight: s_weight,
                 bias: s_bias,
             };
-            lines::gated_back(math, p.ln_x, bonus, v, gate, &y_hat, d_out, outs);
-            unwhiten(math, &y_hat, scale, &mut dy);
-            let d_bonus = dot(math, &room, v);
-            // The recurrence.
-            let sa = &sa[token * size..(token + 1) * size];
-            later.step(math, vectors, &dy, sa, &states[slot * square..(slot + 1) * square], &mut d);
-            // Back to the projections.
-            let key = &x.key[cell.clone()];
+            lines::gated_back(
+                math,
+                p.ln_x,
+                bonuses[slot],
+                v,
+                &x.gate[cell.clone()],
+                &room,
+                &d_out[cell],
+                outs,
+            );
+            unwhiten(math, &room, scale, dy);
+        }
+        let (dys, sa) = (&dys[..count * size], &sa[first * size..(first + count) * size]);
+        later.piece(math, piece.tokens(), dys, sa, start, &mut d);
+        // Back to the projections.
+        for slot in (0..count).rev() {
+            let token = first + slot;
+            let cell = shape.cell(task, token);
             let here = slot * size..(slot + 1) * size;
+            let Token { r, w, k, v, a, .. } = piece.tokens().at(slot);
+            let d_o = &d_os[here.clone()];
+            let (d_bonus, bonus) = (dot(math, d_o, v), bonuses[slot]);
+            let (dr, dk, dv) = (&mut d.r[here.clone()], &mut d.k[here.clone()], &mut d.v[here.clone()]);
+            lines::bonus_back(math, d_bonus, bonus, (r, k, p.r_k), d_o, (dr, dk, dv), s_r_k);
+            d_r[token].copy_from_slice(dr);
+            let (dk, dv) = (&*dk, &*dv);
             let (decay, rate) = (&piece.decay[here.clone()], &piece.rate[here.clone()]);
-            lines::bonus_back(math, d_bonus, bonus, (r, k, p.r_k), &room, &mut d, s_r_k);
-            d_r[token].copy_from_slice(&d.r);
-            lines::decay_back(&d.w, w, decay, &mut *d_decay[token], s_w0);
+            lines::decay_back(&d.w[here.clone()], w, decay, &mut *d_decay[token], s_w0);
+            let key = &x.key[cell.clone()];
             let keys = lines::Keys { key, rate, a, k_a: p.k_a, range: p.rate_range };
-            lines::rate_back(math, keys, &d, &mut *d_rate[token], s_a0, s_k_a, &mut y_hat);
+            let (da, db) = (&d.a[here.clone()], &d.b[here.clone()]);
+            lines::rate_back(math, keys, (dk, da, db), &mut *d_rate[token], s_a0, s_k_a, &mut room);
             let norm = piece.norms[slot];
             let clamped = norm <= M::Number::of(1e-12);
-            let along = if clamped { zero } else { dot(math, &y_hat, a) };
+            let along = if clamped { zero } else { dot(math, &room, a) };
             let scale = one / norm.max(M::Number::of(1e-12));
-            lines::key_back(math, keys, (along, scale), p.k_k, &y_hat, &d.k, &mut *d_key[token], s_k_k);
+            lines::key_back(math, keys, (along, scale), p.k_k, &room, dk, &mut *d_key[token], s_k_k);
             let (d_value, d_first) = (&mut *d_value[token], &mut *d_first[token]);
             if p.v0.is_some() {
                 let values = (&x.value[cell.clone()], &v_first[cell], &piece.mix[here]);
-                lines::blend_back(math, values, &d.v, d_value, d_first, &mut *d_mix[token], s_v0);
+                lines::blend_back(math, values, dv, d_value, d_first, &mut *d_mix[token], s_v0);
             } else {
-                lines::sum(&d.v, d_first, d_value);
+                lines::sum(dv, d_first, d_value);
             }
         }
     }
