@@ -10,17 +10,32 @@ use crate::run::{Run, folder, text, wkv7};
 
 /// A very small run over `tales.txt` in `folder`, which it writes.
 fn train(folder: &TempDir, name: &str, steps: u64) -> Run {
+    train_with(folder, name, steps, &[])
+}
+
+/// The same with these flags.
+fn train_with(folder: &TempDir, name: &str, steps: u64, changes: &[(&str, &str)]) -> Run {
     let tales = folder.path().join("tales.txt");
     if !tales.exists() {
         let words = ["fox", "hen", "owl", "asked", "the", "met", "a", "old", "and", "slept"];
         let tale = (0..900_usize).map(|at| words[(at * at + at / 7) % 10]).collect::<Vec<_>>().join(" ");
         std::fs::write(&tales, tale).expect("written");
     }
-    let sizes = ["--vocab", "bytes", "--layers", "1", "--channels", "32", "--head-size", "16"];
-    let lengths =
-        ["--context", "16", "--batch", "2", "--save-every", "5", "--valid-every", "20", "--held-out", "0.05"];
-    let run = wkv7(["train", &place(folder, name), "--data", &text(&tales)]);
-    run.with(sizes).with(lengths).with(["--learning-rate", "2e-3", "--steps", &steps.to_string()])
+    let usual = [
+        ("--vocab", "bytes"),
+        ("--layers", "1"),
+        ("--channels", "32"),
+        ("--head-size", "16"),
+        ("--context", "16"),
+        ("--batch", "2"),
+        ("--held-out", "0.05"),
+        ("--learning-rate", "2e-3"),
+        ("--save-every", "5"),
+        ("--valid-every", "20"),
+    ];
+    let usual = usual.into_iter().filter(|(flag, _)| changes.iter().all(|(changed, _)| changed != flag));
+    let run = wkv7(["train", &place(folder, name), "--data", &text(&tales), "--steps", &steps.to_string()]);
+    run.with(usual.chain(changes.iter().copied()).flat_map(|(flag, value)| [flag, value]))
 }
 
 fn place(folder: &TempDir, name: &str) -> String {
@@ -72,7 +87,7 @@ fn start(run: Run) -> Child {
 /// Killed again and again, at moments that no two runs of this test share, in the middle of steps, lines and checkpoints.
 #[test]
 fn a_run_that_is_killed_at_any_moment_ends_with_the_same_bits() {
-    const STEPS: u64 = 90;
+    const STEPS: u64 = 160;
     let folder = folder();
     let [whole, killed] = ["whole", "killed"].map(|name| place(&folder, name));
     train(&folder, "whole", STEPS).ok();
@@ -91,13 +106,13 @@ fn a_run_that_is_killed_at_any_moment_ends_with_the_same_bits() {
         child.kill().expect("killed, or gone");
         kills += u32::from(!child.wait().expect("gone").success());
     }
-    assert!(kills >= 8, "{kills}");
+    assert!(kills >= 5, "{kills}");
     train(&folder, "killed", STEPS).ok();
     assert_eq!(lines(&whole).len() as u64, STEPS);
     assert_eq!(lines(&killed), lines(&whole));
     let model = |run: &str| std::fs::read(Path::new(run).join("model.safetensors")).expect("a model");
     assert!(model(&killed) == model(&whole), "the weights differ");
-    let left = ["checkpoint-00000085.safetensors", "checkpoint-00000090.safetensors"];
+    let left = ["checkpoint-00000155.safetensors", "checkpoint-00000160.safetensors"];
     let rest = ["config.toml", "model.safetensors", "train_log.jsonl"];
     assert_eq!(names(&killed), [&[".lock"][..], &left, &rest].concat());
 }
@@ -105,7 +120,7 @@ fn a_run_that_is_killed_at_any_moment_ends_with_the_same_bits() {
 #[cfg(unix)]
 fn interrupt(child: &Child) {
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill is there").success());
+    assert!(killed.is_ok(), "kill is there; the child may be gone");
 }
 
 #[cfg(unix)]
@@ -113,7 +128,7 @@ fn interrupt(child: &Child) {
 fn ctrl_c_saves_and_a_second_one_leaves_at_once() {
     let folder = folder();
     let run = place(&folder, "run");
-    let mut child = start(train(&folder, "run", 1_000_000).with(["--save-every", "0"]));
+    let mut child = start(train_with(&folder, "run", 1_000_000, &[("--save-every", "0")]));
     wait_for(&mut child, &run, 7);
     interrupt(&child);
     let done = child.wait_with_output().expect("wkv7 ends");
@@ -132,10 +147,10 @@ fn ctrl_c_saves_and_a_second_one_leaves_at_once() {
     interrupt(&child);
     interrupt(&child);
     assert_eq!(child.wait().expect("wkv7 ends").code(), Some(130));
-    let all = (steps + 40).to_string();
-    let table = wkv7(["train", &run, "--steps", &all]).ok().text();
+    let all = logged(&run) + 5;
+    let table = wkv7(["train", &run, "--steps", &all.to_string()]).ok().text();
     assert!(table.contains("model.safetensors"), "{table}");
-    assert_eq!(lines(&run).len(), steps + 40);
+    assert_eq!(lines(&run).len(), all);
 }
 
 /// A limit on the size of files stands for a disk that is full; without the trap the system would kill the process.
@@ -143,8 +158,7 @@ fn ctrl_c_saves_and_a_second_one_leaves_at_once() {
 #[test]
 fn a_full_disk_is_one_clear_line_and_loses_no_checkpoint() {
     let folder = folder();
-    let [whole, run] = ["whole", "run"].map(|name| place(&folder, name));
-    train(&folder, "whole", 20).ok();
+    let run = place(&folder, "run");
     train(&folder, "run", 10).ok();
     let before = names(&run);
     let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" train \"$1\" --steps 20";
@@ -206,18 +220,9 @@ fn settings_come_from_a_file_and_flags_win() {
 #[test]
 fn spikes_are_told_and_logged() {
     let folder = folder();
-    let flags = [
-        "--spike-window",
-        "5",
-        "--spike-sigma",
-        "0.001",
-        "--json",
-        "--log-every",
-        "1000",
-        "--valid-every",
-        "0",
-    ];
-    let done = train(&folder, "run", 30).with(flags).ok();
+    let often = [("--spike-window", "5"), ("--spike-sigma", "0.001")];
+    let seldom = [("--log-every", "1000"), ("--valid-every", "0")];
+    let done = train_with(&folder, "run", 30, &[often, seldom].concat()).with(["--json"]).ok();
     let told = done.stderr().lines().filter(|line| line.starts_with("spike: step ")).count();
     let logged = done.text().lines().filter(|line| line.contains("\"spike\":{\"what\":")).count();
     assert!(told > 0 && told == logged, "{told} and {logged}: {}", done.stderr());
@@ -252,7 +257,7 @@ fn a_vocabulary_in_a_file_lies_beside_the_model() {
         format!("{id} {byte} 1\n")
     };
     std::fs::write(&vocabulary, (1..=256).map(line).collect::<String>()).expect("written");
-    train(&folder, "run", 2).with(["--vocab", &vocabulary]).ok();
+    train_with(&folder, "run", 2, &[("--vocab", &vocabulary)]).ok();
     let model = text(&Path::new(&run).join("model.safetensors"));
     let done = wkv7(["generate", &model, "the ", "-n", "3"]).ok();
     assert!(done.stderr().is_empty(), "{}", done.stderr());
