@@ -1,4 +1,4 @@
-//! Repeatable jobs of the workspace: `cargo xtask check | test | golden | header | install | bench`.
+//! Repeatable jobs of the workspace: `cargo xtask check | test | golden | header | install | bench | model`.
 //!
 //! One place says how the project is checked, and people, `.ci/run` and the hosted workflow all call it. A job
 //! is a [`job::Job`]: a name, what must be installed, and what to run. [`summary`] runs a list of them and
@@ -13,6 +13,7 @@ mod golden;
 mod header;
 mod install;
 mod job;
+mod model;
 mod need;
 mod peers;
 mod process;
@@ -45,6 +46,9 @@ enum Command {
     Install(install::Options),
     /// Measure: micro-benchmarks, or speed beside other engines
     Bench(bench::Options),
+    /// The corpus and the vocabulary of the model that ships with wkv7
+    #[command(subcommand)]
+    Model(model::Command),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Header(options) => header::run(&options),
         Command::Install(options) => install::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Model(command) => model::run(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

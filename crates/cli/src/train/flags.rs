@@ -157,7 +157,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
-    /// Tokens that go through the model at a time: more want more memory [default: 1024]
+    /// Tokens that go through the model at a time: more want more memory [default: 512]
     #[arg(long, value_name = "N", value_parser = some_count, help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<usize>,

@@ -12,8 +12,8 @@ use super::layer::{Layer, Scratch, Sink, Tape};
 use super::norm::Norm;
 use super::rows::{Cut, TILE};
 use super::wkv::Shape;
-use crate::layout::Layout;
 use crate::Error;
+use crate::layout::Layout;
 
 /// Sequences of equal length and what should follow each of their tokens.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,9 @@ pub struct Options {
     /// Rows (tokens of all sequences together) that go through the model at a time: more want more memory, fewer leave
     /// more of it in the caches.
     pub rows: usize,
+    /// Groups of so many rows that are under way side by side, each with gradients of its own, which are added up in the
+    /// end: threads then seldom wait for each other. A number of its own, so that no bit depends on the threads.
+    pub lanes: usize,
     /// Keep only what each layer starts from and compute the rest again: less memory for a third more time.
     pub checkpoint: bool,
     /// The official trainer's pull on the largest logits.
@@ -47,7 +50,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: None, chunk: 16, rows: 1024, checkpoint: false, l2_wrap: true, rate_range: 1.0 }
+        Self {
+            threads: None,
+            chunk: 16,
+            rows: 512,
+            lanes: 2,
+            checkpoint: false,
+            l2_wrap: true,
+            rate_range: 1.0,
+        }
     }
 }
 
@@ -90,11 +101,35 @@ pub struct Engine<M: Math> {
     layout: Layout,
     options: Options,
     pool: Arc<ThreadPool>,
-    tapes: Vec<Tape<M::Number>>,
-    streams: Vec<Vec<M::Number>>, // [rows, channels] before each layer, where tapes are not kept
-    first: Vec<M::Number>,        // the first layer's value, likewise
-    scratch: Scratch<M::Number>,
-    head: HeadScratch<M::Number>,
+    lanes: Vec<Lane<M::Number>>,
+}
+
+/// What a group under way needs room for.
+#[derive(Debug, Default)]
+struct Lane<R> {
+    rows: Vec<R>,         // the embedding's, [rows, channels]
+    x: Vec<R>,            // the stream
+    dx: Vec<R>,           // its gradient
+    d_v_first: Vec<R>,    // that of the first layer's value
+    tapes: Vec<Tape<R>>,  // [layers], or one where they are not kept
+    streams: Vec<Vec<R>>, // before each layer, where tapes are not kept
+    first: Vec<R>,        // the first layer's value, likewise
+    scratch: Scratch<R>,
+    head: HeadScratch<R>,
+    // Sums over the groups of a lane that is not the first, which adds to the caller's.
+    gradients: Vec<R>,
+    d_start: Vec<R>,
+}
+
+impl<R> Lane<R> {
+    /// Numbers that it has room for.
+    fn capacity(&self) -> usize {
+        let lists =
+            [&self.rows, &self.x, &self.dx, &self.d_v_first, &self.first, &self.gradients, &self.d_start];
+        let lists = lists.into_iter().chain(&self.streams).map(Vec::capacity).sum::<usize>();
+        let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
+        lists + tapes + self.scratch.capacity() + self.head.capacity()
+    }
 }
 
 /// [`Engine`] to be made for whichever instruction set.
@@ -126,7 +161,8 @@ impl<M: Math> Engine<M> {
     pub fn new(math: M, layout: &Layout, options: &Options) -> Result<Self, Error> {
         let size = layout.config().head_size;
         if size % wkv7_cpu::math::LANES != 0 || size > Cut::MOST {
-            let why = format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
+            let why =
+                format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
             return Err(Error::Sizes(why));
         }
         let mut pool = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("wkv7-train-{number}"));
@@ -139,11 +175,7 @@ impl<M: Math> Engine<M> {
             layout: layout.clone(),
             options: Options { chunk: options.chunk.max(1), ..options.clone() },
             pool: Arc::new(pool),
-            tapes: Vec::new(),
-            streams: Vec::new(),
-            first: Vec::new(),
-            scratch: Scratch::default(),
-            head: HeadScratch::default(),
+            lanes: Vec::new(),
         })
     }
 
@@ -165,12 +197,44 @@ impl<M: Math> Engine<M> {
         check_len("gradients of the start", d_start.len(), states, true)?;
         gradients.fill(M::Number::default());
         d_start.fill(M::Number::default());
-        let mut sink = Sink((!gradients.is_empty()).then_some(gradients));
-        let (mut score, scale) = (Score::default(), scale_of(batch));
+        let (groups, scale) = (self.groups(batch), scale_of(batch));
+        let mut lanes = self.take_lanes(groups.len());
         let pool = Arc::clone(&self.pool);
-        for group in self.groups(batch) {
-            score.add(&pool.install(|| self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)));
-        }
+        let score = pool.install(|| {
+            let (first, others) = lanes.split_at_mut(1);
+            for lane in others.iter_mut() {
+                lane.gradients.clear();
+                lane.gradients.resize(gradients.len(), M::Number::default());
+                lane.d_start.clear();
+                lane.d_start.resize(d_start.len(), M::Number::default());
+            }
+            let mut sums = vec![(&mut *gradients, &mut *d_start)];
+            let (mut rooms, mut of_others) = (vec![&mut first[0]], Vec::new());
+            for lane in others.iter_mut() {
+                of_others.push((std::mem::take(&mut lane.gradients), std::mem::take(&mut lane.d_start)));
+                rooms.push(lane);
+            }
+            sums.extend(of_others.iter_mut().map(|(gradients, d_start)| (&mut **gradients, &mut **d_start)));
+            let count = rooms.len();
+            let work =
+                rooms.into_par_iter().zip(sums).enumerate().map(|(number, (lane, (gradients, d_start)))| {
+                    let mut sink = Sink((!gradients.is_empty()).then_some(gradients));
+                    let mut score = Score::default();
+                    for group in groups.iter().skip(number).step_by(count) {
+                        let back = Some((&mut sink, &mut *d_start));
+                        score.add(&self.group(lane, parameters, start, *group, scale, back, None));
+                    }
+                    score
+                });
+            let scores: Vec<Score> = work.collect();
+            for (lane, (own, own_start)) in others.iter_mut().zip(of_others) {
+                add(gradients, &own);
+                add(d_start, &own_start);
+                (lane.gradients, lane.d_start) = (own, own_start);
+            }
+            total(&scores)
+        });
+        self.lanes = lanes;
         Ok(score)
     }
 
@@ -186,14 +250,34 @@ impl<M: Math> Engine<M> {
     ) -> Result<(Score, Vec<u32>), Error> {
         self.check(parameters.len(), start.len(), batch)?;
         let mut best = vec![0; batch.inputs.len()];
-        let (mut score, mut done) = (Score::default(), 0);
-        let pool = Arc::clone(&self.pool);
-        for group in self.groups(batch) {
-            let best = &mut best[done..done + group.inputs.len()];
-            done += group.inputs.len();
-            score.add(&pool.install(|| self.group(parameters, start, group, 1.0, None, Some(best))));
+        let groups = self.groups(batch);
+        let mut lanes = self.take_lanes(groups.len());
+        let mut of_lanes: Vec<Vec<_>> = lanes.iter().map(|_| Vec::new()).collect();
+        let count = lanes.len();
+        let some = groups[0].inputs.len();
+        for (number, group) in groups.into_iter().zip(best.chunks_mut(some)).enumerate() {
+            of_lanes[number % count].push(group);
         }
-        Ok((score, best))
+        let pool = Arc::clone(&self.pool);
+        let scores: Vec<Score> = pool.install(|| {
+            let work = lanes.par_iter_mut().zip(of_lanes).map(|(lane, groups)| {
+                let mut score = Score::default();
+                for (group, best) in groups {
+                    score.add(&self.group(lane, parameters, start, group, 1.0, None, Some(best)));
+                }
+                score
+            });
+            work.collect()
+        });
+        self.lanes = lanes;
+        Ok((total(&scores), best))
+    }
+
+    /// Room for so many groups side by side, at least for one.
+    fn take_lanes(&mut self, groups: usize) -> Vec<Lane<M::Number>> {
+        let mut lanes = std::mem::take(&mut self.lanes);
+        lanes.resize_with(self.options.lanes.min(groups).max(1), Lane::default);
+        lanes
     }
 
     fn check(&self, parameters: usize, start: usize, batch: Batch<'_>) -> Result<(), Error> {
@@ -203,7 +287,9 @@ impl<M: Math> Engine<M> {
         let Batch { inputs, targets, tokens } = batch;
         if tokens == 0 || inputs.is_empty() || inputs.len() % tokens != 0 || targets.len() != inputs.len() {
             let (inputs, targets) = (inputs.len(), targets.len());
-            return Err(Error::Batch(format!("{inputs} inputs and {targets} targets in sequences of {tokens}")));
+            return Err(Error::Batch(format!(
+                "{inputs} inputs and {targets} targets in sequences of {tokens}"
+            )));
         }
         let vocab = config.vocab;
         let strange = |token: &&u32| **token as usize >= vocab;
@@ -215,16 +301,18 @@ impl<M: Math> Engine<M> {
     }
 
     /// The parts of `batch` that go through the model at a time: whole sequences.
-    fn groups<'b>(&self, batch: Batch<'b>) -> impl Iterator<Item = Batch<'b>> + use<'b, M> {
+    fn groups<'b>(&self, batch: Batch<'b>) -> Vec<Batch<'b>> {
         let tokens = batch.tokens;
         let some = (self.options.rows / tokens).max(1) * tokens;
         let parts = batch.inputs.chunks(some).zip(batch.targets.chunks(some));
-        parts.map(move |(inputs, targets)| Batch { inputs, targets, tokens })
+        parts.map(|(inputs, targets)| Batch { inputs, targets, tokens }).collect()
     }
 
     /// One of them.
+    #[expect(clippy::too_many_arguments, reason = "the one way through the model")]
     fn group(
-        &mut self,
+        &self,
+        lane: &mut Lane<M::Number>,
         parameters: &[M::Number],
         start: &[M::Number],
         batch: Batch<'_>,
@@ -232,7 +320,8 @@ impl<M: Math> Engine<M> {
         back: Option<(&mut Sink<'_, M::Number>, &mut [M::Number])>,
         best: Option<&mut [u32]>,
     ) -> Score {
-        let Self { math, layout, options, tapes, streams, first, scratch, head: head_scratch, .. } = self;
+        let Self { math, layout, options, .. } = self;
+        let Lane { rows, x, dx, d_v_first, tapes, streams, first, scratch, head: head_scratch, .. } = lane;
         let (math, config, ranges) = (*math, layout.config(), layout.ranges());
         let (channels, layers) = (config.channels, config.layers);
         let sequences = batch.inputs.len() / batch.tokens;
@@ -266,22 +355,28 @@ impl<M: Math> Engine<M> {
         // Forward.
         let ln0 = norm(&ranges.ln0_weight, &ranges.ln0_bias);
         let embedding = &parameters[ranges.emb.clone()];
-        let mut rows = vec![M::Number::default(); batch.inputs.len() * channels];
+        rows.resize(batch.inputs.len() * channels, M::Number::default());
         rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
             for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
                 let from = *token as usize * channels;
                 row.copy_from_slice(&embedding[from..from + channels]);
             }
         });
-        let mut x = vec![M::Number::default(); rows.len()];
-        ln0.forward(math, &rows, &mut x);
+        x.resize(rows.len(), M::Number::default());
+        ln0.forward(math, rows, x);
         for number in 0..layers {
             if let Some(stream) = streams.get_mut(number) {
-                stream.clone_from(&x);
+                stream.clone_from(x);
             }
             let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
-            let v_first = if number == 0 { &[][..] } else if keep { &done[0].projected.value } else { &**first };
-            layer(number).forward(math, &mut x, v_first, &mut rest[0], scratch);
+            let v_first = if number == 0 {
+                &[][..]
+            } else if keep {
+                &done[0].projected.value
+            } else {
+                &**first
+            };
+            layer(number).forward(math, x, v_first, &mut rest[0], scratch);
             if number == 0 && !keep {
                 first.clone_from(&rest[0].projected.value);
             }
@@ -299,12 +394,12 @@ impl<M: Math> Engine<M> {
         let panels = &mut scratch.panels;
         let Some((sink, d_start)) = back else {
             let mut sink = Sink(None);
-            return head.run(math, &x, batch.targets, best, None, &mut sink, of_head, head_scratch, panels);
+            return head.run(math, x, batch.targets, best, None, &mut sink, of_head, head_scratch, panels);
         };
-        let mut dx = vec![M::Number::default(); x.len()];
-        let score =
-            head.run(math, &x, batch.targets, best, Some(&mut dx), sink, of_head, head_scratch, panels);
-        let mut d_v_first = vec![M::Number::default(); x.len()];
+        dx.resize(x.len(), M::Number::default());
+        let score = head.run(math, x, batch.targets, best, Some(dx), sink, of_head, head_scratch, panels);
+        d_v_first.clear();
+        d_v_first.resize(x.len(), M::Number::default());
         for number in (0..layers).rev() {
             let d_start = match d_start.len() {
                 0 => &mut [][..],
@@ -314,16 +409,24 @@ impl<M: Math> Engine<M> {
             if !keep {
                 x.clone_from(&streams[number]);
                 let v_first = if number == 0 { &[][..] } else { &**first };
-                layer.forward(math, &mut x, v_first, &mut tapes[0], scratch);
+                layer.forward(math, x, v_first, &mut tapes[0], scratch);
             }
             let tape = &tapes[if keep { number } else { 0 }];
-            let v_first = if number == 0 { &[][..] } else if keep { &tapes[0].projected.value } else { &**first };
-            layer.backward(math, tape, v_first, &mut dx, &mut d_v_first, sink, d_start, scratch);
+            let v_first = if number == 0 {
+                &[][..]
+            } else if keep {
+                &tapes[0].projected.value
+            } else {
+                &**first
+            };
+            layer.backward(math, tape, v_first, dx, d_v_first, sink, d_start, scratch);
         }
         if sink.wanted() {
-            let (mut weight, mut bias) = (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
-            let mut d_rows = vec![M::Number::default(); rows.len()];
-            ln0.backward(math, &rows, &dx, &mut d_rows, (&mut weight, &mut bias));
+            let (mut weight, mut bias) =
+                (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
+            let d_rows = x;
+            d_rows.fill(M::Number::default());
+            ln0.backward(math, rows, dx, d_rows, (&mut weight, &mut bias));
             sink.add(&weight, &ranges.ln0_weight);
             sink.add(&bias, &ranges.ln0_bias);
             // In the order of the tokens, since several may be the same.
@@ -358,10 +461,23 @@ impl<M: Math<Number = f32>> Numerics for Engine<M> {
     }
 
     fn bytes(&self) -> usize {
-        let kept = self.streams.iter().chain([&self.first]).map(Vec::capacity).sum::<usize>();
-        let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
-        (kept + tapes + self.scratch.capacity() + self.head.capacity()) * size_of::<f32>()
+        self.lanes.iter().map(Lane::capacity).sum::<usize>() * size_of::<f32>()
     }
+}
+
+/// Adds `x` to `sum`.
+fn add<R: Number>(sum: &mut [R], x: &[R]) {
+    const PIECE: usize = 1 << 14;
+    sum.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(sum, x)| {
+        sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x);
+    });
+}
+
+/// All of them together.
+fn total(scores: &[Score]) -> Score {
+    let mut sum = Score::default();
+    scores.iter().for_each(|score| sum.add(score));
+    sum
 }
 
 /// Numbers of a start.
@@ -370,7 +486,11 @@ fn states_len(config: &Config) -> usize {
 }
 
 fn check_len(what: &'static str, found: usize, want: usize, or_empty: bool) -> Result<(), Error> {
-    if found == want || or_empty && found == 0 { Ok(()) } else { Err(Error::WrongLength { what, want, found }) }
+    if found == want || or_empty && found == 0 {
+        Ok(())
+    } else {
+        Err(Error::WrongLength { what, want, found })
+    }
 }
 
 /// One over the number of targets that count.

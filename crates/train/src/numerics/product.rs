@@ -12,8 +12,10 @@ use wkv7_cpu::math::{LANES, Math};
 const DEPTH: usize = 256;
 /// Columns whose panels are packed at a time: about half of a second-level cache.
 const WIDTH: usize = 1024;
-/// Rows that a task does: some tiles of every instruction set.
+/// Rows that a task does at most: some tiles of every instruction set.
 const ROWS: usize = 48;
+/// Tasks that there should be at least, so that every thread gets some.
+const TASKS: usize = 8;
 /// Below so many multiply-adds one thread does it all: others would not have woken up before it is done.
 const SMALL: usize = 1 << 15;
 
@@ -69,6 +71,7 @@ pub(crate) fn product<M: Math>(
         return;
     }
     let n = b.columns;
+    let some = a.rows.div_ceil(TASKS).next_multiple_of(M::TILE).min(ROWS);
     let wide = LANES * M::PANELS;
     for column in (0..n).step_by(WIDTH) {
         let columns = WIDTH.min(n - column);
@@ -85,20 +88,22 @@ pub(crate) fn product<M: Math>(
                     || pack_right(math, &b, first, depth, at, panel),
                 );
             };
-            let work = |(number, rows): (usize, &mut [M::Number]), panels: &[M::Number], strip: &mut Vec<M::Number>| {
+            let work = |(number, rows): (usize, &mut [M::Number]),
+                        panels: &[M::Number],
+                        strip: &mut Vec<M::Number>| {
                 math.run(
                     #[inline(always)]
-                    || rows_of(math, &a, panels, block, number * ROWS, rows, n, strip),
+                    || rows_of(math, &a, panels, block, number * some, rows, n, strip),
                 );
             };
             if a.rows * depth * columns < SMALL {
                 panels.chunks_exact_mut(panel).enumerate().for_each(pack);
                 let mut strip = Vec::new();
-                c.chunks_mut(ROWS * n).enumerate().for_each(|task| work(task, panels, &mut strip));
+                c.chunks_mut(some * n).enumerate().for_each(|task| work(task, panels, &mut strip));
             } else {
                 panels.par_chunks_exact_mut(panel).enumerate().for_each(pack);
                 let panels = &*panels;
-                let tasks = c.par_chunks_mut(ROWS * n).enumerate();
+                let tasks = c.par_chunks_mut(some * n).enumerate();
                 tasks.for_each_init(Vec::new, |strip, task| work(task, panels, strip));
             }
         }
@@ -131,8 +136,17 @@ fn pack_right<M: Math>(
         let take = wide.min(b.columns - column);
         for (row, out) in panel.chunks_exact_mut(wide).enumerate() {
             let source = &b.numbers[(first + row) * b.columns + column..][..take];
-            out[..take].copy_from_slice(source);
-            out[take..].fill(zero);
+            let (chunks, rest) = source.as_chunks::<LANES>();
+            let (outs, _) = out.as_chunks_mut::<LANES>();
+            for (chunk, out) in chunks.iter().zip(outs.iter_mut()) {
+                *out = *chunk;
+            }
+            for out in &mut outs[chunks.len()..] {
+                *out = [zero; LANES];
+            }
+            if !rest.is_empty() {
+                outs[chunks.len()][..rest.len()].copy_from_slice(rest);
+            }
         }
         return;
     }
@@ -165,7 +179,8 @@ fn pack_right<M: Math>(
     }
 }
 
-/// All columns of a block for the rows from `row` on, which are `c`.
+/// All columns of a block for the rows from `row` on, which are `c`. A panel stays in the first-level cache while the rows
+/// pass by.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
 fn rows_of<M: Math>(
@@ -176,31 +191,19 @@ fn rows_of<M: Math>(
     row: usize,
     c: &mut [M::Number],
     n: usize,
-    strip: &mut Vec<M::Number>,
+    strips: &mut Vec<M::Number>,
 ) {
-    let Block { first, depth, .. } = block;
-    for (number, c) in c.chunks_mut(M::TILE * n).enumerate() {
-        let (row, rows) = (row + number * M::TILE, c.len() / n);
-        if a.transposed {
-            strip.clear();
-            for depth in first..first + depth {
-                let source = &a.numbers[depth * a.rows + row..][..rows];
-                strip.extend_from_slice(source);
-                strip.resize(strip.len() + M::TILE - rows, M::Number::default());
-            }
-        }
-        match M::TILE {
-            12 => tile::<M, 12, 2>(math, a, panels, block, row, c, n, strip),
-            6 => tile::<M, 6, 1>(math, a, panels, block, row, c, n, strip),
-            _ => tile::<M, 2, 1>(math, a, panels, block, row, c, n, strip),
-        }
+    match M::TILE {
+        12 => tiles::<M, 12, 2>(math, a, panels, block, row, c, n, strips),
+        6 => tiles::<M, 6, 1>(math, a, panels, block, row, c, n, strips),
+        _ => tiles::<M, 2, 1>(math, a, panels, block, row, c, n, strips),
     }
 }
 
-/// The same for the rows of one tile.
+/// The same with tiles of `T` rows and `P` vectors of columns.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
-fn tile<M: Math, const T: usize, const P: usize>(
+fn tiles<M: Math, const T: usize, const P: usize>(
     math: M,
     a: &Factor<'_, M::Number>,
     panels: &[M::Number],
@@ -208,61 +211,95 @@ fn tile<M: Math, const T: usize, const P: usize>(
     row: usize,
     c: &mut [M::Number],
     n: usize,
-    strip: &[M::Number],
+    strips: &mut Vec<M::Number>,
 ) {
     if T != M::TILE || P != M::PANELS {
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let Block { first, depth, column, columns, add } = block;
     let rows = c.len() / n;
-    let wide = LANES * P;
-    for (number, panel) in panels.chunks_exact(depth * wide).enumerate() {
+    if a.transposed {
+        strips.resize(strips.len().max(rows.div_ceil(T) * depth * T), M::Number::default());
+        for (number, strip) in strips.chunks_exact_mut(depth * T).take(rows.div_ceil(T)).enumerate() {
+            pack_left::<M, T>(a, first, row + number * T, strip);
+        }
+    }
+    for (number, panel) in panels.chunks_exact(depth * LANES * P).enumerate() {
         let (panel, _) = panel.as_chunks::<LANES>();
-        let mut sums = [[math.splat(M::Number::default()); P]; T];
-        if a.transposed {
-            let (strip, _) = strip.as_chunks::<T>();
-            for (x, panel) in strip[..depth].iter().zip(panel.chunks_exact(P)) {
+        let (panel, _) = panel.as_chunks::<P>();
+        let at = number * LANES * P;
+        for (tile, c) in c.chunks_mut(T * n).enumerate() {
+            let rows = c.len() / n;
+            let mut sums = [[math.splat(M::Number::default()); P]; T];
+            if a.transposed {
+                let (strip, _) = strips[tile * depth * T..(tile + 1) * depth * T].as_chunks::<T>();
+                for (x, panel) in strip.iter().zip(panel) {
+                    for t in 0..T {
+                        let x = math.splat(x[t]);
+                        for p in 0..P {
+                            sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
+                        }
+                    }
+                }
+            } else {
+                let mut xs = [&a.numbers[..0]; T];
                 for t in 0..T {
-                    let x = math.splat(x[t]);
-                    for p in 0..P {
-                        sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
+                    // Where there are fewer rows, the last one is taken again.
+                    xs[t] = &a.numbers[(row + tile * T + t.min(rows - 1)) * a.columns + first..][..depth];
+                }
+                for (step, panel) in panel.iter().enumerate().take(depth) {
+                    for t in 0..T {
+                        let x = math.splat(xs[t][step]);
+                        for p in 0..P {
+                            sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
+                        }
                     }
                 }
             }
-        } else {
-            let mut xs = [&a.numbers[..0]; T];
+            // By way of memory: what follows is no loop that the compiler would unroll, and so would keep all sums there.
+            let mut done = [[[M::Number::default(); LANES]; P]; T];
             for t in 0..T {
-                // Where there are fewer rows, the last one is taken again.
-                xs[t] = &a.numbers[(row + t.min(rows - 1)) * a.columns + first..][..depth];
+                for p in 0..P {
+                    math.store(sums[t][p], &mut done[t][p]);
+                }
             }
-            for (step, panel) in panel.chunks_exact(P).enumerate().take(depth) {
-                for t in 0..T {
-                    let x = math.splat(xs[t][step]);
-                    for p in 0..P {
-                        sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
-                    }
+            for (out, done) in c.chunks_exact_mut(n).zip(&done) {
+                let out = &mut out[column + at..column + columns];
+                for (out, done) in out.chunks_mut(LANES).zip(done) {
+                    finish(math, done, add, out);
                 }
             }
         }
-        let at = number * wide;
-        for t in 0..rows.min(T) {
-            for p in 0..P {
-                let from = at + p * LANES;
-                if from >= columns {
-                    break;
-                }
-                let out = &mut c[t * n + column + from..][..LANES.min(columns - from)];
-                if let Some(out) = out.first_chunk_mut::<LANES>() {
-                    let sum = if add { math.lanes_add(math.load(out), sums[t][p]) } else { sums[t][p] };
-                    math.store(sum, out);
-                } else {
-                    let mut rest = [M::Number::default(); LANES];
-                    math.store(sums[t][p], &mut rest);
-                    for (out, sum) in out.iter_mut().zip(rest) {
-                        *out = if add { *out + sum } else { sum };
-                    }
-                }
-            }
+    }
+}
+
+/// Puts sums where they belong, of which `out` may have fewer.
+#[inline(always)]
+fn finish<M: Math>(math: M, sums: &[M::Number; LANES], add: bool, out: &mut [M::Number]) {
+    if let Some(out) = out.first_chunk_mut::<LANES>() {
+        let sums = math.load(sums);
+        let sums = if add { math.lanes_add(math.load(out), sums) } else { sums };
+        return math.store(sums, out);
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = if add { *out + *sum } else { *sum };
+    }
+}
+
+/// `T` rows from `row` on of the transposed `a`, and `depth` from `first` on, as `[depth, T]`; missing rows are anything.
+#[inline(always)]
+fn pack_left<M: Math, const T: usize>(
+    a: &Factor<'_, M::Number>,
+    first: usize,
+    row: usize,
+    strip: &mut [M::Number],
+) {
+    let (strip, _) = strip.as_chunks_mut::<T>();
+    for (source, out) in a.numbers[first * a.rows..].chunks_exact(a.rows).zip(strip) {
+        let source = &source[row..];
+        match source.first_chunk::<T>() {
+            Some(whole) => *out = *whole,
+            None => out[..source.len()].copy_from_slice(source),
         }
     }
 }
@@ -292,7 +329,9 @@ mod tests {
 
     fn check<M: Math>(math: M) {
         let mut room = Vec::new();
-        for shape in [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)] {
+        for shape in
+            [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)]
+        {
             let (rows, depth, columns) = shape;
             let (a, b) = (noise(rows * depth, 1), noise(depth * columns, 2));
             let want = plain::<M::Number>(&a, &b, shape);

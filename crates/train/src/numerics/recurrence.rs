@@ -4,8 +4,9 @@
 //! of `S'` from later tokens,
 //!
 //! ```text
-//! G += dy r'        dr = S'' dy      dk = G' v    dv = G k    dw = sum_i (G * S)_i
-//! dsa = G b         db = G' sa       da = S' dsa  then G = G diag(w) + dsa a'
+//! G += dy r'        dk = G' v    dv = G k    dw = sum_i (G * S)_i
+//! dsa = G b         db = G' sa   da = S' dsa    then G = G diag(w) + dsa a'
+//! dr = w * (S' dy) + b (sa . dy) + k (v . dy), which is what the state after the token gives, read from that before it
 //! ```
 //!
 //! Forward, the memory lies by key, so that every sum over keys runs down the lanes; backward, `G` is kept both ways for the
@@ -14,6 +15,7 @@
 
 use wkv7_cpu::math::{LANES, Math, Number};
 
+use super::norm::dot;
 use super::rows::Cut;
 
 /// The vectors of one token that a step takes, `[size]` each.
@@ -111,8 +113,13 @@ fn advance_lanes<M: Math, const B: usize>(
         let mut next = ys;
         for (j, z) in z.chunks_exact_mut(size).enumerate().take(size) {
             let mut row = load::<M, B>(math, z, at);
-            let (w, b, k, r, a) =
-                (math.splat(w[j]), math.splat(b[j]), math.splat(k[j]), math.splat(r[j]), math.splat(a_next[j]));
+            let (w, b, k, r, a) = (
+                math.splat(w[j]),
+                math.splat(b[j]),
+                math.splat(k[j]),
+                math.splat(r[j]),
+                math.splat(a_next[j]),
+            );
             for p in 0..B {
                 row[p] = math.lanes_mul(row[p], w);
                 row[p] = math.lanes_mul_add(sa[p], b, row[p]);
@@ -201,7 +208,7 @@ impl<R: Number> Later<R> {
         Self { by_value, by_key, w: vec![R::of(1.0); size], a: zeros(size), dsa: zeros(size) }
     }
 
-    /// One token further back: its gradients, from that of its `y`. `before` and `after` are the states by value.
+    /// One token further back: its gradients, from that of its `y`. `before` is the state that it met, by value.
     #[inline(always)]
     pub(crate) fn step<M: Math<Number = R>>(
         &mut self,
@@ -209,7 +216,7 @@ impl<R: Number> Later<R> {
         token: Token<'_, R>,
         dy: &[R],
         sa: &[R],
-        states: (&[R], &[R]),
+        before: &[R],
         out: &mut Gradients<R>,
     ) {
         let size = dy.len();
@@ -217,10 +224,12 @@ impl<R: Number> Later<R> {
         let dsa = &mut dsa[..size];
         by_size!(size, by_key_lanes::<M>(math, self, token, dy, &mut out.v, dsa));
         if M::PANELS == 2 && size % (2 * LANES) == 0 {
-            by_value_lanes::<M, 2>(math, self, token, dy, sa, dsa, states, out);
+            by_value_lanes::<M, 2>(math, self, token, dy, sa, dsa, before, out);
         } else {
-            by_value_lanes::<M, 1>(math, self, token, dy, sa, dsa, states, out);
+            by_value_lanes::<M, 1>(math, self, token, dy, sa, dsa, before, out);
         }
+        let (by_sa, by_v) = (dot(math, sa, dy), dot(math, token.v, dy));
+        read_out(math, token, by_sa, by_v, &mut out.r);
         self.w.copy_from_slice(token.w);
         self.a.copy_from_slice(token.a);
         self.dsa.copy_from_slice(dsa);
@@ -234,6 +243,22 @@ impl<R: Number> Later<R> {
                 sum[j] += g[j] * self.w[j] + self.dsa[i] * self.a[j];
             }
         }
+    }
+}
+
+/// `dr` from `S' dy`.
+#[inline(always)]
+fn read_out<M: Math>(
+    math: M,
+    Token { w, k, b, .. }: Token<'_, M::Number>,
+    by_sa: M::Number,
+    by_v: M::Number,
+    dr: &mut [M::Number],
+) {
+    let size = dr.len();
+    let (w, k, b) = (&w[..size], &k[..size], &b[..size]);
+    for n in 0..size {
+        dr[n] = math.mul_add(w[n], dr[n], math.mul_add(b[n], by_sa, k[n] * by_v));
     }
 }
 
@@ -282,7 +307,7 @@ fn by_value_lanes<M: Math, const B: usize>(
     dy: &[M::Number],
     sa: &[M::Number],
     dsa: &[M::Number],
-    (before, after): (&[M::Number], &[M::Number]),
+    before: &[M::Number],
     out: &mut Gradients<M::Number>,
 ) {
     let size = dy.len();
@@ -292,18 +317,22 @@ fn by_value_lanes<M: Math, const B: usize>(
         let r = load::<M, B>(math, r, at);
         let mut drs = [math.splat(M::Number::default()); B];
         let (mut dws, mut dks, mut das, mut dbs) = (drs, drs, drs, drs);
-        let states = before.chunks_exact(size).zip(after.chunks_exact(size));
-        let rows = later.by_value.chunks_exact_mut(size).zip(states).enumerate().take(size);
-        for (i, (g, (before, after))) in rows {
-            let mut row = load::<M, B>(math, g, at);
-            let (before, after) = (load::<M, B>(math, before, at), load::<M, B>(math, after, at));
-            let (old, dy, v, sa, dsa) =
-                (math.splat(old[i]), math.splat(dy[i]), math.splat(v[i]), math.splat(sa[i]), math.splat(dsa[i]));
+        let rows =
+            later.by_value.chunks_exact_mut(size).zip(before.chunks_exact(size)).enumerate().take(size);
+        for (i, (g, before)) in rows {
+            let (mut row, before) = (load::<M, B>(math, g, at), load::<M, B>(math, before, at));
+            let (old, dy, v, sa, dsa) = (
+                math.splat(old[i]),
+                math.splat(dy[i]),
+                math.splat(v[i]),
+                math.splat(sa[i]),
+                math.splat(dsa[i]),
+            );
             for p in 0..B {
                 row[p] = math.lanes_mul(row[p], w[p]);
                 row[p] = math.lanes_mul_add(a[p], old, row[p]);
                 row[p] = math.lanes_mul_add(r[p], dy, row[p]);
-                drs[p] = math.lanes_mul_add(after[p], dy, drs[p]);
+                drs[p] = math.lanes_mul_add(before[p], dy, drs[p]);
                 dws[p] = math.lanes_mul_add(row[p], before[p], dws[p]);
                 dks[p] = math.lanes_mul_add(row[p], v, dks[p]);
                 dbs[p] = math.lanes_mul_add(row[p], sa, dbs[p]);

@@ -2,7 +2,7 @@
 
 use wkv7_core::{Config, Ranks, Recipe};
 use wkv7_cpu::Path;
-use wkv7_cpu::math::{Double, Math, Number, WithMath};
+use wkv7_cpu::math::{Double, Number};
 
 use super::*;
 use crate::layout::Layout;
@@ -97,7 +97,8 @@ fn loss(engine: &mut Engine<Double>, parameters: &[f64], start: &[f64], batch: B
 fn every_gradient_is_what_finite_differences_say() {
     for (shape, rate_range) in [(config(2, 16, 2), 1.0), (config(3, 32, 1), 2.0)] {
         let layout = Layout::new(&shape, false).expect("sizes");
-        let options = Options { chunk: 4, l2_wrap: false, rate_range, threads: Some(2), ..Options::default() };
+        let options =
+            Options { chunk: 4, l2_wrap: false, rate_range, threads: Some(2), ..Options::default() };
         let mut engine = Engine::new(Double, &layout, &options).expect("an engine");
         let (inputs, targets) = tokens(2, 11);
         let batch = Batch { inputs: &inputs, targets: &targets, tokens: 11 };
@@ -122,8 +123,13 @@ fn every_gradient_is_what_finite_differences_say() {
                     loss(&mut engine, &moved, &start, batch)
                 };
                 let want = (moved(step) - moved(-step)) / (2.0 * step);
-                let got: f64 = gradients[entry.range.clone()].iter().zip(&direction).map(|(g, d)| g * d).sum();
-                assert!((got - want).abs() < 1e-8 + 1e-5 * want.abs(), "{}: {got} against {want}", entry.name);
+                let got: f64 =
+                    gradients[entry.range.clone()].iter().zip(&direction).map(|(g, d)| g * d).sum();
+                assert!(
+                    (got - want).abs() < 1e-8 + 1e-5 * want.abs(),
+                    "{}: {got} against {want}",
+                    entry.name
+                );
             }
         }
         for number in 0..20 {
@@ -134,7 +140,98 @@ fn every_gradient_is_what_finite_differences_say() {
                 loss(&mut engine, &parameters, &moved, batch)
             };
             let want = (moved(step) - moved(-step)) / (2.0 * step);
-            assert!((d_start[at] - want).abs() < 1e-8 + 1e-5 * want.abs(), "start {at}: {} against {want}", d_start[at]);
+            assert!(
+                (d_start[at] - want).abs() < 1e-8 + 1e-5 * want.abs(),
+                "start {at}: {} against {want}",
+                d_start[at]
+            );
         }
     }
+}
+
+/// Rounding of f32 in sums that are made in another order: 3e-7 measured.
+const ORDER: f64 = 2e-6;
+
+/// Score and gradients, of parameters and of the start, in f32.
+fn run(path: Path, options: &Options) -> (Score, Vec<f32>, Vec<f32>) {
+    let shape = config(3, 32, 2);
+    let layout = Layout::new(&shape, true).expect("sizes");
+    let mut engine = <dyn Numerics>::new(path, &layout, options).expect("an engine");
+    let (inputs, targets) = tokens(5, 45);
+    let batch = Batch { inputs: &inputs, targets: &targets, tokens: 45 };
+    let parameters = parameters::<f32>(&layout, 3);
+    let start: Vec<f32> = noise(shape.layers * shape.channels * shape.head_size, 5);
+    let (mut gradients, mut d_start) = (layout.zeros(), vec![0.0; start.len()]);
+    let score = engine.gradients(&parameters, &start, batch, &mut gradients, &mut d_start).expect("a batch");
+    let (evaluated, best) = engine.evaluate(&parameters, &start, batch).expect("a batch");
+    assert_eq!((score, best.len()), (evaluated, inputs.len()), "the score does not depend on the way back");
+    (score, gradients, d_start)
+}
+
+#[test]
+fn threads_checkpoints_and_chunks_change_no_bit() {
+    let path = Path::choose().expect("a path");
+    // Three groups in two lanes.
+    let plain = Options { threads: Some(1), rows: 90, ..Options::default() };
+    let want = run(path, &plain);
+    assert_eq!(run(path, &Options { threads: Some(2), ..plain.clone() }), want, "two threads");
+    assert_eq!(run(path, &Options { threads: Some(5), ..plain.clone() }), want, "five threads");
+    assert_eq!(run(path, &Options { checkpoint: true, ..plain.clone() }), want, "checkpoints");
+    for chunk in [1, 3, 45, 64] {
+        let (score, gradients, d_start) = run(path, &Options { chunk, ..plain.clone() });
+        // Replayed by value, a state is summed in the order in which it was made by key.
+        assert_eq!(score, want.0, "chunks of {chunk}");
+        assert_eq!(relative(&gradients, &want.1), 0.0, "chunks of {chunk}");
+        assert_eq!(relative(&d_start, &want.2), 0.0, "chunks of {chunk}");
+    }
+}
+
+#[test]
+fn groups_and_instruction_sets_change_the_order_of_sums_alone() {
+    let plain = Options { threads: Some(2), ..Options::default() };
+    let want = run(Path::Portable, &plain);
+    for path in [Path::Avx2, Path::Avx512].into_iter().filter(|path| path.is_available()) {
+        let got = run(path, &plain);
+        let off = [relative(&got.1, &want.1), relative(&got.2, &want.2)];
+        println!("{path}: {off:?}");
+        assert!(off.iter().all(|off| *off < ORDER), "{path}: {off:?}");
+    }
+    for (rows, lanes) in [(1, 2), (45, 1), (45, 3), (100, 1)] {
+        let got = run(Path::Portable, &Options { rows, lanes, ..plain.clone() });
+        let off = [relative(&got.1, &want.1), relative(&got.2, &want.2)];
+        println!("{rows} rows, {lanes} lanes: {off:?}");
+        assert!(off.iter().all(|off| *off < ORDER), "{rows} rows, {lanes} lanes: {off:?}");
+    }
+}
+
+#[test]
+fn what_no_model_can_take_is_refused() {
+    let layout = Layout::new(&config(1, 16, 1), false).expect("sizes");
+    let path = Path::choose().expect("a path");
+    let mut engine = <dyn Numerics>::new(path, &layout, &Options::default()).expect("an engine");
+    let parameters = layout.zeros();
+    let mut refused = |inputs: &[u32], targets: &[u32], tokens, parameters: &[f32]| {
+        let batch = Batch { inputs, targets, tokens };
+        engine.evaluate(parameters, &[], batch).expect_err("refused").to_string()
+    };
+    assert_eq!(
+        refused(&[1, 2, 13], &[1, 2, 3], 3, &parameters),
+        "no batch for this model: token 13, but the vocabulary has 13"
+    );
+    assert_eq!(
+        refused(&[1, 2], &[1, 99], 2, &parameters),
+        "no batch for this model: token 99, but the vocabulary has 13"
+    );
+    assert_eq!(
+        refused(&[1, 2], &[1], 2, &parameters),
+        "no batch for this model: 2 inputs and 1 targets in sequences of 2"
+    );
+    assert_eq!(
+        refused(&[], &[], 0, &parameters),
+        "no batch for this model: 0 inputs and 0 targets in sequences of 0"
+    );
+    assert!(refused(&[1], &[1], 1, &[0.0; 3]).contains("parameters hold 3 numbers"));
+    let odd = Layout::new(&config(1, 24, 1), false).expect("sizes");
+    let Err(error) = <dyn Numerics>::new(path, &odd, &Options::default()) else { panic!("refused") };
+    assert!(error.to_string().contains("heads of 24 channels"), "{error}");
 }

@@ -200,7 +200,8 @@ pub(crate) fn forward<M: Math>(
     trace.sa.resize(tasks * tokens * size, zero);
     trace.starts.resize(tasks * shape.pieces() * size * size, zero);
     let out = by_head(out, tokens, heads, size);
-    let traces = trace.y.par_chunks_exact_mut(tokens * size).zip(trace.sa.par_chunks_exact_mut(tokens * size));
+    let traces =
+        trace.y.par_chunks_exact_mut(tokens * size).zip(trace.sa.par_chunks_exact_mut(tokens * size));
     let traces = traces.zip(trace.starts.par_chunks_exact_mut(shape.pieces() * size * size));
     out.into_par_iter().zip(traces).enumerate().for_each(|(task, (mut out, ((y, sa), starts)))| {
         let p = p.of_head(task % heads, size);
@@ -397,7 +398,7 @@ fn backward_head<M: Math>(
     let [d_r, d_key, d_value, d_decay, d_rate, d_gate, d_mix, d_first, out] = cells else { return };
     let [s_w0, s_a0, s_v0, s_k_k, s_k_a, s_r_k, s_weight, s_bias] = &mut sums.vectors;
     let mut piece = Piece::new(cut.0, size);
-    let mut states = vec![zero; (cut.0 + 1) * square];
+    let mut states = vec![zero; cut.0 * square];
     let mut later = Later::new(size);
     let mut d = Gradients::new(size);
     let (mut y_hat, mut dy, mut room) = (vec![zero; size], vec![zero; size], vec![zero; size]);
@@ -411,6 +412,9 @@ fn backward_head<M: Math>(
             let token = first + slot;
             let cell = shape.cell(task, token);
             piece.fill(math, slot, x, v_first, cell.clone(), p);
+            if slot + 1 == count {
+                break; // nobody asks for the state after the last
+            }
             let (before, after) = states[slot * square..(slot + 2) * square].split_at_mut(square);
             let r = &x.receptance[cell];
             replay(math, before, piece.token(slot, r), &sa[token * size..(token + 1) * size], after);
@@ -437,8 +441,7 @@ fn backward_head<M: Math>(
             let d_bonus = dot(math, &room, v);
             // The recurrence.
             let sa = &sa[token * size..(token + 1) * size];
-            let (before, after) = states[slot * square..(slot + 2) * square].split_at(square);
-            later.step(math, vectors, &dy, sa, (before, after), &mut d);
+            later.step(math, vectors, &dy, sa, &states[slot * square..(slot + 1) * square], &mut d);
             // Back to the projections.
             let key = &x.key[cell.clone()];
             let here = slot * size..(slot + 1) * size;

@@ -156,7 +156,7 @@ impl Default for Config {
             spike_window: 100,
             spike_sigma: 6.0,
             threads: None,
-            rows: 1024,
+            rows: 512,
             recompute: false,
         }
     }
