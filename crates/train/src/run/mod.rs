@@ -348,11 +348,14 @@ fn training_settings(config: &Config, steps: u64) -> Settings {
         Course::Cosine { last, tokens_per_step, exit_tokens: tokens_per_step.saturating_mul(steps) }
     };
     let warmup_steps = config.warmup.unwrap_or_default();
-    let mut numerics = Options::default();
-    numerics.threads = config.threads;
-    numerics.rows = config.rows;
-    numerics.checkpoint = config.recompute;
-    numerics.l2_wrap = config.l2_wrap;
+    let numerics = Options {
+        threads: config.threads,
+        rows: config.rows,
+        lanes: config.lanes,
+        checkpoint: config.recompute,
+        l2_wrap: config.l2_wrap,
+        ..Options::default()
+    };
     Settings {
         optimizer: AdamW {
             betas: (config.beta1, config.beta2),
