@@ -161,6 +161,10 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = some_count, help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<usize>,
+    /// Groups of so many that are under way side by side, each with gradients of its own [default: 2]
+    #[arg(long, value_name = "N", value_parser = some_count, help_heading = "Running")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lanes: Option<usize>,
     /// Compute activations twice rather than keep them: less memory, a third more time [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]

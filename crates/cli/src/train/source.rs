@@ -1,10 +1,10 @@
 //! Where a run's tokens come from: its vocabulary and its data.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use wkv7::tokenizer::Tokenizer;
+use wkv7::tokenizer::{self, Tokenizer};
 use wkv7::{Config as Sizes, TokenizerChoice, formats};
 use wkv7_train::data::Dataset;
 use wkv7_train::run::{Config, Folder};
@@ -41,20 +41,30 @@ pub fn keep_vocabulary(config: &Config, folder: &Folder) -> anyhow::Result<()> {
     let Some(file) = file(config)? else { return Ok(()) };
     let text = std::fs::read(&file).with_context(|| file.display().to_string())?;
     let json = text.trim_ascii_start().starts_with(b"{");
-    let name = if json { "tokenizer.json" } else { "rwkv_vocab.txt" };
-    Ok(formats::WholeFile::write(folder.path().join(name), &text)?)
+    let place = folder.path().join(if json { "tokenizer.json" } else { "rwkv_vocab.txt" });
+    if place.exists() {
+        return Ok(()); // the run goes on
+    }
+    Ok(formats::WholeFile::write(place, &text)?)
 }
 
 /// The file that the vocabulary is in, if it is in one of its own.
-fn file(config: &Config) -> anyhow::Result<Option<std::path::PathBuf>> {
-    match config.vocab.parse()? {
-        TokenizerChoice::File(path) => Ok(Some(path)),
-        TokenizerChoice::World | TokenizerChoice::Bytes => Ok(None),
-        TokenizerChoice::Auto => {
-            let Some(from) = &config.from else { return Ok(None) };
-            let folder = if from.is_dir() { from.as_path() } else { from.parent().unwrap_or(Path::new(".")) };
-            let beside = folder.join("tokenizer.json");
-            Ok(beside.is_file().then_some(beside))
-        }
-    }
+fn file(config: &Config) -> anyhow::Result<Option<PathBuf>> {
+    let from = match (config.vocab.parse()?, &config.from) {
+        (TokenizerChoice::File(path), _) => return Ok(Some(path)),
+        (TokenizerChoice::Auto, Some(from)) => from,
+        _ => return Ok(None),
+    };
+    // That of a model lies beside it or, as one Hugging Face has, inside.
+    let folder = if from.is_dir() { from.as_path() } else { from.parent().unwrap_or(Path::new(".")) };
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(None) };
+    let official = |name: &str| name.starts_with("rwkv_vocab") && name.ends_with(".txt");
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        path.is_file() && name.is_some_and(|name| official(name) || name == "tokenizer.json")
+    });
+    files.sort(); // the official form first, as when a model is opened
+    let vocab = config.vocab_size.unwrap_or(0);
+    Ok(files.into_iter().find(|path| tokenizer::open(path).is_ok_and(|found| found.vocab() <= vocab)))
 }

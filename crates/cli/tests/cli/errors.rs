@@ -96,6 +96,7 @@ fn help_has_examples() {
         "tokenize",
         "detokenize",
         "convert",
+        "train",
         "state",
         "eval",
         "verify",

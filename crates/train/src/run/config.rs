@@ -8,6 +8,7 @@ use wkv7_core::Dtype;
 use wkv7_formats::{Error as FileError, WholeFile};
 
 use crate::Error;
+use crate::numerics::Options;
 
 /// All settings of a run. A TOML file has them under these names with dashes for underscores; those that it leaves out are
 /// the [`Default`] ones. `None` is a default that depends on others.
@@ -93,6 +94,8 @@ pub struct Config {
     pub threads: Option<usize>,
     /// Rows (tokens of all samples together) that go through the model at a time.
     pub rows: usize,
+    /// Groups of so many rows that are under way side by side, each with gradients of its own.
+    pub lanes: usize,
     /// Keep only what each layer starts from and compute the rest again: less memory, a third more time.
     pub recompute: bool,
 }
@@ -120,6 +123,7 @@ impl Export {
 
 impl Default for Config {
     fn default() -> Self {
+        let usual = Options::default();
         Self {
             from: None,
             layers: None,
@@ -156,7 +160,8 @@ impl Default for Config {
             spike_window: 100,
             spike_sigma: 6.0,
             threads: None,
-            rows: 512,
+            rows: usual.rows,
+            lanes: usual.lanes,
             recompute: false,
         }
     }
@@ -166,7 +171,7 @@ impl Default for Config {
 const LENGTHS: [&str; 3] = ["steps", "tokens", "epochs"];
 
 /// What may change when a run goes on; anything else would make it another run.
-const CHANGEABLE: [&str; 20] = [
+const CHANGEABLE: [&str; 21] = [
     "steps",
     "tokens",
     "epochs",
@@ -186,6 +191,7 @@ const CHANGEABLE: [&str; 20] = [
     "spike-sigma",
     "threads",
     "rows",
+    "lanes",
     "recompute",
 ];
 
@@ -331,6 +337,7 @@ impl Config {
         }
         let counts = [
             ("rows", self.rows),
+            ("lanes", self.lanes),
             ("spike-window", self.spike_window),
             ("valid-tokens", self.valid_tokens),
             ("log-every", usize::try_from(self.log_every).unwrap_or(usize::MAX)),

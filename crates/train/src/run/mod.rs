@@ -351,6 +351,7 @@ fn training_settings(config: &Config, steps: u64) -> Settings {
     let numerics = Options {
         threads: config.threads,
         rows: config.rows,
+        lanes: config.lanes,
         checkpoint: config.recompute,
         l2_wrap: config.l2_wrap,
         ..Options::default()
