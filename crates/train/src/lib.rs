@@ -9,6 +9,7 @@
 //! * [`Schedule`]: the learning rate of every step.
 //! * [`snapshot`]: parameters and moments in one file, to go on from.
 //! * [`Trainer`]: step after step.
+//! * [`tasks`]: what a memory can do, measured on problems made for it.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -24,6 +25,7 @@ mod portable;
 pub mod random;
 pub mod schedule;
 pub mod snapshot;
+pub mod tasks;
 pub mod trainer;
 
 pub use error::Error;
