@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use wkv7_train::NewModel;
 use wkv7_train::numerics::{Batch, Numerics, Options};
+use wkv7_train::NewModel;
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
@@ -36,28 +36,16 @@ fn main() {
     let spent = (cpu() - before) / 7.0;
     times.sort_by(f64::total_cmp);
     let ceiling = wkv7_cpu::Ceiling::measure(threads, Duration::from_millis(300)).expect("a machine");
-    let matrices: usize = config
-        .ranks
-        .iter()
-        .map(|r| {
-            4 * channels * channels
-                + 2 * channels * config.ffn
-                + 2 * channels * (r.decay + r.rate + r.value + r.gate)
-        })
-        .sum::<usize>()
-        + config.vocab * channels;
+    let matrices: usize = config.ranks.iter().map(|r| {
+        4 * channels * channels + 2 * channels * config.ffn + 2 * channels * (r.decay + r.rate + r.value + r.gate)
+    }).sum::<usize>() + config.vocab * channels;
     let flops = 6.0 * matrices as f64 + 3.0 * 9.0 * (layers * channels * 64) as f64;
     let (best, median) = (times[0], times[3]);
     let rate = (sequences * tokens) as f64 / median;
-    println!(
-        "{rate:.0} tokens/s ({:.0} at best), {:.0} GFLOP/s of {:.0}: {:.1} %, {} MB held; by CPU time {:.1} %",
+    println!("{rate:.0} tokens/s ({:.0} at best), {:.0} GFLOP/s of {:.0}: {:.1} %, {} MB held; by CPU time {:.1} %",
         (sequences * tokens) as f64 / best,
-        rate * flops / 1e9,
-        ceiling.fma_flops / 1e9,
-        100.0 * rate * flops / ceiling.fma_flops,
-        engine.bytes() >> 20,
-        100.0 * (sequences * tokens) as f64 / (spent / threads as f64) * flops / ceiling.fma_flops
-    );
+        rate * flops / 1e9, ceiling.fma_flops / 1e9, 100.0 * rate * flops / ceiling.fma_flops, engine.bytes() >> 20,
+        100.0 * (sequences * tokens) as f64 / (spent / threads as f64) * flops / ceiling.fma_flops);
 }
 
 /// Seconds of CPU time that this process has had.

@@ -89,8 +89,7 @@ enum Inside {
 }
 
 /// The nets in the order of [`Tape::inner`]: the use of the input that each reads, and its function.
-const NETS: [(usize, Inside); 4] =
-    [(W, Inside::Tanh), (A, Inside::Same), (V, Inside::Same), (G, Inside::Sigmoid)];
+const NETS: [(usize, Inside); 4] = [(W, Inside::Tanh), (A, Inside::Same), (V, Inside::Same), (G, Inside::Sigmoid)];
 // The uses of a time mix's input.
 const R: usize = 0;
 const W: usize = 1;
@@ -368,7 +367,19 @@ impl<'a, F: Number> Layer<'a, F> {
             start: d_start,
         };
         let (p, trace) = (self.vectors(), &tape.trace);
-        wkv::backward(math, self.shape, &tape.projected, v_first, &p, trace, dh, out, d, d_v_first, vectors);
+        wkv::backward(
+            math,
+            self.shape,
+            &tape.projected,
+            v_first,
+            &p,
+            trace,
+            dh,
+            out,
+            d,
+            d_v_first,
+            vectors,
+        );
         gradients.small(small, &ranges);
         gradients.outer(math, (&*dx, channels), (out, channels), &at.output, panels);
         // Back through the projections: each use's gradient takes the place of its input.
@@ -408,7 +419,16 @@ impl<'a, F: Number> Layer<'a, F> {
             let matrix = Factor::new(self.get(first), channels, rank).turned();
             product(math, Factor::new(&of_mix, rows, rank), matrix, Into::Add, &mut shifted[V], panels);
         }
-        let ranges = [&at.x_r, &at.x_w, &at.x_k, &at.x_v, &at.x_a, &at.x_g, &at.ln1_weight, &at.ln1_bias];
+        let ranges = [
+            &at.x_r,
+            &at.x_w,
+            &at.x_k,
+            &at.x_v,
+            &at.x_a,
+            &at.x_g,
+            &at.ln1_weight,
+            &at.ln1_bias,
+        ];
         let mut small = Small::new(&ranges);
         let [r, w, k, v, a, g, d_weight, d_bias] = small.0.as_mut_slice() else { return };
         let dxs = std::array::from_fn(|use_| shifted[use_].as_slice());

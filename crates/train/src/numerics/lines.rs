@@ -212,13 +212,7 @@ pub(crate) fn bonus_back<M: Math>(
 
 /// Adds `scale x y`.
 #[inline(always)]
-fn scaled_product<M: Math>(
-    math: M,
-    scale: M::Number,
-    x: &[M::Number],
-    y: &[M::Number],
-    sum: &mut [M::Number],
-) {
+fn scaled_product<M: Math>(math: M, scale: M::Number, x: &[M::Number], y: &[M::Number], sum: &mut [M::Number]) {
     cut!(sum.len(); x, y);
     for n in 0..sum.len() {
         sum[n] = math.mul_add(scale * x[n], y[n], sum[n]);

@@ -12,8 +12,8 @@ use super::layer::{Layer, Scratch, Sink, Tape};
 use super::norm::Norm;
 use super::rows::{Cut, TILE};
 use super::wkv::Shape;
-use crate::Error;
 use crate::layout::Layout;
+use crate::Error;
 
 /// Sequences of equal length and what should follow each of their tokens.
 #[derive(Debug, Clone, Copy)]
@@ -124,8 +124,7 @@ impl<M: Math> Engine<M> {
     pub fn new(math: M, layout: &Layout, options: &Options) -> Result<Self, Error> {
         let size = layout.config().head_size;
         if size % wkv7_cpu::math::LANES != 0 || size > Cut::MOST {
-            let why =
-                format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
+            let why = format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
             return Err(Error::Sizes(why));
         }
         let mut pool = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("wkv7-train-{number}"));
@@ -168,9 +167,7 @@ impl<M: Math> Engine<M> {
         let (mut score, scale) = (Score::default(), scale_of(batch));
         let pool = Arc::clone(&self.pool);
         for group in self.groups(batch) {
-            score.add(&pool.install(|| {
-                self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)
-            }));
+            score.add(&pool.install(|| self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)));
         }
         Ok(score)
     }
@@ -204,9 +201,7 @@ impl<M: Math> Engine<M> {
         let Batch { inputs, targets, tokens } = batch;
         if tokens == 0 || inputs.is_empty() || inputs.len() % tokens != 0 || targets.len() != inputs.len() {
             let (inputs, targets) = (inputs.len(), targets.len());
-            return Err(Error::Batch(format!(
-                "{inputs} inputs and {targets} targets in sequences of {tokens}"
-            )));
+            return Err(Error::Batch(format!("{inputs} inputs and {targets} targets in sequences of {tokens}")));
         }
         let vocab = config.vocab;
         let strange = |token: &&u32| **token as usize >= vocab;
@@ -282,13 +277,7 @@ impl<M: Math> Engine<M> {
                 stream.clone_from(&x);
             }
             let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &done[0].projected.value
-            } else {
-                &**first
-            };
+            let v_first = if number == 0 { &[][..] } else if keep { &done[0].projected.value } else { &**first };
             layer(number).forward(math, &mut x, v_first, &mut rest[0], scratch);
             if number == 0 && !keep {
                 first.clone_from(&rest[0].projected.value);
@@ -325,18 +314,11 @@ impl<M: Math> Engine<M> {
                 layer.forward(math, &mut x, v_first, &mut tapes[0], scratch);
             }
             let tape = &tapes[if keep { number } else { 0 }];
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &tapes[0].projected.value
-            } else {
-                &**first
-            };
+            let v_first = if number == 0 { &[][..] } else if keep { &tapes[0].projected.value } else { &**first };
             layer.backward(math, tape, v_first, &mut dx, &mut d_v_first, sink, d_start, scratch);
         }
         if sink.wanted() {
-            let (mut weight, mut bias) =
-                (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
+            let (mut weight, mut bias) = (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
             let mut d_rows = vec![M::Number::default(); rows.len()];
             ln0.backward(math, &rows, &dx, &mut d_rows, (&mut weight, &mut bias));
             sink.add(&weight, &ranges.ln0_weight);
@@ -385,11 +367,7 @@ fn states_len(config: &Config) -> usize {
 }
 
 fn check_len(what: &'static str, found: usize, want: usize, or_empty: bool) -> Result<(), Error> {
-    if found == want || or_empty && found == 0 {
-        Ok(())
-    } else {
-        Err(Error::WrongLength { what, want, found })
-    }
+    if found == want || or_empty && found == 0 { Ok(()) } else { Err(Error::WrongLength { what, want, found }) }
 }
 
 /// One over the number of targets that count.

@@ -37,12 +37,7 @@ pub(crate) fn total<M: Math>(math: M, x: &[M::Number]) -> M::Number {
 
 /// Centres `x` and divides it by its spread: what is left is `x_hat`. Returns `1 / sqrt(variance + eps)`.
 #[inline(always)]
-pub(crate) fn whiten<M: Math>(
-    math: M,
-    x: &[M::Number],
-    eps: M::Number,
-    x_hat: &mut [M::Number],
-) -> M::Number {
+pub(crate) fn whiten<M: Math>(math: M, x: &[M::Number], eps: M::Number, x_hat: &mut [M::Number]) -> M::Number {
     let count = M::Number::of(x.len() as f64);
     let mean = total(math, x) / count;
     x_hat.iter_mut().zip(x).for_each(|(out, x)| *out = *x - mean);

@@ -85,9 +85,7 @@ pub(crate) fn product<M: Math>(
                     || pack_right(math, &b, first, depth, at, panel),
                 );
             };
-            let work = |(number, rows): (usize, &mut [M::Number]),
-                        panels: &[M::Number],
-                        strip: &mut Vec<M::Number>| {
+            let work = |(number, rows): (usize, &mut [M::Number]), panels: &[M::Number], strip: &mut Vec<M::Number>| {
                 math.run(
                     #[inline(always)]
                     || rows_of(math, &a, panels, block, number * ROWS, rows, n, strip),
@@ -294,9 +292,7 @@ mod tests {
 
     fn check<M: Math>(math: M) {
         let mut room = Vec::new();
-        for shape in
-            [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)]
-        {
+        for shape in [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)] {
             let (rows, depth, columns) = shape;
             let (a, b) = (noise(rows * depth, 1), noise(depth * columns, 2));
             let want = plain::<M::Number>(&a, &b, shape);

@@ -111,13 +111,8 @@ fn advance_lanes<M: Math, const B: usize>(
         let mut next = ys;
         for (j, z) in z.chunks_exact_mut(size).enumerate().take(size) {
             let mut row = load::<M, B>(math, z, at);
-            let (w, b, k, r, a) = (
-                math.splat(w[j]),
-                math.splat(b[j]),
-                math.splat(k[j]),
-                math.splat(r[j]),
-                math.splat(a_next[j]),
-            );
+            let (w, b, k, r, a) =
+                (math.splat(w[j]), math.splat(b[j]), math.splat(k[j]), math.splat(r[j]), math.splat(a_next[j]));
             for p in 0..B {
                 row[p] = math.lanes_mul(row[p], w);
                 row[p] = math.lanes_mul_add(sa[p], b, row[p]);
@@ -302,13 +297,8 @@ fn by_value_lanes<M: Math, const B: usize>(
         for (i, (g, (before, after))) in rows {
             let mut row = load::<M, B>(math, g, at);
             let (before, after) = (load::<M, B>(math, before, at), load::<M, B>(math, after, at));
-            let (old, dy, v, sa, dsa) = (
-                math.splat(old[i]),
-                math.splat(dy[i]),
-                math.splat(v[i]),
-                math.splat(sa[i]),
-                math.splat(dsa[i]),
-            );
+            let (old, dy, v, sa, dsa) =
+                (math.splat(old[i]), math.splat(dy[i]), math.splat(v[i]), math.splat(sa[i]), math.splat(dsa[i]));
             for p in 0..B {
                 row[p] = math.lanes_mul(row[p], w[p]);
                 row[p] = math.lanes_mul_add(a[p], old, row[p]);

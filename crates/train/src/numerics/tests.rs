@@ -123,13 +123,8 @@ fn every_gradient_is_what_finite_differences_say() {
                     loss(&mut engine, &moved, &start, batch)
                 };
                 let want = (moved(step) - moved(-step)) / (2.0 * step);
-                let got: f64 =
-                    gradients[entry.range.clone()].iter().zip(&direction).map(|(g, d)| g * d).sum();
-                assert!(
-                    (got - want).abs() < 1e-8 + 1e-5 * want.abs(),
-                    "{}: {got} against {want}",
-                    entry.name
-                );
+                let got: f64 = gradients[entry.range.clone()].iter().zip(&direction).map(|(g, d)| g * d).sum();
+                assert!((got - want).abs() < 1e-8 + 1e-5 * want.abs(), "{}: {got} against {want}", entry.name);
             }
         }
         for number in 0..20 {
@@ -140,11 +135,7 @@ fn every_gradient_is_what_finite_differences_say() {
                 loss(&mut engine, &parameters, &moved, batch)
             };
             let want = (moved(step) - moved(-step)) / (2.0 * step);
-            assert!(
-                (d_start[at] - want).abs() < 1e-8 + 1e-5 * want.abs(),
-                "start {at}: {} against {want}",
-                d_start[at]
-            );
+            assert!((d_start[at] - want).abs() < 1e-8 + 1e-5 * want.abs(), "start {at}: {} against {want}", d_start[at]);
         }
     }
 }

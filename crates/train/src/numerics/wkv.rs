@@ -200,8 +200,7 @@ pub(crate) fn forward<M: Math>(
     trace.sa.resize(tasks * tokens * size, zero);
     trace.starts.resize(tasks * shape.pieces() * size * size, zero);
     let out = by_head(out, tokens, heads, size);
-    let traces =
-        trace.y.par_chunks_exact_mut(tokens * size).zip(trace.sa.par_chunks_exact_mut(tokens * size));
+    let traces = trace.y.par_chunks_exact_mut(tokens * size).zip(trace.sa.par_chunks_exact_mut(tokens * size));
     let traces = traces.zip(trace.starts.par_chunks_exact_mut(shape.pieces() * size * size));
     out.into_par_iter().zip(traces).enumerate().for_each(|(task, (mut out, ((y, sa), starts)))| {
         let p = p.of_head(task % heads, size);

@@ -27,7 +27,7 @@ impl Group {
     /// The even ones.
     #[must_use]
     pub fn alternating(points: u8) -> Self {
-        let even = permutations(points).into_iter().filter(|p| inversions(p) % 2 == 0).collect();
+        let even = permutations(points).into_iter().filter(|p| inversions(p).is_multiple_of(2)).collect();
         Self::of(format!("A{points}"), even)
     }
 

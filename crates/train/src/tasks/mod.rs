@@ -23,7 +23,7 @@ pub use counter::Counter;
 pub use group::{Alphabet, Group, WordProblem};
 pub use parity::Parity;
 pub use recall::Recall;
-pub use report::{Accuracy, Report, together};
+pub use report::{Accuracy, Outcome, Report};
 pub use reversal::Reversal;
 pub use run::{Limit, Progress, TaskRun, run};
 

@@ -1,4 +1,4 @@
-//! Accuracy against the place in a sample, as a picture.
+//! Accuracy against length or against the place in a sample, as a picture.
 
 use std::fmt::Write as _;
 
@@ -15,12 +15,14 @@ const LINE: f64 = 17.0; // of the legend
 /// Points of a line at most: places between them are averaged.
 const POINTS: usize = 128;
 
-/// One line for each accuracy, with its name; a dashed one where training ended, at length `trained`.
-pub(super) fn svg(title: &str, trained: usize, lines: &[(String, &Accuracy)]) -> String {
+/// One line for each list of points (length or place, part of right answers), with its name; a dashed one where training
+/// ended, at `trained`.
+pub(super) fn svg(title: &str, axis: &str, trained: usize, lines: &[(String, Vec<(f64, f64)>)]) -> String {
     let (width, height) = (LEFT + WIDTH + 30.0, TOP + HEIGHT + 56.0 + LINE * (lines.len() as f64 + 1.0));
-    let longest = lines.iter().map(|(_, accuracy)| accuracy.length).max().unwrap_or(1).max(2);
-    // Places on a logarithmic scale: one doubling is as wide as any other.
-    let x = |place: f64| LEFT + WIDTH * place.max(1.0).log2() / (longest as f64).log2();
+    let ends = lines.iter().flat_map(|(_, points)| points).map(|(place, _)| *place);
+    let longest = ends.fold(2.0, f64::max);
+    // On a logarithmic scale: one doubling is as wide as any other.
+    let x = |place: f64| LEFT + WIDTH * place.max(1.0).log2() / longest.log2();
     let y = |part: f64| TOP + HEIGHT * (1.0 - part);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -33,27 +35,21 @@ pub(super) fn svg(title: &str, trained: usize, lines: &[(String, &Accuracy)]) ->
         line(&mut out, (LEFT, y(part)), (LEFT + WIDTH, y(part)), "#ddd");
         text(&mut out, LEFT - 8.0, y(part) + 4.0, "end", &format!("{:.0} %", 100.0 * part));
     }
-    let doublings = std::iter::successors(Some(1usize), |place| place.checked_mul(2));
+    let doublings = std::iter::successors(Some(1.0), |place| Some(2.0 * place));
     for place in doublings.take_while(|place| *place <= longest) {
-        line(&mut out, (x(place as f64), y(0.0)), (x(place as f64), y(0.0) + 5.0), "#222");
-        text(&mut out, x(place as f64), y(0.0) + 20.0, "middle", &place.to_string());
+        line(&mut out, (x(place), y(0.0)), (x(place), y(0.0) + 5.0), "#222");
+        text(&mut out, x(place), y(0.0) + 20.0, "middle", &place.to_string());
     }
-    text(&mut out, LEFT + WIDTH / 2.0, y(0.0) + 40.0, "middle", "place in the sample");
+    text(&mut out, LEFT + WIDTH / 2.0, y(0.0) + 40.0, "middle", axis);
+    let trained = trained as f64;
     if trained < longest {
-        line(
-            &mut out,
-            (x(trained as f64), y(0.0)),
-            (x(trained as f64), y(1.0)),
-            "#888\" stroke-dasharray=\"4 4",
-        );
+        line(&mut out, (x(trained), y(0.0)), (x(trained), y(1.0)), "#888\" stroke-dasharray=\"4 4");
     }
-    for (number, (name, accuracy)) in lines.iter().enumerate() {
+    for (number, (name, points)) in lines.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
-        let mut points = String::new();
-        for (place, part) in averaged(accuracy) {
-            let _ = write!(points, "{:.1},{:.1} ", x(place), y(part));
-        }
-        let points = points.trim_end();
+        let points: Vec<String> =
+            points.iter().map(|(place, part)| format!("{:.1},{:.1}", x(*place), y(*part))).collect();
+        let points = points.join(" ");
         let _ = writeln!(
             out,
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\" points=\"{points}\"/>"
@@ -66,7 +62,7 @@ pub(super) fn svg(title: &str, trained: usize, lines: &[(String, &Accuracy)]) ->
 }
 
 /// Place and part of right answers.
-fn averaged(accuracy: &Accuracy) -> Vec<(f64, f64)> {
+pub(super) fn by_place(accuracy: &Accuracy) -> Vec<(f64, f64)> {
     let each = accuracy.right.len().div_ceil(POINTS).max(1);
     let parts = accuracy.right.chunks(each).enumerate();
     let point = |(number, right): (usize, &[usize])| {
@@ -93,12 +89,12 @@ mod tests {
     #[test]
     fn lines_are_where_the_numbers_say() {
         let accuracy = Accuracy { length: 4, samples: 10, right: vec![10, 10, 5, 0], whole: 0 };
-        let svg = svg("a < b", 2, &[("one".to_owned(), &accuracy)]);
+        let svg = svg("a < b", "place", 2, &[("one".to_owned(), by_place(&accuracy))]);
         // Corners: right at the left, wrong at the right.
         assert!(svg.contains("points=\"60.0,44.0 340.0,44.0 503.8,174.0 620.0,304.0\""), "{svg}");
         assert!(svg.contains("a &lt; b") && svg.contains(">one</text>") && svg.contains("stroke-dasharray"));
         let many = Accuracy { length: 1000, samples: 1, right: vec![1; 1000], whole: 1 };
-        assert!(averaged(&many).len() <= POINTS);
-        assert!(averaged(&many).iter().all(|(_, part)| *part == 1.0));
+        assert!(by_place(&many).len() <= POINTS);
+        assert!(by_place(&many).iter().all(|(_, part)| *part == 1.0));
     }
 }

@@ -1,9 +1,11 @@
-//! What came of a run: accuracies by length and place, as rows of a table.
+//! What came of a task: accuracies by length and place, as a table and as pictures.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::{TaskRun, plot};
-use crate::Trainer;
+use crate::{Error, Trainer};
 
 /// How many answers were right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +33,6 @@ impl Accuracy {
         self.right.iter().min().copied().unwrap_or(0) as f64 / self.samples.max(1) as f64
     }
 
-    /// The part that was right at the last place.
-    #[must_use]
-    pub fn last(&self) -> f64 {
-        self.right.last().copied().unwrap_or(0) as f64 / self.samples.max(1) as f64
-    }
-
     /// The part of the samples that were right throughout.
     #[must_use]
     pub fn whole(&self) -> f64 {
@@ -45,7 +41,7 @@ impl Accuracy {
 }
 
 /// A run that is over.
-pub struct Report {
+pub struct Outcome {
     /// What was run.
     pub run: TaskRun,
     /// The task, in a few words.
@@ -60,22 +56,21 @@ pub struct Report {
     pub seconds: f64,
     /// By length, as they were asked for.
     pub accuracies: Vec<Accuracy>,
-    /// The model.
+    /// The model, for [`crate::files::save`].
     pub trainer: Trainer,
 }
 
-impl Report {
+impl Outcome {
     /// The settings and the accuracies, in Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let run = &self.run;
+        let plural = if run.layers == 1 { "" } else { "s" };
         let mut out = format!(
-            "`{}`: {}.\n\n{} layers of {} channels, heads of {}, {} parameters, rate range {}; trained at lengths up to {}, \
-             seed {}: {} steps of {} tokens, {:.1} million in all, {:.0} s; learning rate {}, weight decay {}, w0 {:+}, \
-             growth {}.\n\n| length | right | at the worst place | at the last | whole samples | of |\n\
-             |---|---|---|---|---|---|\n",
-            run.task,
-            self.title,
+            "{} layer{plural} of {} channels, heads of {}, {} parameters, in-context learning rates up to {}; trained at \
+             lengths up to {}, seed {}: {} steps of {} tokens, {:.2} million in all, {:.0} s; learning rate {}, weight \
+             decay {}, w0 {:+}, growth {}.\n\n\
+             | length | right | at the worst place | whole samples | samples |\n|---|---|---|---|---|\n",
             run.layers,
             run.channels,
             run.head_size,
@@ -93,17 +88,10 @@ impl Report {
             run.growth,
         );
         for accuracy in &self.accuracies {
-            let percent = |x: f64| format!("{:.2} %", 100.0 * x);
-            let _ = writeln!(
-                out,
-                "| {} | {} | {} | {} | {} | {} |",
-                accuracy.length,
-                percent(accuracy.mean()),
-                percent(accuracy.worst()),
-                percent(accuracy.last()),
-                percent(accuracy.whole()),
-                accuracy.samples
-            );
+            let [mean, worst, whole] =
+                [accuracy.mean(), accuracy.worst(), accuracy.whole()].map(|x| 100.0 * x);
+            let Accuracy { length, samples, .. } = accuracy;
+            let _ = writeln!(out, "| {length} | {mean:.2} % | {worst:.2} % | {whole:.2} % | {samples} |");
         }
         out
     }
@@ -111,18 +99,99 @@ impl Report {
     /// Accuracy against the place in a sample, a line to a length, as an SVG document.
     #[must_use]
     pub fn svg(&self) -> String {
-        let name = |accuracy: &Accuracy| format!("length {}", accuracy.length);
-        let lines: Vec<_> = self.accuracies.iter().map(|accuracy| (name(accuracy), accuracy)).collect();
-        let range = self.run.rate_range;
-        let title =
-            format!("{}, {} layers, rate range {range}: {}", self.run.task, self.run.layers, self.title);
-        plot::svg(&title, self.run.length, &lines)
+        let line = |accuracy: &Accuracy| (format!("length {}", accuracy.length), plot::by_place(accuracy));
+        let lines: Vec<_> = self.accuracies.iter().map(line).collect();
+        let TaskRun { task, length, .. } = &self.run;
+        plot::svg(&format!("{task}: {}; {}", self.title, self.name()), "place in the sample", *length, &lines)
+    }
+
+    /// What tells it from others of one report.
+    fn name(&self) -> String {
+        let TaskRun { layers, rate_range, .. } = self.run;
+        let plural = if layers == 1 { "" } else { "s" };
+        format!("{layers} layer{plural}, rates up to {rate_range}")
     }
 }
 
-/// The longest tests of several runs in one picture, as an SVG document.
-#[must_use]
-pub fn together(title: &str, reports: &[(String, Accuracy)], trained: usize) -> String {
-    let lines: Vec<_> = reports.iter().map(|(name, accuracy)| (name.clone(), accuracy)).collect();
-    plot::svg(title, trained, &lines)
+/// Runs of one task, with models of different depth or rate range.
+#[derive(Default)]
+pub struct Report {
+    /// In the order in which they are shown.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Report {
+    /// Accuracy by model and length, then what is known of each run, in Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let Some(first) = self.outcomes.first() else { return String::new() };
+        let mut out = format!("### `{}`: {}\n\n| right at length", first.run.task, first.title);
+        let mut lengths: Vec<usize> =
+            self.outcomes.iter().flat_map(|outcome| outcome.run.test_lengths.clone()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths.iter().for_each(|length| {
+            let _ = write!(out, " | {length}");
+        });
+        let _ = writeln!(out, " |\n|---{}|", "|---".repeat(lengths.len()));
+        for outcome in &self.outcomes {
+            let _ = write!(out, "| {}", outcome.name());
+            for length in &lengths {
+                let found = outcome.accuracies.iter().find(|accuracy| accuracy.length == *length);
+                let text = found.map_or(String::new(), |found| format!("{:.2} %", 100.0 * found.mean()));
+                let _ = write!(out, " | {text}");
+            }
+            out.push_str(" |\n");
+        }
+        for outcome in &self.outcomes {
+            let _ = write!(out, "\n{}", outcome.markdown());
+        }
+        out
+    }
+
+    /// Accuracy against length, a line to a model, as an SVG document.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let Some(first) = self.outcomes.first() else { return plot::svg("", "length", 1, &[]) };
+        let point = |accuracy: &Accuracy| (accuracy.length as f64, accuracy.mean());
+        let line = |outcome: &Outcome| {
+            let mut points: Vec<_> = outcome.accuracies.iter().map(point).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            (outcome.name(), points)
+        };
+        let lines: Vec<_> = self.outcomes.iter().map(line).collect();
+        plot::svg(&format!("{}: {}", first.run.task, first.title), "length", first.run.length, &lines)
+    }
+
+    /// Writes `TASK.md`, `TASK.svg`, and for each model a picture by place, into `folder`, which is made where it is not
+    /// there. Returns their paths.
+    ///
+    /// # Errors
+    /// [`Error::Task`], naming the file, where it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        let Some(first) = self.outcomes.first() else { return Ok(Vec::new()) };
+        let task = &first.run.task;
+        let mut files = vec![(format!("{task}.md"), self.markdown()), (format!("{task}.svg"), self.svg())];
+        for outcome in &self.outcomes {
+            let TaskRun { layers, rate_range, .. } = outcome.run;
+            files.push((format!("{task}-{layers}-{rate_range}.svg"), outcome.svg()));
+        }
+        let refused =
+            |path: &Path, why: &dyn std::fmt::Display| Error::Task(format!("{}: {why}", path.display()));
+        std::fs::create_dir_all(folder).map_err(|why| refused(folder, &why))?;
+        let mut paths = Vec::new();
+        for (name, text) in files {
+            let path = folder.join(name);
+            let write = || -> std::io::Result<()> {
+                let mut file = tempfile::NamedTempFile::new_in(folder)?;
+                file.write_all(text.as_bytes())?;
+                file.as_file().sync_all()?;
+                file.persist(&path)?;
+                Ok(())
+            };
+            write().map_err(|why| refused(&path, &why))?;
+            paths.push(path);
+        }
+        Ok(paths)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::report::{Accuracy, Report};
+use super::report::{Accuracy, Outcome};
 use super::{Samples, named};
 use crate::numerics::{IGNORED, Options};
 use crate::schedule::{Course, Warmup};
@@ -99,7 +99,7 @@ pub struct Progress {
 
 /// Steps that are timed where the limit is a time.
 const TIMED: u64 = 12;
-/// Steps over which the learning rate rises.
+/// Steps over which the learning rate rises, at most; a quarter of a short run.
 const WARMUP: u64 = 50;
 /// Tokens that are tested at a time.
 const TEST_TOKENS: usize = 1 << 14;
@@ -113,20 +113,20 @@ const TEST_TOKENS: usize = 1 << 14;
 /// # Errors
 /// [`Error::Task`] for an unknown task and settings without sense; [`Error::Sizes`], [`Error::Schedule`],
 /// [`Error::Threads`].
-pub fn run(run: &TaskRun, progress: &mut dyn FnMut(&Progress) -> bool) -> Result<Report, Error> {
+pub fn run(run: &TaskRun, progress: &mut dyn FnMut(&Progress) -> bool) -> Result<Outcome, Error> {
     check(run)?;
     let steps = match run.limit {
         Limit::Steps(steps) => steps,
         Limit::Minutes(minutes) => {
             let start = Instant::now();
-            let mut course = Training::new(run, TIMED + 1 + WARMUP)?;
+            let mut course = Training::new(run, TIMED)?;
             // The longest samples, to be sure; the first step, which makes the buffers, is not counted out.
             (0..TIMED).try_for_each(|step| course.step(step, run.length).map(|_| ()))?;
             let each = start.elapsed().as_secs_f64() / TIMED as f64;
             (60.0 * minutes / each) as u64
         }
     };
-    let steps = steps.max(WARMUP + 1);
+    let steps = steps.max(1);
     let start = Instant::now();
     let mut course = Training::new(run, steps)?;
     let mut tokens = 0;
@@ -152,7 +152,7 @@ pub fn run(run: &TaskRun, progress: &mut dyn FnMut(&Progress) -> bool) -> Result
     let accuracies = run.test_lengths.iter().map(|length| course.test(*length)).collect::<Result<_, _>>()?;
     let parameters = course.trainer.layout().parameters();
     let title = course.task.title();
-    Ok(Report {
+    Ok(Outcome {
         run: run.clone(),
         title,
         parameters,
@@ -207,7 +207,8 @@ impl<'a> Training<'a> {
         let numerics = Options { threads: run.threads, l2_wrap: false, ..Options::default() };
         let optimizer = AdamW { weight_decay: run.weight_decay, ..AdamW::default() };
         let course = Course::Cosine { last: run.rate / 100.0, tokens_per_step: 1, exit_tokens: steps };
-        let schedule = Schedule { first: run.rate, warmup_steps: WARMUP, warmup: Warmup::Once, course };
+        let schedule =
+            Schedule { first: run.rate, warmup_steps: WARMUP.min(steps / 4), warmup: Warmup::Once, course };
         let settings = Settings { optimizer, schedule, numerics };
         let (moments, trained) = (Moments::new(&layout), Trained::all(&layout));
         let path = wkv7_cpu::Path::choose()?;
@@ -258,6 +259,7 @@ impl<'a> Training<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::Report;
 
     fn small() -> TaskRun {
         TaskRun {
@@ -300,12 +302,35 @@ mod tests {
         let refused = |change: &dyn Fn(&mut TaskRun)| {
             let mut run_of = small();
             change(&mut run_of);
-            run(&run_of, &mut |_| true).expect_err("refused").to_string()
+            run(&run_of, &mut |_| true).err().expect("refused").to_string()
         };
         assert!(refused(&|run| run.length = 0).contains("lengths of at least 1"));
         assert!(refused(&|run| run.growth = f64::NAN).contains("growth"));
         assert!(refused(&|run| run.limit = Limit::Minutes(-1.0)).contains("minutes"));
         assert!(refused(&|run| run.task = "nim".to_owned()).contains("nim"));
         assert!(refused(&|run| run.rate_range = 3.0).contains("rate"));
+    }
+
+    #[test]
+    fn a_report_shows_every_model() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let short = |layers| TaskRun { layers, limit: Limit::Steps(2), ..small() };
+        let runs = [short(1), TaskRun { test_lengths: vec![2, 4], rate_range: 2.0, ..short(2) }];
+        let outcomes = runs.iter().map(|one| run(one, &mut |_| true).expect("runs"));
+        let report = Report { outcomes: outcomes.collect() };
+        let text = report.markdown();
+        assert!(
+            text.contains("### `parity`: parity of the bits so far\n\n| right at length | 1 | 2 | 4 |"),
+            "{text}"
+        );
+        let right = 100.0 * report.outcomes[0].accuracies[0].mean();
+        assert!(text.contains(&format!("| 1 layer, rates up to 1 | {right:.2} % |")), "{text}");
+        assert!(text.contains("| 2 layers, rates up to 2 |  |"), "no length 1 there: {text}");
+        let paths = report.write(folder.path()).expect("written");
+        assert_eq!(paths.len(), 4);
+        assert_eq!(std::fs::read_to_string(&paths[0]).expect("reads"), text);
+        assert!(paths[3].ends_with("parity-2-2.svg"));
+        let error = report.write(&paths[0]).err().expect("a file is no folder").to_string();
+        assert!(error.contains("parity.md"), "{error}");
     }
 }
