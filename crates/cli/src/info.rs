@@ -123,6 +123,7 @@ struct Sizes {
     ranks: Vec<Ranks>,
     layer_norm_eps: f32,
     group_norm_eps: f32,
+    rate_range: f32,
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -179,6 +180,9 @@ impl Facts {
         table.row("heads", format!("{heads} of {head_size} channels"));
         table.row("ffn", ffn).row("vocab", vocab);
         table.row("low ranks", self.config.ranks_line());
+        if self.config.rate_range != 1.0 {
+            table.row("learning rates", format!("in context, up to {}", self.config.rate_range));
+        }
         for (dtype, size) in &self.dtypes {
             table.row(format!("weights {dtype}"), bytes(*size));
         }
@@ -258,6 +262,7 @@ impl Sizes {
             ranks: ranks.collect(),
             layer_norm_eps: config.recipe.layer_norm_eps,
             group_norm_eps: config.recipe.group_norm_eps,
+            rate_range: config.recipe.rate_range,
         }
     }
 

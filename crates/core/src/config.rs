@@ -22,11 +22,20 @@ pub struct Recipe {
     pub layer_norm_eps: f32,
     /// Added to the variance in the per-head group norm: 64e-5, whatever the head size.
     pub group_norm_eps: f32,
+    /// What the in-context learning rate is multiplied with where it says how much is removed, above 0 and at most
+    /// [`Recipe::MAX_RATE_RANGE`]: 1. With 2 a step can go beyond removing an entry and reflect it, as tracking a
+    /// state through swaps needs; the replacement key keeps the rate in (0, 1).
+    pub rate_range: f32,
+}
+
+impl Recipe {
+    /// The largest rate range: beyond it a step could amplify what it should remove.
+    pub const MAX_RATE_RANGE: f32 = 2.0;
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { layer_norm_eps: 1e-5, group_norm_eps: 64e-5 }
+        Self { layer_norm_eps: 1e-5, group_norm_eps: 64e-5, rate_range: 1.0 }
     }
 }
 
@@ -47,7 +56,7 @@ pub struct Config {
     pub vocab: usize,
     /// Low-rank widths per layer: `[layers]`.
     pub ranks: Vec<Ranks>,
-    /// Constants of the norms.
+    /// Constants that shapes do not tell.
     pub recipe: Recipe,
 }
 

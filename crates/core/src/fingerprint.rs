@@ -29,6 +29,11 @@ pub(crate) fn of(tensors: &Tensors, config: &Config) -> Fingerprint {
     hash.update(b"wkv7 fingerprint 1");
     hash.update(config.recipe.layer_norm_eps.to_le_bytes());
     hash.update(config.recipe.group_norm_eps.to_le_bytes());
+    // Only where it is unusual: models without it keep the identity they have always had.
+    if config.recipe.rate_range != 1.0 {
+        hash.update(b"rate range");
+        hash.update(config.recipe.rate_range.to_le_bytes());
+    }
     for (name, tensor) in tensors.iter() {
         // Not every format carries these, and the model does not read them.
         if is_unused(name) || name.ends_with(".time_state") {

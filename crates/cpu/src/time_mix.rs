@@ -233,8 +233,9 @@ impl Head<'_> {
             k[j] = key[j] * (1.0 + (b[j] - 1.0) * k_a[j]);
         }
         l2_normalize(isa, kk);
+        let range = pass.config.recipe.rate_range;
         for (b, kk) in b.iter_mut().zip(kk) {
-            *b *= *kk;
+            *b *= *kk * range;
         }
         v.copy_from_slice(v_first);
         if let Some(net) = &weights.value_residual {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wkv7_core::Bytes;
+use wkv7_core::{Bytes, Recipe};
 
 use crate::error::{Error, InFile as _, Problem};
 use crate::{Checkpoint, Format, gguf, hugging_face, map, pth, rwkv_cpp, safetensors};
@@ -15,7 +15,9 @@ pub(crate) fn open(path: &Path) -> Result<Checkpoint, Error> {
     let file = map(path)?;
     let mut checkpoint = read(path, file).in_file(path)?;
     if checkpoint.format == Format::HuggingFace {
-        checkpoint.recipe = hugging_face::recipe_beside(path, &checkpoint.tensors)?;
+        let rate_range = checkpoint.recipe.rate_range; // of the file itself
+        let beside = hugging_face::recipe_beside(path, &checkpoint.tensors)?;
+        checkpoint.recipe = Recipe { rate_range, ..beside };
     }
     Ok(checkpoint)
 }

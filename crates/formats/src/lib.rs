@@ -15,6 +15,7 @@ mod hugging_face;
 mod map;
 mod names;
 mod pth;
+pub mod recipe;
 mod rwkv_cpp;
 mod safetensors;
 mod tensors_file;

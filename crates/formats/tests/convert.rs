@@ -399,3 +399,27 @@ fn a_converted_file_converts_back() {
     }
     assert_equal(&last.tensors, &model.tensors());
 }
+
+#[test]
+fn rate_ranges_stay_in_safetensors_and_are_refused_elsewhere() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let usual = TinyModel { head_size: 64, ..TinyModel::default() };
+    let recipe = wkv7_core::Recipe { rate_range: 2.0, ..usual.recipe };
+    let source = Checkpoint { recipe, ..checkpoint(usual.tensors()) };
+    let vocab = usual.vocab;
+    for (target, name) in TARGETS {
+        let out = folder.path().join(name);
+        let result = written(&source, &out, &options(target, None, vocab));
+        if target == Target::Safetensors {
+            let (_, found) = result.expect("written");
+            assert_eq!((found.recipe, found.metadata["rwkv7.rate_range"].as_str()), (recipe, "2"));
+            let weights = found.weights().expect("a model");
+            assert_ne!(weights.fingerprint(), usual.weights().fingerprint());
+            assert_eq!(weights.fingerprint(), TinyModel { recipe, ..usual.clone() }.weights().fingerprint());
+        } else {
+            let error = result.expect_err("no place for it").to_string();
+            assert!(error.contains("up to 2; write safetensors"), "{error}");
+            assert!(!out.exists());
+        }
+    }
+}

@@ -35,6 +35,9 @@ pub enum Error {
     /// A batch that the model cannot take.
     #[error("no batch for this model: {0}")]
     Batch(String),
+    /// A synthetic task that cannot be run.
+    #[error("task: {0}")]
+    Task(String),
     /// The system gives no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),

@@ -78,7 +78,8 @@ pub fn model(layout: &Layout, parameters: &[f32]) -> Result<Weights, Error> {
 }
 
 /// Writes the parameters with official names and shapes, as `dtype`: a `.safetensors` (or `.st`) or a `.pth`, by the
-/// name of `path`. `facts` become the metadata of a safetensors file; a `.pth` has no place for any.
+/// name of `path`. `facts` become the metadata of a safetensors file, together with what is unusual in the layout's
+/// recipe; a `.pth` has no place for any.
 ///
 /// No copy is made. The old file stays until the new one is whole and on the disk.
 ///
@@ -100,5 +101,7 @@ pub fn save(
         Numbers { name, shape, values: &parameters[range.clone()] }
     };
     let numbers: Vec<Numbers<'_>> = layout.entries().iter().map(numbers).collect();
-    Ok(write_numbers(&numbers, path, target, dtype, facts, progress)?)
+    let mut facts = facts.clone();
+    facts.extend(wkv7_formats::recipe::facts(&layout.config().recipe));
+    Ok(write_numbers(&numbers, path, target, dtype, &facts, progress)?)
 }

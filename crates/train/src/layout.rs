@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use wkv7_core::{Config, Weights};
+use wkv7_core::{Config, Recipe, Weights};
 
 use crate::Error;
 use crate::init::default_ranks;
@@ -238,6 +238,13 @@ fn check(config: &Config, block0_rank: Option<usize>) -> Result<(), Error> {
         if [ranks.decay, ranks.rate, ranks.gate].contains(&0) || layer > 0 && ranks.value == 0 {
             return bad(format!("layer {layer} has a low-rank width of 0: {ranks:?}"));
         }
+    }
+    let range = config.recipe.rate_range;
+    if !(range > 0.0 && range <= Recipe::MAX_RATE_RANGE) {
+        return bad(format!(
+            "in-context learning rates up to {range}, expected up to {} at most",
+            Recipe::MAX_RATE_RANGE
+        ));
     }
     if block0_rank == Some(0) {
         return bad("the first layer's value residual has a rank of 0".to_owned());

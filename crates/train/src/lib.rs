@@ -10,6 +10,7 @@
 //! * [`snapshot`]: parameters and moments in one file, to go on from.
 //! * [`Trainer`]: step after step.
 //! * [`run`]: training in a folder, with settings, log and checkpoints, which goes on after any end.
+//! * [`tasks`]: what a memory can do, measured on problems made for it.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -26,6 +27,7 @@ pub mod random;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;
+pub mod tasks;
 pub mod trainer;
 
 pub use error::Error;

@@ -47,6 +47,19 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
+    /// A whole number from 0 to below `count`, which is at least 1.
+    pub fn below(&mut self, count: usize) -> usize {
+        // The remainder's bias is below `count / 2^64`.
+        (u128::from(self.bits()) * count as u128 >> 64) as usize
+    }
+
+    /// Puts `items` into any order, each as likely as the others (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+
     /// A normal number of mean 0 and variance 1, by the polar method (Marsaglia and Bray, 1964).
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use wkv7_core::{Dtype, Recipe, Tensors, Weights};
 use wkv7_formats::convert::{Numbers, Progress, Summary, Target, write_numbers};
-use wkv7_formats::{Problem, open_tensors};
+use wkv7_formats::{Problem, open_tensors, recipe};
 
 use crate::{Entry, Error, Layout, Moments, files};
 
@@ -60,13 +60,14 @@ pub fn save(
     let numbers: Vec<Numbers<'_>> = numbers.collect();
     let mut facts = facts.clone();
     let steps = moments.steps.to_string();
+    facts.extend(recipe::facts(&layout.config().recipe));
     facts.extend(
         OURS.iter().zip([FORMAT, VERSION, &steps]).map(|(key, fact)| ((*key).to_owned(), fact.to_owned())),
     );
     Ok(write_numbers(&numbers, path, Target::Safetensors, Dtype::F32, &facts, progress)?)
 }
 
-/// Reads a snapshot of a model with the constants `recipe`.
+/// Reads a snapshot of a model with the constants `recipe`, but for the rate range, which the file states.
 ///
 /// # Errors
 /// [`Error::File`] where the file is no snapshot or is broken; [`Error::Model`] where its tensors make no model or lack
@@ -74,6 +75,11 @@ pub fn save(
 pub fn load(path: &Path, recipe: Recipe) -> Result<Snapshot, Error> {
     let file = open_tensors(path)?;
     let (mut facts, mut tensors) = (file.facts, file.tensors);
+    let recipe = Recipe {
+        rate_range: recipe::stated(&facts).map_err(|what| wkv7_formats::Error::new(path, what))?.rate_range,
+        ..recipe
+    };
+    facts.remove(recipe::RATE_RANGE);
     let refused = |what: String| Error::from(wkv7_formats::Error::new(path, Problem::NotACheckpoint(what)));
     let [format, version, steps] = OURS.map(|key| facts.remove(key).unwrap_or_default());
     if format != FORMAT || version != VERSION {

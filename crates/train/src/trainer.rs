@@ -148,7 +148,14 @@ impl Trainer {
     /// Tokens that the vocabulary does not have.
     pub fn evaluate_on(&mut self, batch: &data::Batch) -> Result<(Score, Vec<u32>), Error> {
         let (inputs, targets) = split(batch);
-        let batch = Batch { inputs: &inputs, targets: &targets, tokens: batch.context };
+        self.predict(Batch { inputs: &inputs, targets: &targets, tokens: batch.context })
+    }
+
+    /// As [`Trainer::evaluate_on`], for a batch whose targets are given.
+    ///
+    /// # Errors
+    /// A batch that the model cannot take.
+    pub fn predict(&mut self, batch: Batch<'_>) -> Result<(Score, Vec<u32>), Error> {
         self.numerics.evaluate(&self.parameters, &[], batch)
     }
 }

@@ -173,3 +173,33 @@ fn a_trained_model_goes_through_both_kinds_of_file() {
         }
     }
 }
+
+#[test]
+fn a_rate_range_goes_with_the_model() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let (layout, parameters) = new();
+    let mut config = layout.config().clone();
+    config.recipe.rate_range = 2.0;
+    let layout = Layout::new(&config, true).expect("sizes");
+    let save = |name: &str| {
+        let path = folder.path().join(name);
+        files::save(&layout, &parameters, &path, Dtype::F32, &BTreeMap::new(), &mut |_, _| true).map(|_| path)
+    };
+    let found = open(&save("a.safetensors").expect("written"));
+    assert_eq!(found.config().recipe, config.recipe);
+    assert_eq!(Layout::of(&found).expect("a layout").config(), &config);
+    let error = save("a.pth").expect_err("no place").to_string();
+    assert!(error.contains("no place for `rwkv7.rate_range`"), "{error}");
+
+    let moments = wkv7_train::Moments::new(&layout);
+    let path = folder.path().join("last.safetensors");
+    let facts = BTreeMap::from([("seed".to_owned(), "1".to_owned())]);
+    wkv7_train::snapshot::save(&layout, &parameters, &moments, &facts, &path, &mut |_, _| true)
+        .expect("written");
+    let again = wkv7_train::snapshot::load(&path, wkv7_core::Recipe::default()).expect("reads");
+    assert_eq!((again.layout.config(), &again.facts), (&config, &facts));
+
+    config.recipe.rate_range = 2.5;
+    let error = Layout::new(&config, true).expect_err("too large").to_string();
+    assert!(error.contains("up to 2.5"), "{error}");
+}

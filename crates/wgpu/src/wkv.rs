@@ -22,7 +22,7 @@ pub(crate) fn wkv(plan: &mut Plan<'_>, v: Region, mixes_value: bool) {
         plan.lists.sequences,
         0, // eps
         usize::from(mixes_value),
-        0,
+        config.recipe.rate_range.to_bits() as usize,
         0,
         0,
     ];

@@ -46,12 +46,14 @@ pub(super) fn time_mix(
     let k_a = weights.k_a.to_f32();
     let k: Vec<f32> = key.iter().zip(&a).zip(k_a).map(|((k, a), k_a)| k * (1.0 + (a - 1.0) * k_a)).collect();
 
+    // How much is removed; up to twice, and so reflected, in models with that rate range.
+    let removal: Vec<f32> = a.iter().map(|a| a * config.recipe.rate_range).collect();
     let n = config.head_size;
     let mut y = Vec::with_capacity(config.channels);
     for (head, s) in memory.chunks_exact_mut(n * n).enumerate() {
         let of = head * n..(head + 1) * n;
         let part = |x: &'_ [f32]| x[of.clone()].to_vec();
-        y.extend(wkv::step(s, &part(&r), &part(&w), &part(&k), &part(&v), &part(&kk), &part(&a)));
+        y.extend(wkv::step(s, &part(&r), &part(&w), &part(&k), &part(&v), &part(&kk), &part(&removal)));
     }
     let (weight, bias) = (weights.ln_x.weight.to_f32(), weights.ln_x.bias.to_f32());
     let mut y = group_norm(&y, &weight, &bias, n, config.recipe.group_norm_eps);

@@ -5,7 +5,7 @@ use super::matmul::dot;
 /// Advances `s [n (value), n (key)]` by one token and returns the read-out `y [n]`.
 ///
 /// `r` receptance, `w` decay in (0, 1), `k` replacement key, `v` value, `kk` removal key of length one,
-/// `a` in-context learning rate; all `[n]`. With the paper's symbols,
+/// `a` in-context learning rate times its range; all `[n]`. With the paper's symbols,
 /// `S = S (diag(w) - kk^T (a * kk)) + v^T k`, then `y = S r`.
 pub(super) fn step(
     s: &mut [f32],

@@ -7,7 +7,7 @@ use wkv7_core::{Dtype, Error, Layout, Recipe, Tensor, Weights};
 
 use super::item::Item;
 use super::output::{Meter, Output};
-use super::{Convert, Notes, Progress, Summary};
+use super::{Convert, Notes, Progress, Summary, check_rates};
 use crate::gguf::names::{FUSED, FUSED_ROWS, Form, LAYER, OUTSIDE};
 use crate::gguf::writer::{Head, Planned};
 use crate::gguf::{ARCHITECTURE, DEFAULT_ALIGNMENT};
@@ -23,6 +23,7 @@ pub(super) fn write(
 ) -> Result<Summary, Problem> {
     check_dtype(options.dtype)?;
     check_norms(weights)?;
+    check_rates(weights, options.target)?;
     let vocabulary = vocabulary(checkpoint, weights, options)?;
     let mut notes = Notes::default();
     let items = Plan { weights, wanted: options.dtype, notes: &mut notes }.items()?;

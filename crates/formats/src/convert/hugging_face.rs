@@ -8,7 +8,7 @@ use wkv7_core::{Dtype, Recipe, Tensor, Weights, weights};
 
 use super::item::Item;
 use super::output::{Folder, Meter, Output};
-use super::{Convert, Notes, Progress, Summary, plain_dtype, safetensors};
+use super::{Convert, Notes, Progress, Summary, check_rates, plain_dtype, safetensors};
 use crate::Problem;
 
 /// Bytes of tensors in one file, as the hub's own tools have it.
@@ -33,6 +33,7 @@ fn write_shards(
     limit: u64,
 ) -> Result<Summary, Problem> {
     check_norms(weights)?;
+    check_rates(weights, options.target)?;
     let mut notes = Notes::default();
     let items = items(weights, options, &mut notes)?;
     note_ranks(weights, &mut notes);
@@ -64,7 +65,7 @@ fn write_shards(
 
 /// fla computes the group norm's constant from the layer norm's; a model that differs would change in silence.
 fn check_norms(weights: &Weights) -> Result<(), Problem> {
-    let Recipe { layer_norm_eps, group_norm_eps } = weights.config().recipe;
+    let Recipe { layer_norm_eps, group_norm_eps, .. } = weights.config().recipe;
     let head_size = weights.config().head_size;
     let theirs = head_size as f32 * layer_norm_eps;
     if theirs != group_norm_eps {

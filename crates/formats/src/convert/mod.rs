@@ -180,6 +180,17 @@ pub fn convert(
     .in_file(out)
 }
 
+/// Whoever reads `target` knows one rate range; a model that differs would change in silence.
+fn check_rates(weights: &Weights, target: Target) -> Result<(), Problem> {
+    let range = weights.config().recipe.rate_range;
+    if range != 1.0 {
+        return Err(Problem::Unsupported(format!(
+            "{target} means in-context learning rates up to 1, this model has them up to {range}; write safetensors"
+        )));
+    }
+    Ok(())
+}
+
 /// The type that safetensors or a `.pth` keeps a tensor of `found` in.
 fn plain_dtype(found: Dtype, options: &Convert, notes: &mut Notes) -> Result<Dtype, Problem> {
     match options.dtype {

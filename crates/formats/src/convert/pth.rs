@@ -6,7 +6,7 @@ use wkv7_core::Weights;
 
 use super::item::Item;
 use super::output::{Meter, Output};
-use super::{Convert, Notes, Progress, Summary, official};
+use super::{Convert, Notes, Progress, Summary, check_rates, official};
 use crate::Problem;
 use crate::pth::write::{Planned, pickle};
 use crate::pth::write_zip::ZipWriter;
@@ -21,6 +21,7 @@ pub(super) fn write(
     options: &Convert,
     progress: Progress<'_>,
 ) -> Result<Summary, Problem> {
+    check_rates(weights, options.target)?;
     let mut notes = Notes::default();
     let items = official::items(weights, options, &mut notes)?;
     let mut meter = Meter::new(&items, progress)?;

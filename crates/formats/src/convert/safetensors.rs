@@ -9,7 +9,7 @@ use wkv7_core::Weights;
 use super::item::Item;
 use super::output::{Meter, Output};
 use super::{Convert, Notes, Progress, Summary, official};
-use crate::Problem;
+use crate::{Problem, recipe};
 
 /// Writes `weights` as one file with official names and shapes.
 pub(super) fn write_official(
@@ -22,7 +22,7 @@ pub(super) fn write_official(
     let mut items = official::items(weights, options, &mut notes)?;
     let mut meter = Meter::new(&items, progress)?;
     let mut output = Output::beside(out)?;
-    write_file(&mut items, &BTreeMap::new(), &mut output, &mut meter)?;
+    write_file(&mut items, &recipe::facts(&weights.config().recipe), &mut output, &mut meter)?;
     let summary = Summary::of(&items, notes.0);
     Ok(Summary { bytes: output.finish()?, ..summary })
 }

@@ -73,7 +73,8 @@ impl FolderConfig {
             return Err(Problem::broken("Hugging Face", what));
         }
         let head_size = self.head_dim.or(self.head_size).unwrap_or(64);
-        Ok(Recipe { layer_norm_eps: eps as f32, group_norm_eps: (head_size as f64 * eps) as f32 })
+        let group_norm_eps = (head_size as f64 * eps) as f32;
+        Ok(Recipe { layer_norm_eps: eps as f32, group_norm_eps, ..Recipe::default() })
     }
 
     /// Whether the head is the embedding.

@@ -5,10 +5,10 @@ mod header;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use wkv7_core::{Bytes, Recipe, Tensor};
+use wkv7_core::{Bytes, Tensor};
 
 use crate::names::{self, Named, Naming, Orientation};
-use crate::{Checkpoint, Format, Problem};
+use crate::{Checkpoint, Format, Problem, recipe};
 
 pub(crate) use header::{Entry, Header};
 
@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path, file: Bytes) -> Result<Checkpoint, Problem> {
         path: path.to_owned(),
         format,
         tensors: arranged.tensors,
-        recipe: Recipe::default(),
+        recipe: recipe::stated(&metadata)?,
         vocabulary: None,
         chat_template: None,
         metadata,

@@ -175,7 +175,7 @@ fn hugging_face_folders() {
     std::fs::write(folder.path().join("config.json"), CONFIG).expect("written");
     let whole = open(folder.path().to_owned());
     assert_same(&whole.tensors, &want(), |x| x);
-    assert_eq!(whole.recipe, Recipe { layer_norm_eps: 1e-5, group_norm_eps: 4e-5 });
+    assert_eq!(whole.recipe, Recipe { layer_norm_eps: 1e-5, group_norm_eps: 4e-5, ..Recipe::default() });
     // A file opened by itself takes the constants from the config beside it.
     assert_eq!(open(file.clone()).recipe, whole.recipe);
     // The younger names of the same facts, and a head that is the embedding.
@@ -186,7 +186,7 @@ fn hugging_face_folders() {
         toy::hugging_face(true).into_iter().filter(|toy| toy.name != "lm_head.weight").collect();
     std::fs::write(&file, safetensors(&toys)).expect("written");
     let tied = open(folder.path().to_owned());
-    assert_eq!(tied.recipe, Recipe { layer_norm_eps: 2e-5, group_norm_eps: 8e-5 });
+    assert_eq!(tied.recipe, Recipe { layer_norm_eps: 2e-5, group_norm_eps: 8e-5, ..Recipe::default() });
     let values = |name| tied.tensors.get(name).expect("present").to_f32();
     assert_eq!(values("head.weight"), values("emb.weight"));
     tied.weights().unwrap_or_else(|error| panic!("{error}"));

@@ -18,7 +18,7 @@ fn ranks(decay: usize, rate: usize, value: usize, gate: usize) -> Ranks {
 
 /// Models whose sizes are not those that a kernel would like.
 fn shapes() -> Vec<(&'static str, TinyModel)> {
-    let small = TinyModel::default;
+    let (small, usual) = (TinyModel::default, Recipe::default());
     vec![
         ("heads of 64", TinyModel { channels: 128, head_size: 64, ffn: 512, ..small() }),
         ("heads of 16", TinyModel { head_size: 16, ..small() }),
@@ -46,8 +46,9 @@ fn shapes() -> Vec<(&'static str, TinyModel)> {
         ("five tokens in the vocabulary", TinyModel { vocab: 5, ..small() }),
         (
             "other epsilons",
-            TinyModel { recipe: Recipe { layer_norm_eps: 1e-3, group_norm_eps: 0.02 }, ..small() },
+            TinyModel { recipe: Recipe { layer_norm_eps: 1e-3, group_norm_eps: 0.02, ..usual }, ..small() },
         ),
+        ("rates up to 2", TinyModel { recipe: Recipe { rate_range: 2.0, ..usual }, ..small() }),
         ("thin matrices transposed, F32", TinyModel { thin_transposed: true, ..small() }),
         (
             "thin matrices transposed, F16",

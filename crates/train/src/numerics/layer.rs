@@ -21,7 +21,6 @@ pub(crate) struct Layer<'a, R> {
     pub(crate) shape: Shape,
     pub(crate) ffn: usize,
     pub(crate) recipe: Recipe,
-    pub(crate) rate_range: f64,
     /// The state that sequences start from, `[heads, size, size]`; nothing stands for zeros.
     pub(crate) start: &'a [R],
 }
@@ -137,7 +136,7 @@ impl<'a, F: Number> Layer<'a, F> {
             r_k: self.get(&at.r_k),
             ln_x: (self.get(&at.ln_x_weight), self.get(&at.ln_x_bias)),
             eps: F::of(f64::from(self.recipe.group_norm_eps)),
-            rate_range: F::of(self.rate_range),
+            rate_range: F::of(f64::from(self.recipe.rate_range)),
         }
     }
 

@@ -44,21 +44,11 @@ pub struct Options {
     pub checkpoint: bool,
     /// The official trainer's pull on the largest logits.
     pub l2_wrap: bool,
-    /// The largest in-context learning rate: 1 as in every released model; with 2 a step can reflect what it removes.
-    pub rate_range: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            threads: None,
-            chunk: 16,
-            rows: 512,
-            lanes: 2,
-            checkpoint: false,
-            l2_wrap: true,
-            rate_range: 1.0,
-        }
+        Self { threads: None, chunk: 16, rows: 512, lanes: 2, checkpoint: false, l2_wrap: true }
     }
 }
 
@@ -342,7 +332,6 @@ impl<M: Math> Engine<M> {
             shape,
             ffn: config.ffn,
             recipe: config.recipe,
-            rate_range: options.rate_range,
             start: start.get(number * state..(number + 1) * state).unwrap_or(&[]),
         };
         let eps = M::Number::of(f64::from(config.recipe.layer_norm_eps));

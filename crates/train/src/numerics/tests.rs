@@ -95,10 +95,10 @@ fn loss(engine: &mut Engine<Double>, parameters: &[f64], start: &[f64], batch: B
 
 #[test]
 fn every_gradient_is_what_finite_differences_say() {
-    for (shape, rate_range) in [(config(2, 16, 2), 1.0), (config(3, 32, 1), 2.0)] {
+    for (mut shape, rate_range) in [(config(2, 16, 2), 1.0), (config(3, 32, 1), 2.0)] {
+        shape.recipe.rate_range = rate_range;
         let layout = Layout::new(&shape, false).expect("sizes");
-        let options =
-            Options { chunk: 4, l2_wrap: false, rate_range, threads: Some(2), ..Options::default() };
+        let options = Options { chunk: 4, l2_wrap: false, threads: Some(2), ..Options::default() };
         let mut engine = Engine::new(Double, &layout, &options).expect("an engine");
         let (inputs, targets) = tokens(2, 11);
         let batch = Batch { inputs: &inputs, targets: &targets, tokens: 11 };

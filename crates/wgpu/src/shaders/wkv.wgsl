@@ -15,7 +15,7 @@ struct Params {
     sequences_base: u32, // in `steps`
     eps: f32,
     mixes_value: u32,  // whether the layer has a value residual
-    unused_a: u32,
+    rate_range: f32,   // 1, or up to 2 where a step may reflect
     unused_b: u32,
     unused_c: u32,
 }
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         w_of[i] = act[params.nets_offset + at];
         k_of[i] = k;
         kk_of[i] = key * k_k;
-        rate_of[i] = key * k_k * a;
+        rate_of[i] = key * k_k * a * params.rate_range;
         bonus_of[i] = r * k * r_k;
         workgroupBarrier();
 
