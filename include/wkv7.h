@@ -545,6 +545,10 @@ wkv7_status wkv7_model_options_init(wkv7_model_options *options, size_t struct_s
 // GGUF, rwkv.cpp. `options` may be NULL. The weights stay in the file, which must not change while the model lives.
 wkv7_status wkv7_model_open(const char *path, size_t path_len, const wkv7_model_options *options, wkv7_model **model);
 
+// Opens the model inside the library, a very small one that tells little stories in English: for a first try, and for
+// tests that need no file. `options` may be NULL. WKV7_ERR_UNSUPPORTED where wkv7_has_feature("built-in-model") is 0.
+wkv7_status wkv7_model_open_built_in(const wkv7_model_options *options, wkv7_model **model);
+
 // Opens a checkpoint of one file that lies in memory. With `release` the bytes are borrowed: they must stay as they are
 // until `release(user, data, len)` is called, which also happens when this call fails. Without it they are copied.
 // `options` may be NULL.

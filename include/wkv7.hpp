@@ -408,6 +408,15 @@ public:
         return Model(model);
     }
 
+    // Opens the model inside the library, a very small one that tells little stories in English: for a first try, and for
+    // tests that need no file.
+    static Model built_in(const ModelOptions &options = {}) {
+        const detail::Opening opening(options);
+        wkv7_model *model = nullptr;
+        opening.check(wkv7_model_open_built_in(opening.raw(), &model));
+        return Model(model);
+    }
+
     // Opens a checkpoint of one file that lies in memory, of which it takes a copy.
     static Model from_memory(Bytes bytes, const ModelOptions &options = {}) {
         const detail::Opening opening(options);

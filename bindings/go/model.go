@@ -26,6 +26,14 @@ func Open(ctx context.Context, path string, options *ModelOptions) (*Model, erro
 	})
 }
 
+// OpenBuiltIn opens the model inside the library, a very small one that tells little stories in English: for a first try,
+// and for tests that need no file.
+func OpenBuiltIn(ctx context.Context, options *ModelOptions) (*Model, error) {
+	return newModel(ctx, options, func(o *C.wkv7_model_options, model **C.wkv7_model) C.wkv7_status {
+		return C.wkv7_model_open_built_in(o, model)
+	})
+}
+
 // OpenBytes opens a checkpoint of one file that lies in memory; the library copies it.
 func OpenBytes(ctx context.Context, data []byte, options *ModelOptions) (*Model, error) {
 	return newModel(ctx, options, func(o *C.wkv7_model_options, model **C.wkv7_model) C.wkv7_status {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	wkv7 "github.com/wkv7/wkv7/bindings/go"
 )
@@ -113,6 +114,25 @@ func TestAModelOpensFromMemory(t *testing.T) {
 		t.Fatal("half a file was opened")
 	}
 	equal(t, broken, 1)
+}
+
+func TestTheBuiltInModelNeedsNoFile(t *testing.T) {
+	model, err := wkv7.OpenBuiltIn(t.Context(), &wkv7.ModelOptions{Threads: 1})
+	must(t, err)
+	defer model.Close()
+	info, err := model.Info()
+	must(t, err)
+	equal(t, info.Format, "GGUF")
+	equal(t, info.EndOfText, int64(0))
+
+	session, err := model.NewSession()
+	must(t, err)
+	defer session.Close()
+	_, err = session.FeedText(t.Context(), prompt)
+	must(t, err)
+	if told := continued(t, session, 20); told == "" || !utf8.ValidString(told) {
+		t.Fatalf("%q", told)
+	}
 }
 
 func TestABrokenFileIsRefusedInWords(t *testing.T) {

@@ -120,6 +120,7 @@ static void models(const wkv7_model *model) {
     TRY("Nn", wkv7_model_options_init(P(0, &options), N(1, sizeof options)));
     OK(wkv7_model_options_init(&options, sizeof options));
     TRY_NEW("NnoN", wkv7_model, wkv7_model_open(P(0, model_path()), N(1, len), P(2, &options), P(3, &made)));
+    TRY_NEW("oN", wkv7_model, wkv7_model_open_built_in(P(0, &options), P(1, &made)));
     info.struct_size = sizeof info;
     TRY("NN", wkv7_model_get_info(P(0, model), P(1, &info)));
     CHECK(info.vocab == 256 && info.layers > 0 && strlen(info.fingerprint) == 32 && strcmp(info.backend, "cpu") == 0,
@@ -142,6 +143,35 @@ static void models(const wkv7_model *model) {
                                                           &released, P(4, &options), P(5, &made))));
     CHECK(calls == released, "%d calls, %d released", calls, released);
     free(bytes);
+}
+
+static int32_t count_pieces(void *user, const wkv7_piece *piece) {
+    *(size_t *)user += piece->text_len;
+    return 0;
+}
+
+/* The model inside the library: no file, and it tells something. */
+static void built_in(void) {
+    wkv7_model *model = NULL;
+    wkv7_model_info info;
+    wkv7_session *session = NULL;
+    wkv7_generate_options options;
+    wkv7_generation_result result;
+    size_t told = 0;
+    CHECK(wkv7_has_feature("built-in-model", WKV7_NUL_TERMINATED) == 1, "%s", wkv7_build_info());
+    OK(wkv7_model_open_built_in(NULL, &model));
+    info.struct_size = sizeof info;
+    OK(wkv7_model_get_info(model, &info));
+    CHECK(info.end_of_text == 0 && info.file_bytes > 0 && strcmp(info.format, "GGUF") == 0, "%s", info.format);
+    OK(wkv7_session_new(model, &session));
+    wkv7_model_free(model);
+    OK(wkv7_session_feed_text(session, "Once upon a time", WKV7_NUL_TERMINATED, NULL));
+    OK(wkv7_generate_options_init(&options, sizeof options));
+    options.max_tokens = 16;
+    result.struct_size = sizeof result;
+    OK(wkv7_session_generate(session, NULL, &options, count_pieces, &told, &result));
+    CHECK(told > 0, "%zu bytes", told);
+    wkv7_session_free(session);
 }
 
 static void text(const wkv7_model *model) {
@@ -473,6 +503,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 2, "usage: contract FOLDER");
     library();
     models(model);
+    built_in();
     text(model);
     samplers(model);
     sessions(model);

@@ -79,6 +79,19 @@ TEST(what_a_progress_callback_throws_comes_back) {
     }
 }
 
+TEST(the_built_in_model_needs_no_file) {
+    wkv7::ModelOptions options;
+    options.threads = 1;
+    const wkv7::Model built_in = wkv7::Model::built_in(options);
+    CHECK_EQUAL(built_in.info().end_of_text, 0);
+    CHECK(built_in.json().find("\"path\":\"built-in\"") != std::string::npos);
+    wkv7::Session session = built_in.session();
+    session.feed_text("Once upon a time");
+    CHECK(!session.generate().text().empty());
+    options.progress = [](std::uint64_t, std::uint64_t) { return false; };
+    CHECK_THROWS(WKV7_ERR_CANCELLED, wkv7::Model::built_in(options));
+}
+
 TEST(models_open_from_memory) {
     const std::vector<char> bytes = read(model_path());
     const wkv7::Model copied = wkv7::Model::from_memory(bytes);

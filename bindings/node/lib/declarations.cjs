@@ -53,6 +53,7 @@ exports.functions = {
   wkv7_log: ["wkv7_status",["int32_t","wkv7_log_callback","void*"]],
   wkv7_model_options_init: ["wkv7_status",["wkv7_model_options*","size_t"]],
   wkv7_model_open: ["wkv7_status",["const char*","size_t","const wkv7_model_options*","wkv7_model**"]],
+  wkv7_model_open_built_in: ["wkv7_status",["const wkv7_model_options*","wkv7_model**"]],
   wkv7_model_from_memory: ["wkv7_status",["const void*","size_t","wkv7_release_callback","void*","const wkv7_model_options*","wkv7_model**"]],
   wkv7_model_free: ["void",["wkv7_model*"]],
   wkv7_model_get_info: ["wkv7_status",["const wkv7_model*","wkv7_model_info*"]],

@@ -22,6 +22,8 @@ function modelOptions({ progress, ...given }) {
 
 exports.modelOpen = (path, options) => made('wkv7_model_open', ...text(path), modelOptions(options));
 
+exports.modelOpenBuiltIn = (options) => made('wkv7_model_open_built_in', modelOptions(options));
+
 // The library copies the bytes: those of JavaScript can be changed or moved away at any time.
 exports.modelFromMemory = (data, options) =>
   made('wkv7_model_from_memory', data, data.byteLength, null, null, modelOptions(options));

@@ -40,6 +40,10 @@ class Model {
     return opened(options, (given, how) => run('modelOpen', [place, given], how));
   }
 
+  static async builtIn(options = {}) {
+    return opened(options, (given, how) => run('modelOpenBuiltIn', [given], how));
+  }
+
   static async fromMemory(data, options = {}) {
     const bytes = bytesOf(data);
     const transfer = [bytes.buffer];

@@ -122,6 +122,16 @@ test('a model in memory computes the same', async () => {
   await assert.rejects(Model.fromMemory('no bytes'), { name: 'TypeError', message: 'expected bytes, found string' });
 });
 
+test('the built-in model needs no file', async () => {
+  const own = await Model.builtIn({ threads: 1 });
+  assert.equal(own.json().path, 'built-in');
+  assert.equal(own.info.endOfText, 0);
+  const told = await own.session().generate('Once upon a time', { maxTokens: 20, seed: 1 }).text();
+  assert.notEqual(told, '');
+  assert.equal(await own.session().generate('Once upon a time', { maxTokens: 20, seed: 1 }).text(), told);
+  await assert.rejects(Model.builtIn({ onProgress: () => false }), { status: Status.CANCELLED });
+});
+
 test('a closed model says so, and its sessions go on', async () => {
   const other = await Model.open(MODEL, { threads: 1 });
   const session = other.session();

@@ -90,6 +90,11 @@ export declare class Model implements Disposable {
    * weights stay in the file, which must not change while the model lives.
    */
   static open(path: Path, options?: ModelOptions): Promise<Model>;
+  /**
+   * Opens the model inside the library, a very small one that tells little stories in English: for a first try, and for
+   * tests that need no file.
+   */
+  static builtIn(options?: ModelOptions): Promise<Model>;
   /** Opens a checkpoint of one file that lies in memory; the bytes are copied. */
   static fromMemory(data: Uint8Array, options?: ModelOptions): Promise<Model>;
   readonly info: ModelInfo;

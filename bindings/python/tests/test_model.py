@@ -84,6 +84,25 @@ def test_an_exception_of_progress_reaches_the_caller(path: str) -> None:
         wkv7.Model(path, progress=fail)
 
 
+def test_the_built_in_model_needs_no_file() -> None:
+    model = wkv7.Model.built_in(threads=1)
+    assert model.json()["path"] == "built-in"
+    assert model.info.end_of_text == 0
+
+    def told() -> str:
+        with model.session() as session:
+            session.feed_text(TEXT)
+            return session.generate(wkv7.Sampler(seed=1), max_tokens=20).text()
+
+    story = told()
+    assert story
+    assert told() == story
+    with pytest.raises(wkv7.Cancelled):
+        wkv7.Model.built_in(progress=lambda done, total: False)
+    with pytest.raises(TypeError, match="colour"):
+        wkv7.Model.built_in(colour="red")
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_a_model_in_memory_computes_the_same(path: str, fed: wkv7.Session, kind: type[bytes]) -> None:
     model = wkv7.Model.from_memory(kind(Path(path).read_bytes()), threads=1)

@@ -18,10 +18,13 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  wkv7 generate \"Once upon a time\"
   wkv7 generate model.pth \"The Eiffel tower is\"
   wkv7 chat model.safetensors
   wkv7 info model.gguf
   wkv7 convert model.pth model.gguf --dtype q8_0
+
+Commands that are given no MODEL use a very small one inside this program, called `built-in`.
 
 `wkv7 COMMAND --help` shows a command's flags and more examples.";
 

@@ -7,6 +7,7 @@ use wkv7::formats::convert::{Convert as Wanted, Summary, Target, convert};
 use wkv7::formats::{self, Checkpoint};
 use wkv7::{Config, Dtype, TokenizerChoice};
 
+use crate::args::ModelName;
 use crate::terminal::table::{Table, bytes};
 use crate::terminal::{interrupt, output, progress};
 
@@ -14,9 +15,9 @@ use crate::terminal::{interrupt, output, progress};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Convert {
-    /// The checkpoint to read, of any format
+    /// The checkpoint to read, of any format, or `built-in`
     #[arg(value_name = "IN")]
-    input: PathBuf,
+    input: ModelName,
     /// What to write: a name ending in .safetensors, .st, .pth or .gguf, or a folder for Hugging Face
     #[arg(value_name = "OUT")]
     output: PathBuf,
@@ -43,7 +44,7 @@ OUT appears when it is whole; an error or Ctrl-C leaves nothing behind.";
 impl Convert {
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::listen(interrupt::Impatience::Wait)?;
-        let checkpoint = formats::open(&self.input)?;
+        let checkpoint = self.input.checkpoint()?;
         let target = self.to.map_or_else(|| Target::from_path(&self.output), Ok)?;
         let mut wanted = Wanted::to(target);
         wanted.dtype = self.dtype;
@@ -78,8 +79,7 @@ impl Convert {
     /// What became what.
     fn table(&self, checkpoint: &Checkpoint, summary: &Summary) -> Table {
         let mut table = Table::default();
-        let from =
-            format!("{} ({}, {})", self.input.display(), checkpoint.format, bytes(checkpoint.file_bytes));
+        let from = format!("{} ({}, {})", self.input, checkpoint.format, bytes(checkpoint.file_bytes));
         table.row("from", from);
         table.row("to", format!("{} ({})", self.output.display(), bytes(summary.bytes)));
         for (dtype, (tensors, size)) in &summary.dtypes {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use wkv7::formats::{self, Checkpoint};
+use wkv7::formats::Checkpoint;
 use wkv7::{BackendChoice, Config, Model, Options, TokenizerChoice};
 
-use crate::args::{backend_names, load, parse_threads};
+use crate::args::{ModelArg, backend_names, parse_threads};
 use crate::terminal::table::{Table, bytes, count};
 use crate::terminal::{interrupt, output};
 
@@ -16,9 +16,8 @@ use crate::terminal::{interrupt, output};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Info {
-    /// The checkpoint: .pth, safetensors, GGUF, rwkv.cpp .bin, or a Hugging Face folder
-    #[arg(value_name = "MODEL")]
-    path: PathBuf,
+    #[command(flatten)]
+    model: ModelArg,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -38,6 +37,7 @@ pub struct Info {
 
 const EXAMPLES: &str = "\
 Examples:
+  wkv7 info
   wkv7 info model.pth
   wkv7 info --json model.gguf
   wkv7 info --run model.pth --backend cpu";
@@ -47,10 +47,11 @@ const TEXT: &str = "The river bends to the north and loses itself between low hi
 
 impl Info {
     pub fn run(self) -> anyhow::Result<()> {
-        let mut facts = Facts::read(formats::open(&self.path)?)?;
+        let model = self.model.chosen();
+        let mut facts = Facts::read(model.checkpoint()?)?;
         if self.run {
             interrupt::listen(interrupt::Impatience::LeaveAtOnce)?;
-            facts.run = Some(Ran::on(load(&self.path, self.options())?)?);
+            facts.run = Some(Ran::on(model.load(self.options())?)?);
         }
         if self.json {
             return output::json(&facts);

@@ -1,13 +1,13 @@
 //! `wkv7 tokenize`: text to token ids.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
+use wkv7::TokenizerChoice;
 use wkv7::tokenizer::{self, Tokenizer};
-use wkv7::{TokenizerChoice, formats};
 
+use crate::args::ModelName;
 use crate::terminal::output;
 
 /// Turn text into token ids
@@ -58,14 +58,14 @@ pub struct VocabularyArgs {
     vocab: TokenizerChoice,
     /// Take the vocabulary of this model
     #[arg(long, value_name = "MODEL")]
-    model: Option<PathBuf>,
+    model: Option<ModelName>,
 }
 
 impl VocabularyArgs {
     /// Opens the vocabulary; of a model, nothing else is read.
     pub fn tokenizer(&self) -> anyhow::Result<Arc<dyn Tokenizer>> {
-        if let Some(path) = &self.model {
-            return Ok(wkv7::open_tokenizer(&TokenizerChoice::Auto, &formats::open(path)?)?);
+        if let Some(model) = &self.model {
+            return Ok(wkv7::open_tokenizer(&TokenizerChoice::Auto, &model.checkpoint()?)?);
         }
         open(&self.vocab)
     }

@@ -1,12 +1,13 @@
 //! `wkv7 verify`: a backend or a file, judged by another on the same tokens.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use wkv7::{BackendChoice, Model};
 
-use crate::args::{ModelArgs, TokenList, load};
+use crate::args::{ModelArgs, ModelName, TokenList};
 use crate::terminal::{interrupt, output};
 
 /// Compare a model with the reference backend, or with another file
@@ -17,7 +18,7 @@ pub struct Verify {
     model: ModelArgs,
     /// Who judges: the reference backend on the same file, or another checkpoint on the reference backend
     #[arg(long, value_name = "reference|MODEL", default_value = REFERENCE)]
-    against: PathBuf,
+    against: OsString,
     /// Compare on the text in this file (- for standard input) [default: a sentence of its own]
     #[arg(long, value_name = "FILE", conflicts_with = "tokens")]
     text: Option<PathBuf>,
@@ -57,8 +58,9 @@ impl Verify {
     fn judge(&self) -> anyhow::Result<Model> {
         let mut options = self.model.run.options()?;
         options.backend = BackendChoice::Named(REFERENCE.to_owned());
-        let own = self.against == Path::new(REFERENCE);
-        load(if own { &self.model.path } else { &self.against }, options)
+        let own = self.against == REFERENCE;
+        let judge = if own { self.model.arg.name() } else { ModelName::from(self.against.clone()) };
+        judge.load(options)
     }
 
     fn tokens(&self, model: &Model) -> anyhow::Result<Vec<u32>> {

@@ -22,6 +22,12 @@ impl Source for Vec<u8> {
     }
 }
 
+impl Source for &'static [u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
 /// A range of bytes with shared ownership of what holds them. Cloning copies no data.
 #[derive(Clone)]
 pub struct Bytes {
@@ -35,6 +41,12 @@ impl Bytes {
     pub fn new(source: impl Source + 'static) -> Self {
         let len = source.bytes().len();
         Self { source: Arc::new(source), start: 0, len }
+    }
+
+    /// Bytes that the program itself holds, as they lie there.
+    #[must_use]
+    pub fn from_static(bytes: &'static [u8]) -> Self {
+        Self::new(bytes)
     }
 
     /// The bytes themselves.
@@ -107,5 +119,13 @@ mod tests {
         #[allow(clippy::reversed_empty_ranges)]
         let reversed = 3..2;
         assert!(bytes.slice(reversed).is_none());
+    }
+
+    #[test]
+    fn what_the_program_holds_is_not_copied() {
+        static HELD: [u8; 4] = [1, 2, 3, 4];
+        let part = Bytes::from_static(&HELD).slice(1..3).expect("inside");
+        assert!(std::ptr::eq(part.as_slice(), &HELD[1..3]));
+        assert_eq!(part.copy_of(0..1), Some(vec![2]));
     }
 }

@@ -76,6 +76,7 @@ impl From<Error> for Fault {
             Error::File(file) => of_problem(&file.problem),
             Error::Tokenizer(inner) => of_tokenizer(inner),
             Error::NoTokenizer(_) | Error::TokenizerTooLarge { .. } => Status::WKV7_ERR_TOKENIZER,
+            Error::NoBuiltIn => Status::WKV7_ERR_UNSUPPORTED,
             Error::InitialState { .. } => Status::WKV7_ERR_FILE,
             Error::Option { .. } => Status::WKV7_ERR_ARGUMENT,
             Error::NothingFed => Status::WKV7_ERR_NOTHING_FED,

@@ -54,7 +54,8 @@ pub extern "C" fn wkv7_build_info() -> *const c_char {
 /// What may be there or not, depending on the build.
 fn features() -> Vec<&'static str> {
     let wgpu = cfg!(feature = "wgpu").then_some("wgpu");
-    ["cpu", "reference", "world-vocabulary", "tokenizer.json"].into_iter().chain(wgpu).collect()
+    let always = ["cpu", "reference", "built-in-model", "world-vocabulary", "tokenizer.json"];
+    always.into_iter().chain(wgpu).collect()
 }
 
 /// Whether the library has a feature, one of those in wkv7_build_info(): 1 or 0; 0 also for a name that is NULL or

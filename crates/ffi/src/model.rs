@@ -88,6 +88,20 @@ pub extern "C" fn wkv7_model_open(
     })
 }
 
+/// Opens the model inside the library, a very small one that tells little stories in English: for a first try, and for
+/// tests that need no file. `options` may be NULL. WKV7_ERR_UNSUPPORTED where wkv7_has_feature("built-in-model") is 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_model_open_built_in(
+    options: *const wkv7_model_options,
+    model: *mut *mut wkv7_model,
+) -> wkv7_status {
+    run(|| {
+        args::place(model, "model")?;
+        let options = model_options::read(options)?;
+        c!(give(model, "model", wkv7_model(Model::built_in(&options)?)))
+    })
+}
+
 /// Opens a checkpoint of one file that lies in memory. With `release` the bytes are borrowed: they must stay as they are
 /// until `release(user, data, len)` is called, which also happens when this call fails. Without it they are copied.
 /// `options` may be NULL.

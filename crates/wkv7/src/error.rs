@@ -13,6 +13,9 @@ pub enum Error {
     /// A checkpoint or a state file.
     #[error(transparent)]
     File(#[from] wkv7_formats::Error),
+    /// [`crate::Model::built_in`] in a build without the feature `built-in`.
+    #[error("this build has no built-in model: build it with the feature `built-in`, or open a file")]
+    NoBuiltIn,
     /// A vocabulary file that was asked for, or a text that the vocabulary cannot express.
     #[error(transparent)]
     Tokenizer(#[from] wkv7_tokenizer::Error),

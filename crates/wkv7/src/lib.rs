@@ -21,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! * [`Model`]: opened once from any supported file, shared by many [`Session`]s.
+//! * [`Model`]: opened once from any supported file, shared by many [`Session`]s; [`Model::built_in`] needs no file.
 //! * [`Session`]: one sequence; feed it, generate from it, fork, save and restore it.
 //! * [`Sampler`]: the official sampling pipeline and a few cuts more, repeatable by its seed.
 //! * [`chat`]: the exact prompt strings of World and G1 models.
@@ -35,6 +35,7 @@ pub use wkv7_tokenizer as tokenizer;
 
 mod answers;
 mod backends;
+mod built_in;
 mod cancel;
 mod devices;
 mod error;
@@ -58,6 +59,7 @@ pub use wkv7_cpu::Ceiling;
 
 pub use answers::Answers;
 pub use backends::backends;
+pub use built_in::{BUILT_IN, built_in};
 pub use cancel::Cancel;
 pub use devices::{Device, devices};
 pub use error::{Error, story};

@@ -37,7 +37,7 @@ struct Shared {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Source {
-    /// The file or folder.
+    /// The file or folder; [`crate::BUILT_IN`] for the model inside the library.
     pub path: PathBuf,
     /// How it is stored.
     pub format: Format,
@@ -69,6 +69,33 @@ impl Model {
     /// [`Model::tokenizer`]: the model still runs on tokens.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
         Self::from_checkpoint(wkv7_formats::open(path)?, options)
+    }
+
+    /// Opens the model inside this library, a very small one: it tells little stories in English and knows little else.
+    /// Its weights are read where they lie in the program.
+    ///
+    /// ```
+    /// use wkv7::{Generate, Model, Options};
+    ///
+    /// # #[cfg(not(feature = "built-in"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "built-in")]
+    /// # fn main() -> Result<(), wkv7::Error> {
+    /// let model = Model::built_in(&Options::default())?;
+    /// let mut session = model.session()?;
+    /// session.feed_text("Once upon a time")?;
+    /// for piece in session.generate(Generate { max_tokens: 20, ..Generate::default() }) {
+    ///     print!("{}", piece?.text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoBuiltIn`] in a build without the feature `built-in`; those of [`Model::open`] after the file was
+    /// opened, of what the options ask for.
+    pub fn built_in(options: &Options) -> Result<Self, Error> {
+        Self::from_checkpoint(crate::built_in()?, options)
     }
 
     /// A model from a checkpoint that is already open, for instance one in memory

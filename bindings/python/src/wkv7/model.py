@@ -135,6 +135,14 @@ class Model:
         )
 
     @classmethod
+    def built_in(cls, *, progress: Progress | None = None, **options: Any) -> Self:
+        """Opens the model inside the library, a very small one that tells little stories in English, with the options of
+        :class:`Model`: for a first try, and for tests that need no file."""
+        made = cls.__new__(cls)
+        made._open(lib.wkv7_model_open_built_in, progress, **options)
+        return made
+
+    @classmethod
     def from_memory(
         cls, data: bytes | bytearray | memoryview, *, progress: Progress | None = None, **options: Any
     ) -> Self:

@@ -1,7 +1,6 @@
 //! Which model, on which backend, with which vocabulary.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use anyhow::Context as _;
@@ -9,15 +8,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
 
-use super::StateArgs;
-use crate::terminal::{interrupt, progress};
+use super::{ModelArg, StateArgs};
 
 /// A model and how to run it: the same for every command that computes.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// The checkpoint: .pth, safetensors, GGUF, rwkv.cpp .bin, or a Hugging Face folder
-    #[arg(value_name = "MODEL")]
-    pub path: PathBuf,
+    #[command(flatten)]
+    pub arg: ModelArg,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -50,7 +47,7 @@ impl ModelArgs {
         let mut options = self.run.options()?;
         options.initial_state.clone_from(&state.file);
         options.tuned_state_transposed = state.transposed;
-        let opened = load(&self.path, options);
+        let opened = self.arg.chosen().load(options);
         match (&opened, &state.file) {
             (Err(error), Some(state)) if is_about_state(error) => {
                 opened.with_context(|| format!("--state {}", state.display()))
@@ -70,17 +67,6 @@ impl RunArgs {
         options.load.exact = self.exact;
         Ok(options)
     }
-}
-
-/// Loads the model at `path`, showing how far it is.
-pub fn load(path: &Path, mut options: Options) -> anyhow::Result<Model> {
-    let (_bar, progress) = progress::bytes("loading");
-    options.load.progress = Some(progress);
-    let model = Model::open(path, &options);
-    if interrupt::asked() {
-        anyhow::bail!("stopped while loading {}", path.display());
-    }
-    Ok(model?)
 }
 
 /// Whether opening failed for the state: such an error does not name its file.

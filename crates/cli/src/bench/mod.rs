@@ -15,7 +15,7 @@ use clap::Args;
 use wkv7::formats::WholeFile;
 use wkv7::{BackendChoice, Ceiling, Options};
 
-use crate::args::{any_count, backend_names, load, some_count};
+use crate::args::{ModelArg, ModelName, any_count, backend_names, some_count};
 use crate::terminal::interrupt::Impatience;
 use crate::terminal::progress::Bar;
 use crate::terminal::{interrupt, output};
@@ -27,9 +27,8 @@ use report::{Figure, Load, Report};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Bench {
-    /// The checkpoint: .pth, safetensors, GGUF, rwkv.cpp .bin, or a Hugging Face folder
-    #[arg(value_name = "MODEL")]
-    path: PathBuf,
+    #[command(flatten)]
+    model: ModelArg,
     /// Tokens of one sequence to time one by one; 0 leaves that out
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = any_count::<usize>)]
     decode: usize,
@@ -112,12 +111,13 @@ impl Bench {
     fn measure(&self) -> anyhow::Result<Report> {
         let threads = self.threads.clone().unwrap_or_default().0;
         let most = threads.iter().copied().max();
-        let mut report = Report::new(&self.path)?;
+        let model = self.model.chosen();
+        let mut report = Report::new(&model)?;
         let mut steps = Steps { done: 0, total: self.steps(threads.len()) };
         for &threads in &threads {
             for (at, backend) in self.backend.iter().enumerate() {
                 let soak = self.soak.filter(|_| at == 0 && Some(threads) == most);
-                self.measure_load(&mut report, &mut steps, backend, threads, soak)?;
+                self.measure_load(&model, &mut report, &mut steps, backend, threads, soak)?;
             }
             if !self.no_ceiling {
                 let bar = Bar::items();
@@ -131,6 +131,7 @@ impl Bench {
     /// A fresh load of the model on one backend and one number of threads.
     fn measure_load(
         &self,
+        model: &ModelName,
         report: &mut Report,
         steps: &mut Steps,
         backend: &str,
@@ -139,7 +140,7 @@ impl Bench {
     ) -> anyhow::Result<()> {
         let peak = machine::forget_peak() || report.loads.is_empty();
         let start = Instant::now();
-        let model = load(&self.path, self.options(backend, threads))?;
+        let model = model.load(self.options(backend, threads))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let mut tokens = Tokens::new(self.seed, model.config().vocab);
         let mut session = model.session()?;

@@ -1,7 +1,7 @@
 //! All that was measured, as `--json` prints it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use wkv7::{Ceiling, Model};
@@ -9,6 +9,7 @@ use wkv7::{Ceiling, Model};
 use super::machine::{self, Machine};
 use super::measure::{Kind, Speed};
 use super::soak::Soak;
+use crate::args::ModelName;
 use crate::info::Packed;
 
 /// Everything that was measured in one run.
@@ -85,9 +86,9 @@ pub struct Figure {
 }
 
 impl Report {
-    /// The facts that are known without loading the model at `path`.
-    pub fn new(path: &Path) -> anyhow::Result<Self> {
-        let checkpoint = wkv7::formats::open(path)?;
+    /// The facts that are known without loading the model.
+    pub fn new(model: &ModelName) -> anyhow::Result<Self> {
+        let checkpoint = model.checkpoint()?;
         let (path, file_bytes) = (checkpoint.path.clone(), checkpoint.file_bytes);
         let weights = checkpoint.weights()?;
         let config = weights.config();

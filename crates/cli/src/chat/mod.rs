@@ -65,7 +65,7 @@ impl Chat {
         if input.is_editor() {
             terminal::note(format_args!(
                 "{} on {}; /help shows the commands",
-                self.model.path.display(),
+                self.model.arg.name(),
                 model.info().backend
             ));
         }

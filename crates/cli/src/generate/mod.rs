@@ -49,6 +49,7 @@ pub struct Generate {
 
 const EXAMPLES: &str = "\
 Examples:
+  wkv7 generate \"Once upon a time\"
   wkv7 generate model.pth \"The Eiffel tower is\"
   wkv7 generate model.pth --temperature 0 -n 64 -f prompt.txt
   wkv7 generate model.pth --template world \"What is a goose?\"
@@ -56,10 +57,12 @@ Examples:
   wkv7 generate model.pth --state book.state \"In short,\"";
 
 impl Generate {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
         interrupt::listen(Impatience::LeaveAtOnce)?; // one token of a large model on a cold disk takes long
+        self.prompt.take_from(&mut self.model.arg);
         let prompt = self.prompt.read(self.state.file.is_some())?;
-        let model = self.model.open_from(&self.state)?;
+        let advised = |error| self.model.arg.advised(error, self.prompt.prompt.as_ref());
+        let model = self.model.open_from(&self.state).map_err(advised)?;
         let sampler = self.sampling.sampler(&model, 0)?;
         let mut session = model.session()?;
         let Some(report) = self.generate(&mut session, &prompt, sampler)? else {

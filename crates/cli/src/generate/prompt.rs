@@ -6,14 +6,16 @@ use anyhow::bail;
 use clap::Args;
 use wkv7::chat::{Message, Role, Template, Think};
 
+use crate::args::ModelArg;
 use crate::terminal::{self, output};
 
 /// The prompt and its template.
 #[derive(Debug, Args)]
 pub struct PromptArgs {
-    /// The text to continue [default: standard input]
+    /// The text to continue [default: standard input]. A single argument that is no file or folder, has no path
+    /// separator and does not end as checkpoints do is the prompt, and the built-in model continues it
     #[arg(value_name = "PROMPT", conflicts_with = "file")]
-    prompt: Option<String>,
+    pub prompt: Option<String>,
     /// Read the prompt from a file, bytes as they are (- for standard input)
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -38,6 +40,13 @@ pub struct Prompt {
 }
 
 impl PromptArgs {
+    /// Takes the only argument as the prompt where it can be no model.
+    pub fn take_from(&mut self, model: &mut ModelArg) {
+        if self.prompt.is_none() && self.file.is_none() {
+            self.prompt = model.take_text();
+        }
+    }
+
     /// Reads the prompt; `optional` says that there need not be one.
     pub fn read(&self, optional: bool) -> anyhow::Result<Prompt> {
         let text = match (&self.prompt, &self.file) {

@@ -15,7 +15,7 @@ use crate::terminal::{self, output};
 pub struct Save {
     #[command(flatten)]
     model: ModelArgs,
-    /// The text [default: standard input]
+    /// The text [default: standard input]. A single argument that can be no model is the text, for the built-in model
     #[arg(value_name = "TEXT", conflicts_with_all = ["file", "tokens"])]
     text: Option<String>,
     /// Read the text from a file, bytes as they are (- for standard input)
@@ -37,8 +37,11 @@ Examples:
   wkv7 generate model.pth --state book.state \"In short,\"";
 
 impl Save {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
         interrupt::listen(Impatience::LeaveAtOnce)?;
+        if self.text.is_none() && self.file.is_none() && self.tokens.is_none() {
+            self.text = self.model.arg.take_text();
+        }
         let given = self.tokens.as_ref().map(TokenList::read).transpose()?;
         let text = match (&self.text, &self.file) {
             _ if given.is_some() => Vec::new(),
@@ -49,7 +52,8 @@ impl Save {
             }
             (None, None) => output::read_stdin()?,
         };
-        let model = self.model.open_from(&self.state)?;
+        let advised = |error| self.model.arg.advised(error, self.text.as_ref());
+        let model = self.model.open_from(&self.state).map_err(advised)?;
         let mut session = model.session()?;
         let tokens = given.map_or_else(|| model.encode(&text), Ok)?;
         if feed(&mut session, &tokens)? {

@@ -7,7 +7,7 @@ use wkv7_testkit::TinyModel;
 fn usage_errors_name_the_flag_and_the_help() {
     let cases: [(&[&str], &str, &str); 7] = [
         (&["frobnicate"], "frobnicate", "`wkv7 --help`"),
-        (&["generate"], "<MODEL>", "`wkv7 generate --help`"),
+        (&["convert"], "<IN>", "`wkv7 convert --help`"),
         (&["logits", "m", "--tokns", "1"], "--tokens", "`wkv7 logits --help`"),
         (&["logits", "m", "--tokens", "1,x", "-o", "f"], "`x` is no token id", "`wkv7 logits --help`"),
         (&["generate", "m", "--backend", "abacus"], "reference", "`wkv7 generate --help`"),

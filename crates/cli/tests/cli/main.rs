@@ -1,6 +1,7 @@
 //! The real `wkv7`, driven as a person or a script drives it.
 
 mod bench;
+mod built_in;
 mod chat;
 mod convert;
 mod data;

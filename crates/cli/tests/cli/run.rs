@@ -36,6 +36,12 @@ impl Run {
         self
     }
 
+    /// Where it runs.
+    pub fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Bytes on standard input.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = bytes.as_ref().to_vec();

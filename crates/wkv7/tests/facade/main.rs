@@ -1,5 +1,7 @@
 //! The façade as its users see it, on tiny models.
 
+#[cfg(feature = "built-in")]
+mod built_in;
 mod cancel;
 mod eval;
 mod generate;
