@@ -1,6 +1,7 @@
 """What is known of the machine and the checkout beside a measurement."""
 import os
 import pathlib
+import platform
 import resource
 import subprocess
 import time
@@ -54,3 +55,13 @@ def commit():
     except OSError:
         return None
     return done.stdout.strip() or None
+
+
+def cpu():
+    """The processor's name, or its architecture where the system does not tell."""
+    try:
+        facts = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        facts = ""
+    names = [line.partition(":")[2].strip() for line in facts.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use crate::capi::boundary;
 use crate::peers;
 use crate::process::{cargo, run as run_command};
+use crate::train;
 
 #[derive(Args)]
 pub struct Options {
@@ -23,6 +24,8 @@ enum What {
     },
     /// Speed beside other engines: same model, threads and token counts, in turns
     Peers(Box<peers::Options>),
+    /// Training beside PyTorch on the CPU: same model, batches and threads, in turns
+    Train(Box<train::Options>),
     /// Decoding through the C library and the languages that call it, beside Rust, in turns
     Boundary(boundary::Options),
 }
@@ -37,6 +40,7 @@ pub fn run(options: &Options) -> Result<()> {
             run_command(cargo(&["bench", "--package", "wkv7-benches"]).args(arguments))
         }
         What::Peers(options) => peers::run(options),
+        What::Train(options) => train::run(options),
         What::Boundary(options) => boundary::bench(options),
     }
 }

@@ -19,6 +19,7 @@ mod peers;
 mod process;
 mod summary;
 mod test;
+mod train;
 
 use std::process::ExitCode;
 

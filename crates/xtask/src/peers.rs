@@ -106,7 +106,10 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let python = match &options.python {
         Some(python) => absolute(python)?,
-        None => environment(&folder.join("env"), options.with_torch)?,
+        None => {
+            let told = env::var_os("CMAKE_ARGS").is_some();
+            environment(&folder.join("env"), NEEDS, |python| install(python, options.with_torch, told))?
+        }
     };
     let wkv7 = match &options.wkv7 {
         Some(wkv7) => absolute(wkv7)?,
@@ -124,7 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Cargo's target folder; `set` is `CARGO_TARGET_DIR`, which cargo reads from the root, where we start it.
-fn target(root: &Path, set: Option<OsString>) -> PathBuf {
+pub(crate) fn target(root: &Path, set: Option<OsString>) -> PathBuf {
     root.join(set.as_deref().unwrap_or(OsStr::new("target")))
 }
 
@@ -134,17 +137,21 @@ fn build(target: &Path) -> Result<PathBuf> {
     Ok(target.join("release").join(format!("wkv7{}", env::consts::EXE_SUFFIX)))
 }
 
-/// The Python of an environment with the packages, made where it is not there.
-fn environment(folder: &Path, with_torch: bool) -> Result<PathBuf> {
+/// The Python of an environment with the packages that `install` installs; made where it is not there, if what it needs is.
+pub(crate) fn environment(
+    folder: &Path,
+    needs: &[Need],
+    install: impl FnOnce(&Path) -> Command,
+) -> Result<PathBuf> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !python.exists() {
-        let missing: Vec<_> = NEEDS.iter().filter_map(Need::missing).collect();
+        let missing: Vec<_> = needs.iter().filter_map(Need::missing).collect();
         if !missing.is_empty() {
             bail!("{}", missing.join("; "));
         }
         process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
     }
-    process::run(&mut install(&python, with_torch, env::var_os("CMAKE_ARGS").is_some()))?;
+    process::run(&mut install(&python))?;
     Ok(python)
 }
 
