@@ -38,6 +38,9 @@ pub enum Error {
     /// The system gives no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
+    /// Nothing to tune with, or a setting out of its range.
+    #[error("{0}")]
+    Tuning(String),
     /// Data that cannot be read or trained on.
     #[error(transparent)]
     Data(#[from] crate::data::Error),

@@ -9,6 +9,7 @@
 //! * [`Schedule`]: the learning rate of every step.
 //! * [`snapshot`]: parameters and moments in one file, to go on from.
 //! * [`Trainer`]: step after step.
+//! * [`tune`]: an initial state or an adapter for a model whose weights stay.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -25,6 +26,7 @@ pub mod random;
 pub mod schedule;
 pub mod snapshot;
 pub mod trainer;
+pub mod tune;
 
 pub use error::Error;
 pub use init::{NewModel, default_ranks, initialise};

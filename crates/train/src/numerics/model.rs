@@ -11,9 +11,10 @@ use super::head::{Head, HeadScratch, IGNORED, Score};
 use super::layer::{Layer, Scratch, Sink, Tape};
 use super::norm::Norm;
 use super::rows::{Cut, TILE};
+use super::source::{Flat, Frozen, Part, Source};
 use super::wkv::Shape;
-use crate::layout::Layout;
 use crate::Error;
+use crate::layout::Layout;
 
 /// Sequences of equal length and what should follow each of their tokens.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,29 @@ pub trait Numerics: Send {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error>;
 
+    /// [`Numerics::gradients`] of the start alone: `weights` stay as they are, and a layer at a time is made f32.
+    ///
+    /// # Errors
+    /// As [`Numerics::gradients`].
+    fn frozen_gradients(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+        d_start: &mut [f32],
+    ) -> Result<Score, Error>;
+
+    /// [`Numerics::evaluate`] likewise.
+    ///
+    /// # Errors
+    /// As [`Numerics::gradients`].
+    fn frozen_evaluate(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error>;
+
     /// Bytes of the buffers that it holds on to: saved activations and scratch.
     fn bytes(&self) -> usize;
 }
@@ -95,6 +119,8 @@ pub struct Engine<M: Math> {
     first: Vec<M::Number>,        // the first layer's value, likewise
     scratch: Scratch<M::Number>,
     head: HeadScratch<M::Number>,
+    room: Vec<M::Number>,      // a layer's parameters, where they do not lie in one vector
+    head_room: Vec<M::Number>, // the head's, likewise
 }
 
 /// [`Engine`] to be made for whichever instruction set.
@@ -126,7 +152,8 @@ impl<M: Math> Engine<M> {
     pub fn new(math: M, layout: &Layout, options: &Options) -> Result<Self, Error> {
         let size = layout.config().head_size;
         if size % wkv7_cpu::math::LANES != 0 || size > Cut::MOST {
-            let why = format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
+            let why =
+                format!("heads of {size} channels, but training takes multiples of 16 up to {}", Cut::MOST);
             return Err(Error::Sizes(why));
         }
         let mut pool = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("wkv7-train-{number}"));
@@ -144,6 +171,8 @@ impl<M: Math> Engine<M> {
             first: Vec::new(),
             scratch: Scratch::default(),
             head: HeadScratch::default(),
+            room: Vec::new(),
+            head_room: Vec::new(),
         })
     }
 
@@ -159,6 +188,17 @@ impl<M: Math> Engine<M> {
         gradients: &mut [M::Number],
         d_start: &mut [M::Number],
     ) -> Result<Score, Error> {
+        self.gradients_of(&Flat(parameters), start, batch, gradients, d_start)
+    }
+
+    fn gradients_of(
+        &mut self,
+        parameters: &dyn Source<M::Number>,
+        start: &[M::Number],
+        batch: Batch<'_>,
+        gradients: &mut [M::Number],
+        d_start: &mut [M::Number],
+    ) -> Result<Score, Error> {
         self.check(parameters.len(), start.len(), batch)?;
         let states = states_len(self.layout.config());
         check_len("gradients", gradients.len(), self.layout.len(), true)?;
@@ -169,7 +209,9 @@ impl<M: Math> Engine<M> {
         let (mut score, scale) = (Score::default(), scale_of(batch));
         let pool = Arc::clone(&self.pool);
         for group in self.groups(batch) {
-            score.add(&pool.install(|| self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)));
+            score.add(&pool.install(|| {
+                self.group(parameters, start, group, scale, Some((&mut sink, &mut *d_start)), None)
+            }));
         }
         Ok(score)
     }
@@ -181,6 +223,15 @@ impl<M: Math> Engine<M> {
     pub fn evaluate(
         &mut self,
         parameters: &[M::Number],
+        start: &[M::Number],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        self.evaluate_of(&Flat(parameters), start, batch)
+    }
+
+    fn evaluate_of(
+        &mut self,
+        parameters: &dyn Source<M::Number>,
         start: &[M::Number],
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error> {
@@ -203,7 +254,9 @@ impl<M: Math> Engine<M> {
         let Batch { inputs, targets, tokens } = batch;
         if tokens == 0 || inputs.is_empty() || inputs.len() % tokens != 0 || targets.len() != inputs.len() {
             let (inputs, targets) = (inputs.len(), targets.len());
-            return Err(Error::Batch(format!("{inputs} inputs and {targets} targets in sequences of {tokens}")));
+            return Err(Error::Batch(format!(
+                "{inputs} inputs and {targets} targets in sequences of {tokens}"
+            )));
         }
         let vocab = config.vocab;
         let strange = |token: &&u32| **token as usize >= vocab;
@@ -225,14 +278,26 @@ impl<M: Math> Engine<M> {
     /// One of them.
     fn group(
         &mut self,
-        parameters: &[M::Number],
+        source: &dyn Source<M::Number>,
         start: &[M::Number],
         batch: Batch<'_>,
         scale: f64,
         back: Option<(&mut Sink<'_, M::Number>, &mut [M::Number])>,
         best: Option<&mut [u32]>,
     ) -> Score {
-        let Self { math, layout, options, tapes, streams, first, scratch, head: head_scratch, .. } = self;
+        let Self {
+            math,
+            layout,
+            options,
+            tapes,
+            streams,
+            first,
+            scratch,
+            head: head_scratch,
+            room,
+            head_room,
+            ..
+        } = self;
         let (math, config, ranges) = (*math, layout.config(), layout.ranges());
         let (channels, layers) = (config.channels, config.layers);
         let sequences = batch.inputs.len() / batch.tokens;
@@ -247,30 +312,18 @@ impl<M: Math> Engine<M> {
         tapes.resize_with(if keep { layers } else { 1 }, Tape::default);
         streams.resize_with(if back.is_some() && !keep { layers } else { 0 }, Vec::new);
         let state = channels * config.head_size;
-        let layer = |number: usize| Layer {
-            parameters,
-            at: &ranges.layers[number],
-            shape,
-            ffn: config.ffn,
-            recipe: config.recipe,
-            rate_range: options.rate_range,
-            start: start.get(number * state..(number + 1) * state).unwrap_or(&[]),
-        };
+        let start_of = |number: usize| start.get(number * state..(number + 1) * state).unwrap_or(&[]);
+        let building = Building { source, layout, shape, rate_range: options.rate_range };
         let eps = M::Number::of(f64::from(config.recipe.layer_norm_eps));
-        let norm = |weight: &std::ops::Range<usize>, bias: &std::ops::Range<usize>| Norm {
-            weight: &parameters[weight.clone()],
-            bias: &parameters[bias.clone()],
-            eps,
-        };
 
         // Forward.
-        let ln0 = norm(&ranges.ln0_weight, &ranges.ln0_bias);
-        let embedding = &parameters[ranges.emb.clone()];
+        let mut ln0_room = Vec::new();
+        let part = Part::of(source, ranges.ln0_weight.start..ranges.ln0_bias.end, &mut ln0_room);
+        let ln0 = Norm { weight: part.get(&ranges.ln0_weight), bias: part.get(&ranges.ln0_bias), eps };
         let mut rows = vec![M::Number::default(); batch.inputs.len() * channels];
         rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
             for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
-                let from = *token as usize * channels;
-                row.copy_from_slice(&embedding[from..from + channels]);
+                source.embedding(*token as usize, row);
             }
         });
         let mut x = vec![M::Number::default(); rows.len()];
@@ -280,17 +333,25 @@ impl<M: Math> Engine<M> {
                 stream.clone_from(&x);
             }
             let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
-            let v_first = if number == 0 { &[][..] } else if keep { &done[0].projected.value } else { &**first };
-            layer(number).forward(math, &mut x, v_first, &mut rest[0], scratch);
+            let v_first = if number == 0 {
+                &[][..]
+            } else if keep {
+                &done[0].projected.value
+            } else {
+                &**first
+            };
+            let layer = building.layer(number, start_of(number), room);
+            layer.forward(math, &mut x, v_first, &mut rest[0], scratch);
             if number == 0 && !keep {
                 first.clone_from(&rest[0].projected.value);
             }
         }
 
         // The loss, and back.
+        let part = Part::of(source, ranges.ln_out_weight.start..ranges.head.end, head_room);
         let head = Head {
-            norm: norm(&ranges.ln_out_weight, &ranges.ln_out_bias),
-            matrix: &parameters[ranges.head.clone()],
+            norm: Norm { weight: part.get(&ranges.ln_out_weight), bias: part.get(&ranges.ln_out_bias), eps },
+            matrix: part.get(&ranges.head),
             vocab: config.vocab,
             scale,
             l2_wrap: options.l2_wrap,
@@ -310,18 +371,25 @@ impl<M: Math> Engine<M> {
                 0 => &mut [][..],
                 _ => &mut d_start[number * state..(number + 1) * state],
             };
-            let layer = layer(number);
+            let layer = building.layer(number, start_of(number), room);
             if !keep {
                 x.clone_from(&streams[number]);
                 let v_first = if number == 0 { &[][..] } else { &**first };
                 layer.forward(math, &mut x, v_first, &mut tapes[0], scratch);
             }
             let tape = &tapes[if keep { number } else { 0 }];
-            let v_first = if number == 0 { &[][..] } else if keep { &tapes[0].projected.value } else { &**first };
+            let v_first = if number == 0 {
+                &[][..]
+            } else if keep {
+                &tapes[0].projected.value
+            } else {
+                &**first
+            };
             layer.backward(math, tape, v_first, &mut dx, &mut d_v_first, sink, d_start, scratch);
         }
         if sink.wanted() {
-            let (mut weight, mut bias) = (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
+            let (mut weight, mut bias) =
+                (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
             let mut d_rows = vec![M::Number::default(); rows.len()];
             ln0.backward(math, &rows, &dx, &mut d_rows, (&mut weight, &mut bias));
             sink.add(&weight, &ranges.ln0_weight);
@@ -333,6 +401,33 @@ impl<M: Math> Engine<M> {
             }
         }
         score
+    }
+}
+
+/// What layers are made of.
+struct Building<'a, R> {
+    source: &'a dyn Source<R>,
+    layout: &'a Layout,
+    shape: Shape,
+    rate_range: f64,
+}
+
+impl<'a, R> Building<'a, R> {
+    /// Layer `number`, with its parameters where they lie or in `room`.
+    fn layer<'b>(&'b self, number: usize, start: &'b [R], room: &'b mut Vec<R>) -> Layer<'b, R>
+    where
+        'a: 'b,
+    {
+        let (config, at) = (self.layout.config(), &self.layout.ranges().layers[number]);
+        Layer {
+            parameters: Part::of(self.source, at.ln1_weight.start..at.ffn_value.end, room),
+            at,
+            shape: self.shape,
+            ffn: config.ffn,
+            recipe: config.recipe,
+            rate_range: self.rate_range,
+            start,
+        }
     }
 }
 
@@ -357,10 +452,30 @@ impl<M: Math<Number = f32>> Numerics for Engine<M> {
         Engine::evaluate(self, parameters, start, batch)
     }
 
+    fn frozen_gradients(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+        d_start: &mut [f32],
+    ) -> Result<Score, Error> {
+        self.gradients_of(weights, start, batch, &mut [], d_start)
+    }
+
+    fn frozen_evaluate(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        self.evaluate_of(weights, start, batch)
+    }
+
     fn bytes(&self) -> usize {
         let kept = self.streams.iter().chain([&self.first]).map(Vec::capacity).sum::<usize>();
         let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
-        (kept + tapes + self.scratch.capacity() + self.head.capacity()) * size_of::<f32>()
+        let rooms = self.room.capacity() + self.head_room.capacity();
+        (kept + tapes + self.scratch.capacity() + self.head.capacity() + rooms) * size_of::<f32>()
     }
 }
 
@@ -370,7 +485,11 @@ fn states_len(config: &Config) -> usize {
 }
 
 fn check_len(what: &'static str, found: usize, want: usize, or_empty: bool) -> Result<(), Error> {
-    if found == want || or_empty && found == 0 { Ok(()) } else { Err(Error::WrongLength { what, want, found }) }
+    if found == want || or_empty && found == 0 {
+        Ok(())
+    } else {
+        Err(Error::WrongLength { what, want, found })
+    }
 }
 
 /// One over the number of targets that count.
