@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, chat, convert, data, detokenize, devices, eval, generate, info, logits, state, tokenize, verify,
+    bench, chat, convert, data, detokenize, devices, eval, generate, info, logits, merge, state, tokenize, tune, verify,
 };
 
 /// RWKV-7 language models on your own machine
@@ -34,6 +34,8 @@ enum Command {
     Detokenize(detokenize::Detokenize),
     Convert(convert::Convert),
     Data(data::Data),
+    Tune(tune::Tune),
+    Merge(merge::Merge),
     State(state::State),
     Eval(eval::Eval),
     Verify(verify::Verify),
@@ -53,6 +55,8 @@ impl Cli {
             Command::Detokenize(command) => command.run(),
             Command::Convert(command) => command.run(),
             Command::Data(command) => command.run(),
+            Command::Tune(command) => command.run(),
+            Command::Merge(command) => command.run(),
             Command::State(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Verify(command) => command.run(),

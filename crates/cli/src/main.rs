@@ -16,9 +16,11 @@ mod feed;
 mod generate;
 mod info;
 mod logits;
+mod merge;
 mod state;
 mod terminal;
 mod tokenize;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;

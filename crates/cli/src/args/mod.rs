@@ -7,7 +7,7 @@ mod state;
 mod tokens;
 
 pub use model::{ModelArgs, backend_names, load, parse_threads};
-pub use number::{any_count, some_count};
+pub use number::{any_count, part, some_count};
 pub use sampling::SamplingArgs;
 pub use state::StateArgs;
 pub use tokens::{TokenList, parse_ids};

@@ -14,3 +14,4 @@ mod pipes;
 mod run;
 mod state;
 mod tokens;
+mod tune;

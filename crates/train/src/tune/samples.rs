@@ -148,6 +148,13 @@ impl Samples {
         self.samples.push(sample);
     }
 
+    /// Adds those of another file.
+    pub fn append(&mut self, mut other: Self) {
+        self.samples.append(&mut other.samples);
+        self.cut += other.cut;
+        self.left_out += other.left_out;
+    }
+
     /// Takes out the last samples, `part` of all, rounded down: to measure on, not to learn from.
     pub fn hold_out(&mut self, part: f64) -> Vec<Sample> {
         let all = self.samples.len();

@@ -1,11 +1,14 @@
 //! The façade as its users see it, on tiny models.
 
+mod adapters;
 mod cancel;
 mod eval;
 mod generate;
 #[cfg(feature = "wgpu")]
 mod moves;
 mod session;
+#[cfg(feature = "tune")]
+mod tune;
 mod verify;
 
 use std::sync::Arc;
