@@ -36,7 +36,10 @@ fn a_state_is_tuned_and_taken() {
     let out = text(&folder.path().join("letters.pth"));
     let tune = || wkv7(["tune", "state", STORIES, "--data", &data, "-o", &out, "--batch", "8"]);
     let report = tune().with(["--steps", "20", "--json"]).ok().json();
-    assert_eq!((&report["steps"], &report["texts"], &report["held_out_texts"]), (&20.into(), &27.into(), &3.into()));
+    assert_eq!(
+        (&report["steps"], &report["texts"], &report["held_out_texts"]),
+        (&20.into(), &27.into(), &3.into())
+    );
     let loss = |key: &str| report[key].as_f64().expect("a number");
     assert!(loss("held_out_loss_after") < 0.7 * loss("held_out_loss_before"), "{report}");
     assert!(continued(&["--state", &out]).contains("HAVE a"));
@@ -52,7 +55,8 @@ fn a_state_is_tuned_and_taken() {
 fn a_lora_is_tuned_taken_and_merged() {
     let folder = folder();
     let data = letters(folder.path());
-    let [out, merged, pth] = ["a.safetensors", "merged.safetensors", "a.pth"].map(|name| text(&folder.path().join(name)));
+    let [out, merged, pth] =
+        ["a.safetensors", "merged.safetensors", "a.pth"].map(|name| text(&folder.path().join(name)));
     let tune = |out: &str| {
         let flags = ["--rank", "4", "--targets", "att", "--rate", "0.01", "--batch", "8", "--steps", "16"];
         wkv7(["tune", "lora", STORIES, "--data", &data, "-o", out]).with(flags)
@@ -64,7 +68,8 @@ fn a_lora_is_tuned_taken_and_merged() {
     wkv7(["merge", STORIES, "--lora", &out, "-o", &merged]).ok();
     let info = wkv7(["info", &merged, "--json"]).ok().json();
     assert_ne!(info["fingerprint"], wkv7(["info", STORIES, "--json"]).ok().json()["fingerprint"]);
-    let logits = |model: &str, lora: &[&str]| wkv7(["logits", model, "--tokens", "65,66"]).with(lora).ok().text();
+    let logits =
+        |model: &str, lora: &[&str]| wkv7(["logits", model, "--tokens", "65,66"]).with(lora).ok().text();
     assert_eq!(logits(&merged, &[]), logits(STORIES, &["--lora", &out]));
     // The same numbers as a .pth, which does not say its alpha.
     tune(&pth).ok();
@@ -86,8 +91,14 @@ fn what_cannot_be_done_is_said_before_any_work() {
     let out = text(&folder.path().join("a.pth"));
     let error = wkv7(["tune", "state", STORIES, "--data", &empty, "-o", &out]).fails(1);
     assert!(error.contains("at least one text"), "{error}");
-    assert!(wkv7(["tune", "lora", STORIES, "--data", &data, "-o", &out, "--targets", "emb"]).fails(2).contains("att.key"));
-    assert!(wkv7(["merge", STORIES, "--lora", STORIES, "-o", &out]).fails(1).contains("no part of an adapter"));
+    assert!(
+        wkv7(["tune", "lora", STORIES, "--data", &data, "-o", &out, "--targets", "emb"])
+            .fails(2)
+            .contains("att.key")
+    );
+    assert!(
+        wkv7(["merge", STORIES, "--lora", STORIES, "-o", &out]).fails(1).contains("no part of an adapter")
+    );
     assert!(!Path::new(&out).exists());
 }
 

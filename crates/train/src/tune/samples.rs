@@ -23,13 +23,13 @@ impl Sample {
     /// Tokens of which every one is learned that others come before.
     #[must_use]
     pub fn text(tokens: Vec<u32>) -> Self {
-        Self { tokens, learned_from: 1 }
+        Self { tokens, learned_from: 0 }
     }
 
     /// A prompt and the answer to it, which alone is learned.
     #[must_use]
     pub fn pair(mut prompt: Vec<u32>, answer: &[u32]) -> Self {
-        let learned_from = prompt.len().max(1);
+        let learned_from = prompt.len();
         prompt.extend_from_slice(answer);
         Self { tokens: prompt, learned_from }
     }
@@ -41,7 +41,7 @@ impl Sample {
 
     /// Tokens that are learned.
     pub(crate) fn learned(&self) -> usize {
-        self.tokens.len().saturating_sub(self.learned_from)
+        self.tokens.len().saturating_sub(self.learned_from.max(1))
     }
 }
 
@@ -133,7 +133,7 @@ impl Samples {
         if reading.lead {
             sample.tokens.insert(0, END);
             // What was the first token of a text can now be foreseen.
-            sample.learned_from = if sample.learned_from == 1 { 1 } else { sample.learned_from + 1 };
+            sample.learned_from += usize::from(sample.learned_from > 0);
         }
         if reading.end {
             sample.tokens.push(END);
@@ -205,17 +205,17 @@ mod tests {
         let lines = "{\"text\":\"ab\"}\n\n{\"prompt\":\"ab\",\"answer\":\"c\"}\n{\"tokens\":[1,2,3]}\n";
         let samples = read("a.jsonl", lines, &Reading::default()).expect("sound");
         let want = [
-            Sample { tokens: vec![97, 98, 0], learned_from: 1 },
+            Sample { tokens: vec![97, 98, 0], learned_from: 0 },
             Sample { tokens: vec![97, 98, 99, 0], learned_from: 2 },
-            Sample { tokens: vec![1, 2, 3, 0], learned_from: 1 },
+            Sample { tokens: vec![1, 2, 3, 0], learned_from: 0 },
         ];
         assert_eq!(samples, Samples { samples: want.to_vec(), cut: 0, left_out: 0 });
         let reading = Reading { lead: true, end: false, ..Reading::default() };
         let samples = read("a.ndjson", lines, &reading).expect("sound").samples;
-        assert_eq!(samples[0], Sample { tokens: vec![0, 97, 98], learned_from: 1 });
+        assert_eq!(samples[0], Sample { tokens: vec![0, 97, 98], learned_from: 0 });
         assert_eq!(samples[1], Sample { tokens: vec![0, 97, 98, 99], learned_from: 3 });
         let text = read("a.txt", "ab\nc", &Reading::default()).expect("sound").samples;
-        assert_eq!(text, [Sample { tokens: vec![97, 98, 10, 99, 0], learned_from: 1 }]);
+        assert_eq!(text, [Sample { tokens: vec![97, 98, 10, 99, 0], learned_from: 0 }]);
     }
 
     #[test]

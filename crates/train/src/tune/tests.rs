@@ -111,7 +111,7 @@ fn unequal_lengths_together_are_as_one_by_one() {
     let (mut loss, mut counted, mut sum) = (0.0, 0, vec![0.0; start.len()]);
     for sample in &samples {
         let (inputs, mut targets) = (&sample.tokens[..sample.fed()], sample.tokens[1..].to_vec());
-        targets[..sample.learned_from - 1].fill(crate::numerics::IGNORED);
+        targets[..sample.learned_from.saturating_sub(1)].fill(crate::numerics::IGNORED);
         let mut alone = vec![0.0; start.len()];
         let batch = Batch { inputs, targets: &targets, tokens: inputs.len() };
         let score = numerics.frozen_gradients(&frozen, &start, batch, &mut alone).expect("a batch");
