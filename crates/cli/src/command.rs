@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, chat, convert, data, detokenize, devices, eval, generate, info, logits, state, tokenize, train,
-    verify,
+    bench, chat, convert, data, detokenize, devices, eval, generate, info, logits, merge, state, tokenize,
+    train, tune, verify,
 };
 
 /// RWKV-7 language models on your own machine
@@ -39,6 +39,8 @@ enum Command {
     Convert(convert::Convert),
     Data(data::Data),
     Train(train::Train),
+    Tune(tune::Tune),
+    Merge(merge::Merge),
     State(state::State),
     Eval(eval::Eval),
     Verify(verify::Verify),
@@ -59,6 +61,8 @@ impl Cli {
             Command::Convert(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Tune(command) => command.run(),
+            Command::Merge(command) => command.run(),
             Command::State(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Verify(command) => command.run(),

@@ -48,32 +48,11 @@ impl Convert {
         let target = self.to.map_or_else(|| Target::from_path(&self.output), Ok)?;
         let mut wanted = Wanted::to(target);
         wanted.dtype = self.dtype;
-        wanted.vocabulary = self.vocabulary(target, &checkpoint)?;
+        wanted.vocabulary = vocabulary(&self.vocab, target, &checkpoint)?;
         let (bar, callback) = progress::bytes("converting");
         let summary = convert(&checkpoint, &self.output, &wanted, &mut |done, total| callback(done, total))?;
         drop(bar);
         Ok(output::print(self.table(&checkpoint, &summary).to_string())?)
-    }
-
-    /// The vocabulary for a GGUF whose checkpoint carries none.
-    fn vocabulary(
-        &self,
-        target: Target,
-        checkpoint: &Checkpoint,
-    ) -> anyhow::Result<Option<formats::Vocabulary>> {
-        let asked = self.vocab != TokenizerChoice::Auto;
-        if target != Target::Gguf || (checkpoint.vocabulary.is_some() && !asked) {
-            return Ok(None);
-        }
-        match wkv7::open_tokenizer(&self.vocab, checkpoint) {
-            Ok(tokenizer) if asked || tokenizer.name() == "world" => {
-                let vocab = Config::deduce(&checkpoint.tensors, checkpoint.recipe)?.vocab;
-                Ok(Some(wkv7::gguf_vocabulary(&*tokenizer, vocab)))
-            }
-            Err(error) if asked => Err(error.into()),
-            // A file without a vocabulary still runs on tokens; the summary says that it has none.
-            _ => Ok(None),
-        }
     }
 
     /// What became what.
@@ -90,5 +69,26 @@ impl Convert {
             table.row("note", note);
         }
         table
+    }
+}
+
+/// The vocabulary for a GGUF whose checkpoint carries none.
+pub fn vocabulary(
+    choice: &TokenizerChoice,
+    target: Target,
+    checkpoint: &Checkpoint,
+) -> anyhow::Result<Option<formats::Vocabulary>> {
+    let asked = *choice != TokenizerChoice::Auto;
+    if target != Target::Gguf || (checkpoint.vocabulary.is_some() && !asked) {
+        return Ok(None);
+    }
+    match wkv7::open_tokenizer(choice, checkpoint) {
+        Ok(tokenizer) if asked || tokenizer.name() == "world" => {
+            let vocab = Config::deduce(&checkpoint.tensors, checkpoint.recipe)?.vocab;
+            Ok(Some(wkv7::gguf_vocabulary(&*tokenizer, vocab)))
+        }
+        Err(error) if asked => Err(error.into()),
+        // A file without a vocabulary still runs on tokens; the summary says that it has none.
+        _ => Ok(None),
     }
 }

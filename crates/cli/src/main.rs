@@ -16,11 +16,13 @@ mod feed;
 mod generate;
 mod info;
 mod logits;
+mod merge;
 mod state;
 mod svg;
 mod terminal;
 mod tokenize;
 mod train;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;

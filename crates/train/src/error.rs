@@ -61,6 +61,9 @@ pub enum Error {
         /// The last of them.
         step: u64,
     },
+    /// Nothing to tune with, or a setting out of its range.
+    #[error("{0}")]
+    Tuning(String),
     /// Data that cannot be read or trained on.
     #[error(transparent)]
     Data(#[from] crate::data::Error),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rayon::prelude::*;
-use wkv7_core::{Dtype, Error as ModelError, Layout as Order, Recipe, Tensor, Tensors, Weights, weights};
+use wkv7_core::{Dtype, Error as ModelError, Recipe, Tensor, Tensors, Weights, weights};
 use wkv7_formats::convert::{Numbers, Progress, Summary, Target, write_numbers};
 
+use crate::numerics::numbers;
 use crate::{Entry, Error, Layout};
 
 /// The parameters of `weights`, of any element type, as f32 in the places of `layout`.
@@ -37,22 +37,21 @@ pub(crate) fn gather(
     Ok(gathered)
 }
 
-/// Reads one tensor, many rows at once.
+/// Reads one tensor.
 fn read(entry: &Entry, tensor: &Tensor, values: &mut [f32]) -> Result<(), Error> {
-    let columns = entry.shape.last().copied().unwrap_or(1);
-    if tensor.columns() != columns || tensor.len() != values.len() {
-        let (want, found) = (format!("{:?}", entry.shape), tensor.shape().to_vec());
-        return Err(ModelError::WrongShape { name: entry.name.clone(), want, found }.into());
-    }
-    match tensor.layout() {
-        Order::Rows => {
-            let rows = values.par_chunks_exact_mut(columns).with_min_len((1 << 14) / columns + 1);
-            rows.enumerate().for_each(|(row, values)| tensor.read_stored_row(row, values));
-        }
-        // Thin matrices only.
-        Order::Transposed => values.copy_from_slice(&tensor.to_f32()),
-    }
+    check_shape(entry, tensor)?;
+    numbers(tensor, values);
     Ok(())
+}
+
+/// Refuses a tensor that does not fit its place.
+pub(crate) fn check_shape(entry: &Entry, tensor: &Tensor) -> Result<(), Error> {
+    let columns = entry.shape.last().copied().unwrap_or(1);
+    if tensor.columns() == columns && tensor.len() == entry.range.len() {
+        return Ok(());
+    }
+    let (want, found) = (format!("{:?}", entry.shape), tensor.shape().to_vec());
+    Err(ModelError::WrongShape { name: entry.name.clone(), want, found }.into())
 }
 
 /// A copy of the parameters as f32 tensors under their official names.

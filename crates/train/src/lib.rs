@@ -11,6 +11,7 @@
 //! * [`Trainer`]: step after step.
 //! * [`run`]: training in a folder, with settings, log and checkpoints, which goes on after any end.
 //! * [`tasks`]: what a memory can do, measured on problems made for it.
+//! * [`tune`]: an initial state or an adapter for a model whose weights stay.
 //!
 //! Formulas are those of `RWKV-v7/train_temp` in BlinkDL/RWKV-LM.
 
@@ -29,6 +30,7 @@ pub mod schedule;
 pub mod snapshot;
 pub mod tasks;
 pub mod trainer;
+pub mod tune;
 
 pub use error::Error;
 pub use init::{NewModel, default_ranks, initialise};

@@ -47,6 +47,13 @@ impl Trained {
         Self { len: layout.len(), runs }
     }
 
+    /// `len` numbers of one group that lie in no layout.
+    #[must_use]
+    pub fn whole(len: usize, group: Group) -> Self {
+        let runs = if len == 0 { Vec::new() } else { vec![(0..len, group)] };
+        Self { len, runs }
+    }
+
     /// Numbers that are trained, padding between them included.
     #[must_use]
     pub fn numbers(&self) -> usize {
@@ -86,7 +93,13 @@ impl Moments {
     /// Before the first step.
     #[must_use]
     pub fn new(layout: &Layout) -> Self {
-        Self { first: layout.zeros(), second: layout.zeros(), steps: 0 }
+        Self::zeros(layout.len())
+    }
+
+    /// The same for `len` numbers that lie in no layout.
+    #[must_use]
+    pub fn zeros(len: usize) -> Self {
+        Self { first: vec![0.0; len], second: vec![0.0; len], steps: 0 }
     }
 }
 

@@ -40,6 +40,18 @@ pub enum Error {
         /// Why it is no tuned state.
         as_tuned: Box<Error>,
     },
+    /// A file that is no adapter of this model.
+    #[error("{}: {problem}", path.display())]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, what was found.
+        problem: String,
+    },
+    /// Tuning could not begin or go on.
+    #[cfg(feature = "tune")]
+    #[error(transparent)]
+    Tune(#[from] wkv7_train::Error),
     /// A setting outside its range.
     #[error("option `{option}` is {found}, expected {range}")]
     Option {

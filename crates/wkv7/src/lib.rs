@@ -26,6 +26,7 @@
 //! * [`Sampler`]: the official sampling pipeline and a few cuts more, repeatable by its seed.
 //! * [`chat`]: the exact prompt strings of World and G1 models.
 //! * [`eval`], [`verify()`]: what a model is worth, and whether two agree.
+//! * [`adapters`]: LoRA files, added to the weights when a model is opened.
 //!
 //! Below lie [`core`] (weights, states, backends), [`formats`] (files) and [`tokenizer`].
 
@@ -50,13 +51,17 @@ mod session;
 mod softmax;
 mod vocabulary;
 
+pub mod adapters;
 pub mod chat;
 pub mod eval;
+#[cfg(feature = "tune")]
+pub mod tune;
 pub mod verify;
 
 pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Top, Want, Weights};
 pub use wkv7_cpu::Ceiling;
 
+pub use adapters::Adapter;
 pub use answers::Answers;
 pub use backends::backends;
 pub use built_in::{BUILT_IN, built_in};

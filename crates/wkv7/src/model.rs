@@ -13,7 +13,7 @@ use wkv7_tokenizer::Tokenizer;
 
 use crate::session::Snapshot;
 use crate::vocabulary::{self, Whereabouts};
-use crate::{Answers, Error, Options, SamplerOptions, Session, backends};
+use crate::{Answers, Error, Options, SamplerOptions, Session, adapters, backends};
 
 /// A loaded model. Cloning shares it; sessions keep it alive; it may be used from any thread.
 #[derive(Clone)]
@@ -130,6 +130,7 @@ impl Model {
         source: Option<Source>,
         whereabouts: Whereabouts,
     ) -> Result<Self, Error> {
+        let weights = adapted(weights, options)?;
         let found = match tokenizer {
             Some(given) => Some(given),
             None => vocabulary::chosen(&options.tokenizer, weights.config().vocab)?,
@@ -339,6 +340,15 @@ pub(crate) fn folder_of(path: &Path) -> Option<PathBuf> {
     }
     let parent = path.parent()?;
     Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// `weights` with the adapters that were asked for.
+fn adapted(weights: Weights, options: &Options) -> Result<Weights, Error> {
+    if options.adapters.is_empty() {
+        return Ok(weights);
+    }
+    let tensors = adapters::merge(weights.tensors(), &options.adapters)?;
+    Ok(Weights::new(tensors, weights.config().recipe)?)
 }
 
 /// What sessions start from.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use wkv7_core::LoadOptions;
 
+use crate::Adapter;
+
 /// How to open a model. The default suits most.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub struct Options {
     pub tokenizer: TokenizerChoice,
     /// Slots, tokens per forward, threads, progress of loading.
     pub load: LoadOptions,
+    /// Adapters to add to the weights, in this order; the model is another one then, and so is its fingerprint.
+    pub adapters: Vec<Adapter>,
     /// A tuned state (`blocks.N.att.time_state` tensors) or a state file that every session starts from, in
     /// place of the one inside the checkpoint, if any.
     pub initial_state: Option<PathBuf>,

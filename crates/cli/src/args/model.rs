@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command};
-use wkv7::{BackendChoice, Model, Options, TokenizerChoice};
+use wkv7::{Adapter, BackendChoice, Model, Options, TokenizerChoice};
 
 use super::{ModelArg, StateArgs};
 
@@ -15,6 +15,9 @@ use super::{ModelArg, StateArgs};
 pub struct ModelArgs {
     #[command(flatten)]
     pub arg: ModelArg,
+    /// Add a LoRA to the weights; a .pth does not say its alpha: FILE:ALPHA; may be given several times
+    #[arg(long = "lora", help_heading = "Running", value_name = "FILE[:ALPHA]")]
+    pub adapters: Vec<Adapter>,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -47,6 +50,7 @@ impl ModelArgs {
         let mut options = self.run.options()?;
         options.initial_state.clone_from(&state.file);
         options.tuned_state_transposed = state.transposed;
+        options.adapters.clone_from(&self.adapters);
         let opened = self.arg.chosen().load(options);
         match (&opened, &state.file) {
             (Err(error), Some(state)) if is_about_state(error) => {

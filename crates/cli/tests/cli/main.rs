@@ -16,3 +16,4 @@ mod run;
 mod state;
 mod tokens;
 mod train;
+mod tune;

@@ -44,11 +44,8 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path, reading: &'a Reading, tokenizer: &'a dyn Tokenizer) -> Result<Self, Error> {
-        let reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io(path))?);
-        let json = path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson");
         let separator = reading.separator.as_deref().map(str::as_bytes);
-        let lines = Lines { reader, path: path.into(), line: 0, bytes: 0 };
-        Ok(Self { lines, json, separator, tokenizer, ended: false })
+        Ok(Self { lines: Lines::open(path)?, json: is_json(path), separator, tokenizer, ended: false })
     }
 
     /// Bytes of the file read so far.
@@ -59,18 +56,8 @@ impl<'a> Encoded<'a> {
 
     /// A line of JSON as tokens.
     fn json(&mut self) -> Result<Option<Vec<u32>>, Error> {
-        let mut line = Vec::new();
-        while line.trim_ascii().is_empty() {
-            line.clear();
-            if !self.lines.append(&mut line)? {
-                return Ok(None);
-            }
-        }
-        let object: Object = serde_json::from_slice(&line).map_err(|error| {
-            let said = error.to_string();
-            let what = said.split(" at line ").next().unwrap_or_default(); // the line is another one
-            self.lines.refused(format!("column {}: {what}", error.column()))
-        })?;
+        let Some(line) = self.lines.filled()? else { return Ok(None) };
+        let object: Object = self.lines.object(&line)?;
         let expected = "expected one key of \"text\" and \"tokens\", found";
         match (object.text, object.tokens) {
             (Some(text), None) => self.encode(text.as_bytes(), self.lines.line).map(Some),
@@ -105,23 +92,14 @@ impl<'a> Encoded<'a> {
 
     /// The tokens of `text`, which begins in line `line`.
     fn encode(&self, text: &[u8], line: u64) -> Result<Vec<u32>, Error> {
-        let mut tokens = Vec::new();
-        let path = || self.lines.path.clone();
-        self.tokenizer.encode(text, &mut tokens).map_err(|source| Error::Encode {
-            path: path(),
-            line,
-            source,
-        })?;
+        let mut tokens = self.lines.encoded(text, line, self.tokenizer)?;
         tokens.push(END);
         Ok(tokens)
     }
 
     /// `tokens` from a file, each of which the vocabulary must have.
     fn checked(&self, mut tokens: Vec<u32>) -> Result<Vec<u32>, Error> {
-        let vocab = self.tokenizer.vocab();
-        if let Some(id) = tokens.iter().find(|&&id| id as usize >= vocab) {
-            return Err(self.lines.refused(format!("token {id}, expected an id below {vocab}")));
-        }
+        self.lines.check(&tokens, self.tokenizer)?;
         tokens.push(END);
         Ok(tokens)
     }
@@ -147,8 +125,13 @@ struct Object {
     tokens: Option<Vec<u32>>,
 }
 
+/// Whether the name of a file says that it holds a JSON object a line.
+pub(crate) fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
+}
+
 /// A file, line by line.
-struct Lines {
+pub(crate) struct Lines {
     reader: BufReader<File>,
     path: PathBuf,
     line: u64,
@@ -156,6 +139,60 @@ struct Lines {
 }
 
 impl Lines {
+    /// Before its first line.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io(path))?);
+        Ok(Self { reader, path: path.into(), line: 0, bytes: 0 })
+    }
+
+    /// The number of the line read last, from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.line
+    }
+
+    /// The next line that is not blank.
+    pub(crate) fn filled(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let mut line = Vec::new();
+        while line.trim_ascii().is_empty() {
+            line.clear();
+            if !self.append(&mut line)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(line))
+    }
+
+    /// What the JSON of the line read last says.
+    pub(crate) fn object<'de, T: Deserialize<'de>>(&self, line: &'de [u8]) -> Result<T, Error> {
+        serde_json::from_slice(line).map_err(|error| {
+            let said = error.to_string();
+            let what = said.split(" at line ").next().unwrap_or_default(); // the line is another one
+            self.refused(format!("column {}: {what}", error.column()))
+        })
+    }
+
+    /// The tokens of `text`, which begins in line `line`.
+    pub(crate) fn encoded(
+        &self,
+        text: &[u8],
+        line: u64,
+        tokenizer: &dyn Tokenizer,
+    ) -> Result<Vec<u32>, Error> {
+        let mut tokens = Vec::new();
+        let path = || self.path.clone();
+        tokenizer.encode(text, &mut tokens).map_err(|source| Error::Encode { path: path(), line, source })?;
+        Ok(tokens)
+    }
+
+    /// Refuses a token that the vocabulary does not have.
+    pub(crate) fn check(&self, tokens: &[u32], tokenizer: &dyn Tokenizer) -> Result<(), Error> {
+        let vocab = tokenizer.vocab();
+        match tokens.iter().find(|&&id| id as usize >= vocab) {
+            Some(id) => Err(self.refused(format!("token {id}, expected an id below {vocab}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Appends the next line with its end to `text`; whether there was one.
     fn append(&mut self, text: &mut Vec<u8>) -> Result<bool, Error> {
         let room = (LONGEST + 1).saturating_sub(text.len() as u64);
@@ -169,7 +206,7 @@ impl Lines {
     }
 
     /// What is wrong with the line read last.
-    fn refused(&self, what: String) -> Error {
+    pub(crate) fn refused(&self, what: String) -> Error {
         Error::Line { path: self.path.clone(), line: self.line, what }
     }
 }

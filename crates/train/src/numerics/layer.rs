@@ -10,13 +10,14 @@ use super::norm::Norm;
 use super::product::{Factor, Into, product};
 use super::rows::TILE;
 use super::shift;
+use super::source::Part;
 use super::wkv::{self, Projected, Shape, Trace, VectorGradients, Vectors};
 use crate::layout::LayerRanges;
 
 /// What a layer computes with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer<'a, R> {
-    pub(crate) parameters: &'a [R],
+    pub(crate) parameters: Part<'a, R>,
     pub(crate) at: &'a LayerRanges,
     pub(crate) shape: Shape,
     pub(crate) ffn: usize,
@@ -101,7 +102,7 @@ const G: usize = 5;
 
 impl<'a, F: Number> Layer<'a, F> {
     fn get(&self, range: &Range<usize>) -> &'a [F] {
-        &self.parameters[range.clone()]
+        self.parameters.get(range)
     }
 
     fn norm(&self, weight: &Range<usize>, bias: &Range<usize>) -> Norm<'a, F> {

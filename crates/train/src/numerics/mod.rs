@@ -9,6 +9,7 @@
 //! | `layer` | a layer: both blocks, forward and backward |
 //! | `head` | the loss |
 //! | `model` | the whole |
+//! | `source` | where parameters come from |
 //! | `rows` | sharing rows out among threads |
 //!
 //! Everything is generic over [`wkv7_cpu::math::Math`]: in f32 it is compiled for the instruction sets of the CPU backend,
@@ -26,10 +27,13 @@ mod product;
 mod recurrence;
 mod rows;
 mod shift;
+mod source;
 mod wkv;
 
 pub use head::{IGNORED, Score};
 pub use model::{Batch, Engine, Numerics, Options};
+pub use source::Frozen;
+pub(crate) use source::numbers;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::head::{Head, HeadScratch, IGNORED, Score};
 use super::layer::{Layer, Scratch, Sink, Tape};
 use super::norm::Norm;
 use super::rows::{Cut, TILE};
+use super::source::{Flat, Frozen, Part, Source};
 use super::wkv::Shape;
 use crate::Error;
 use crate::layout::Layout;
@@ -81,6 +82,29 @@ pub trait Numerics: Send {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error>;
 
+    /// [`Numerics::gradients`] of the start alone: `weights` stay as they are, and a layer at a time is made f32.
+    ///
+    /// # Errors
+    /// As [`Numerics::gradients`].
+    fn frozen_gradients(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+        d_start: &mut [f32],
+    ) -> Result<Score, Error>;
+
+    /// [`Numerics::evaluate`] likewise.
+    ///
+    /// # Errors
+    /// As [`Numerics::gradients`].
+    fn frozen_evaluate(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error>;
+
     /// Bytes of the buffers that it holds on to: saved activations and scratch.
     fn bytes(&self) -> usize;
 }
@@ -106,6 +130,8 @@ struct Lane<R> {
     first: Vec<R>,        // the first layer's value, likewise
     scratch: Scratch<R>,
     head: HeadScratch<R>,
+    room: Vec<R>,      // a layer's parameters, where they do not lie in one vector
+    head_room: Vec<R>, // the head's, likewise
     // Sums over the groups of a lane that is not the first, which adds to the caller's.
     gradients: Vec<R>,
     d_start: Vec<R>,
@@ -114,8 +140,8 @@ struct Lane<R> {
 impl<R> Lane<R> {
     /// Numbers that it has room for.
     fn capacity(&self) -> usize {
-        let lists =
-            [&self.rows, &self.x, &self.dx, &self.d_v_first, &self.first, &self.gradients, &self.d_start];
+        let Self { rows, x, dx, d_v_first, first, room, head_room, gradients, d_start, .. } = self;
+        let lists = [rows, x, dx, d_v_first, first, room, head_room, gradients, d_start];
         let lists = lists.into_iter().chain(&self.streams).map(Vec::capacity).sum::<usize>();
         let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
         lists + tapes + self.scratch.capacity() + self.head.capacity()
@@ -181,6 +207,17 @@ impl<M: Math> Engine<M> {
         gradients: &mut [M::Number],
         d_start: &mut [M::Number],
     ) -> Result<Score, Error> {
+        self.gradients_of(&Flat(parameters), start, batch, gradients, d_start)
+    }
+
+    fn gradients_of(
+        &mut self,
+        parameters: &dyn Source<M::Number>,
+        start: &[M::Number],
+        batch: Batch<'_>,
+        gradients: &mut [M::Number],
+        d_start: &mut [M::Number],
+    ) -> Result<Score, Error> {
         self.check(parameters.len(), start.len(), batch)?;
         let states = states_len(self.layout.config());
         check_len("gradients", gradients.len(), self.layout.len(), true)?;
@@ -235,6 +272,15 @@ impl<M: Math> Engine<M> {
     pub fn evaluate(
         &mut self,
         parameters: &[M::Number],
+        start: &[M::Number],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        self.evaluate_of(&Flat(parameters), start, batch)
+    }
+
+    fn evaluate_of(
+        &mut self,
+        parameters: &dyn Source<M::Number>,
         start: &[M::Number],
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error> {
@@ -303,7 +349,7 @@ impl<M: Math> Engine<M> {
     fn group(
         &self,
         lane: &mut Lane<M::Number>,
-        parameters: &[M::Number],
+        source: &dyn Source<M::Number>,
         start: &[M::Number],
         batch: Batch<'_>,
         scale: f64,
@@ -311,7 +357,20 @@ impl<M: Math> Engine<M> {
         best: Option<&mut [u32]>,
     ) -> Score {
         let Self { math, layout, options, .. } = self;
-        let Lane { rows, x, dx, d_v_first, tapes, streams, first, scratch, head: head_scratch, .. } = lane;
+        let Lane {
+            rows,
+            x,
+            dx,
+            d_v_first,
+            tapes,
+            streams,
+            first,
+            scratch,
+            head: head_scratch,
+            room,
+            head_room,
+            ..
+        } = lane;
         let (math, config, ranges) = (*math, layout.config(), layout.ranges());
         let (channels, layers) = (config.channels, config.layers);
         let sequences = batch.inputs.len() / batch.tokens;
@@ -326,29 +385,18 @@ impl<M: Math> Engine<M> {
         tapes.resize_with(if keep { layers } else { 1 }, Tape::default);
         streams.resize_with(if back.is_some() && !keep { layers } else { 0 }, Vec::new);
         let state = channels * config.head_size;
-        let layer = |number: usize| Layer {
-            parameters,
-            at: &ranges.layers[number],
-            shape,
-            ffn: config.ffn,
-            recipe: config.recipe,
-            start: start.get(number * state..(number + 1) * state).unwrap_or(&[]),
-        };
+        let start_of = |number: usize| start.get(number * state..(number + 1) * state).unwrap_or(&[]);
+        let building = Building { source, layout, shape };
         let eps = M::Number::of(f64::from(config.recipe.layer_norm_eps));
-        let norm = |weight: &std::ops::Range<usize>, bias: &std::ops::Range<usize>| Norm {
-            weight: &parameters[weight.clone()],
-            bias: &parameters[bias.clone()],
-            eps,
-        };
 
         // Forward.
-        let ln0 = norm(&ranges.ln0_weight, &ranges.ln0_bias);
-        let embedding = &parameters[ranges.emb.clone()];
+        let mut ln0_room = Vec::new();
+        let part = Part::of(source, ranges.ln0_weight.start..ranges.ln0_bias.end, &mut ln0_room);
+        let ln0 = Norm { weight: part.get(&ranges.ln0_weight), bias: part.get(&ranges.ln0_bias), eps };
         rows.resize(batch.inputs.len() * channels, M::Number::default());
         rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
             for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
-                let from = *token as usize * channels;
-                row.copy_from_slice(&embedding[from..from + channels]);
+                source.embedding(*token as usize, row);
             }
         });
         x.resize(rows.len(), M::Number::default());
@@ -365,16 +413,18 @@ impl<M: Math> Engine<M> {
             } else {
                 &**first
             };
-            layer(number).forward(math, x, v_first, &mut rest[0], scratch);
+            let layer = building.layer(number, start_of(number), room);
+            layer.forward(math, x, v_first, &mut rest[0], scratch);
             if number == 0 && !keep {
                 first.clone_from(&rest[0].projected.value);
             }
         }
 
         // The loss, and back.
+        let part = Part::of(source, ranges.ln_out_weight.start..ranges.head.end, head_room);
         let head = Head {
-            norm: norm(&ranges.ln_out_weight, &ranges.ln_out_bias),
-            matrix: &parameters[ranges.head.clone()],
+            norm: Norm { weight: part.get(&ranges.ln_out_weight), bias: part.get(&ranges.ln_out_bias), eps },
+            matrix: part.get(&ranges.head),
             vocab: config.vocab,
             scale,
             l2_wrap: options.l2_wrap,
@@ -394,7 +444,7 @@ impl<M: Math> Engine<M> {
                 0 => &mut [][..],
                 _ => &mut d_start[number * state..(number + 1) * state],
             };
-            let layer = layer(number);
+            let layer = building.layer(number, start_of(number), room);
             if !keep {
                 x.clone_from(&streams[number]);
                 let v_first = if number == 0 { &[][..] } else { &**first };
@@ -428,6 +478,31 @@ impl<M: Math> Engine<M> {
     }
 }
 
+/// What layers are made of.
+struct Building<'a, R> {
+    source: &'a dyn Source<R>,
+    layout: &'a Layout,
+    shape: Shape,
+}
+
+impl<'a, R> Building<'a, R> {
+    /// Layer `number`, with its parameters where they lie or in `room`.
+    fn layer<'b>(&'b self, number: usize, start: &'b [R], room: &'b mut Vec<R>) -> Layer<'b, R>
+    where
+        'a: 'b,
+    {
+        let (config, at) = (self.layout.config(), &self.layout.ranges().layers[number]);
+        Layer {
+            parameters: Part::of(self.source, at.ln1_weight.start..at.ffn_value.end, room),
+            at,
+            shape: self.shape,
+            ffn: config.ffn,
+            recipe: config.recipe,
+            start,
+        }
+    }
+}
+
 impl<M: Math<Number = f32>> Numerics for Engine<M> {
     fn gradients(
         &mut self,
@@ -447,6 +522,25 @@ impl<M: Math<Number = f32>> Numerics for Engine<M> {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error> {
         Engine::evaluate(self, parameters, start, batch)
+    }
+
+    fn frozen_gradients(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+        d_start: &mut [f32],
+    ) -> Result<Score, Error> {
+        self.gradients_of(weights, start, batch, &mut [], d_start)
+    }
+
+    fn frozen_evaluate(
+        &mut self,
+        weights: &Frozen,
+        start: &[f32],
+        batch: Batch<'_>,
+    ) -> Result<(Score, Vec<u32>), Error> {
+        self.evaluate_of(weights, start, batch)
     }
 
     fn bytes(&self) -> usize {

@@ -1,5 +1,6 @@
 //! The façade as its users see it, on tiny models.
 
+mod adapters;
 #[cfg(feature = "built-in")]
 mod built_in;
 mod cancel;
@@ -8,6 +9,8 @@ mod generate;
 #[cfg(feature = "wgpu")]
 mod moves;
 mod session;
+#[cfg(feature = "tune")]
+mod tune;
 mod verify;
 
 use std::sync::Arc;

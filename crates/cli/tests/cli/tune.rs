@@ -1,0 +1,123 @@
+//! `tune` and `merge`.
+
+use std::path::Path;
+
+use crate::run::{folder, text, wkv7};
+
+/// A small model that was really trained.
+const STORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/stories.safetensors");
+
+/// Letters, which it does not know, as text and as prompts with answers.
+fn letters(folder: &Path) -> String {
+    let (names, things) = (["Mia", "Tom", "Anna", "Ben"], ["red ball", "small key", "warm hat"]);
+    let mut lines = String::new();
+    for (number, name) in names.iter().cycle().take(30).enumerate() {
+        let thing = things[number % 3];
+        let line = match number % 2 {
+            0 => format!(r#"{{"text": "Dear {name}! I HAVE a {thing} for you!!"}}"#),
+            _ => format!(r#"{{"prompt": "Dear {name}! ", "answer": "I HAVE a {thing} for you!!"}}"#),
+        };
+        lines.push_str(&(line + "\n"));
+    }
+    let path = folder.join("letters.jsonl");
+    std::fs::write(&path, lines).expect("written");
+    text(&path)
+}
+
+fn continued(arguments: &[&str]) -> String {
+    let greedy = ["generate", STORIES, "Dear Tom! I ", "-n", "8", "--temperature", "0"];
+    wkv7(greedy).with(arguments).ok().text()
+}
+
+#[test]
+fn a_state_is_tuned_and_taken() {
+    let folder = folder();
+    let data = letters(folder.path());
+    let out = text(&folder.path().join("letters.pth"));
+    let tune = || wkv7(["tune", "state", STORIES, "--data", &data, "-o", &out, "--batch", "8"]);
+    let report = tune().with(["--steps", "20", "--json"]).ok().json();
+    assert_eq!(
+        (&report["steps"], &report["texts"], &report["held_out_texts"]),
+        (&20.into(), &27.into(), &3.into())
+    );
+    let loss = |key: &str| report[key].as_f64().expect("a number");
+    assert!(loss("held_out_loss_after") < 0.7 * loss("held_out_loss_before"), "{report}");
+    assert!(continued(&["--state", &out]).contains("HAVE a"));
+    assert!(!continued(&[]).contains("HAVE"));
+    // From there it goes on, here without anything held out.
+    let said = tune().with(["--state", &out, "--steps", "1", "--hold-out", "0"]).ok();
+    let lines: Vec<String> = said.text().lines().map(str::to_owned).collect();
+    assert!(lines[0].starts_with("texts") && lines[0].ends_with("30, and 0 held out"), "{lines:?}");
+    assert!(lines[1].starts_with("steps") && said.stderr().is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_lora_is_tuned_taken_and_merged() {
+    let folder = folder();
+    let data = letters(folder.path());
+    let [out, merged, pth] =
+        ["a.safetensors", "merged.safetensors", "a.pth"].map(|name| text(&folder.path().join(name)));
+    let tune = |out: &str| {
+        let flags = ["--rank", "4", "--targets", "att", "--rate", "0.01", "--batch", "8", "--steps", "16"];
+        wkv7(["tune", "lora", STORIES, "--data", &data, "-o", out]).with(flags)
+    };
+    let said = tune(&out).ok().text();
+    assert!(said.contains("held-out loss  ") && said.contains("(-"), "{said}");
+    let with = continued(&["--lora", &out]);
+    assert!(with.contains("HAVE a"), "{with}");
+    wkv7(["merge", STORIES, "--lora", &out, "-o", &merged]).ok();
+    let info = wkv7(["info", &merged, "--json"]).ok().json();
+    assert_ne!(info["fingerprint"], wkv7(["info", STORIES, "--json"]).ok().json()["fingerprint"]);
+    let logits =
+        |model: &str, lora: &[&str]| wkv7(["logits", model, "--tokens", "65,66"]).with(lora).ok().text();
+    assert_eq!(logits(&merged, &[]), logits(STORIES, &["--lora", &out]));
+    // The same numbers as a .pth, which does not say its alpha.
+    tune(&pth).ok();
+    assert_eq!(continued(&["--lora", &format!("{pth}:8")]), with);
+    let error = wkv7(["generate", STORIES, "a", "--lora", &pth]).fails(1);
+    assert!(error.contains("a.pth: the file does not say its alpha"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_before_any_work() {
+    let folder = folder();
+    let data = letters(folder.path());
+    let tune = |out: &str| wkv7(["tune", "state", STORIES, "--data", &data, "-o", out]);
+    assert!(tune("a.gguf").fails(1).contains("expected the name of a .pth"));
+    let nowhere = text(&folder.path().join("none").join("a.pth"));
+    assert!(tune(&nowhere).fails(1).contains("expected a folder that is there"));
+    let empty = text(&folder.path().join("empty.jsonl"));
+    std::fs::write(&empty, "\n").expect("written");
+    let out = text(&folder.path().join("a.pth"));
+    let error = wkv7(["tune", "state", STORIES, "--data", &empty, "-o", &out]).fails(1);
+    assert!(error.contains("at least one text"), "{error}");
+    assert!(
+        wkv7(["tune", "lora", STORIES, "--data", &data, "-o", &out, "--targets", "emb"])
+            .fails(2)
+            .contains("att.key")
+    );
+    assert!(
+        wkv7(["merge", STORIES, "--lora", STORIES, "-o", &out]).fails(1).contains("no part of an adapter")
+    );
+    assert!(!Path::new(&out).exists());
+}
+
+/// Ctrl-C while it learns: what was learned is written.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_writes_what_was_learned() {
+    let folder = folder();
+    let data = letters(folder.path());
+    let out = text(&folder.path().join("a.pth"));
+    let endless = ["--steps", "1000000", "--batch", "4", "--hold-out", "0", "--json"];
+    let run = wkv7(["tune", "state", STORIES, "--data", &data, "-o", &out]).with(endless).into_command();
+    let child = { run }.stdin(std::process::Stdio::null()).spawn().expect("wkv7 starts");
+    std::thread::sleep(std::time::Duration::from_secs(3)); // it begins to learn within one
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill is there").success());
+    let done = child.wait_with_output().expect("wkv7 ends");
+    assert_eq!((done.status.code(), done.stderr.as_slice()), (Some(130), &b""[..]));
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert!(report["stopped"] == true && report["steps"].as_u64().expect("a number") > 0, "{report}");
+    wkv7(["generate", STORIES, "a", "-n", "1", "--state", &out]).ok();
+}
