@@ -271,12 +271,13 @@ impl Config {
         Table::try_from(self).map_err(|error| Error::Setting(one_line(&error.to_string())))
     }
 
-    /// Refuses settings under which a run that began with `before` would not go on but become another.
+    /// Refuses settings under which a run that began with `before` would not go on but become another. Files may have moved
+    /// to other folders.
     ///
     /// # Errors
     /// Names the setting and both values.
     pub fn goes_on_from(&self, before: &Self) -> Result<(), Error> {
-        let (before, now) = (before.table()?, self.table()?);
+        let (before, now) = (before.without_folders().table()?, self.without_folders().table()?);
         let keys = before.keys().chain(now.keys()).filter(|key| !CHANGEABLE.contains(&key.as_str()));
         for key in keys {
             let [was, is] =
@@ -289,6 +290,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The same with names of files alone.
+    fn without_folders(&self) -> Self {
+        let name = |path: &Path| PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
+        let mut config = self.clone();
+        config.data.iter_mut().chain(&mut config.from).for_each(|path| *path = name(path));
+        config.vocab = name(Path::new(&self.vocab)).to_string_lossy().into_owned();
+        config
     }
 
     /// Refuses settings that contradict each other or make no sense.
@@ -471,6 +481,9 @@ mod tests {
         let config = Config::default();
         let longer = Config { steps: Some(9), threads: Some(2), learning_rate: Some(1.0), ..config.clone() };
         assert!(longer.goes_on_from(&config).is_ok());
+        let [here, there] =
+            ["/here/a.txt", "/there/a.txt"].map(|path| Config { data: vec![path.into()], ..config.clone() });
+        assert!(there.goes_on_from(&here).is_ok() && there.goes_on_from(&config).is_err());
         let other = Config { seed: 1, ..config.clone() };
         let said = other.goes_on_from(&config).expect_err("another").to_string();
         assert!(said.contains("seed = 0") && said.contains("with 1"), "{said}");
