@@ -10,6 +10,9 @@ over chunks, and the latter with torch.compile. First the loss and every gradien
 Then the engines take turns, each in a process that stays: some steps of ours, some of each form, and the machine's
 f32 ceiling, round after round. A form that takes three times as long as another for its first step is timed in
 the first round alone. Writes train.json and train.md; `benches/record` keeps those worth keeping.
+
+The loop keeps every state for the way back: 7 GB for 6x256, more than 20 for 12x384 (`--forms chunk,compiled --add`
+measures that size without it). Compiling takes a minute or two the first time.
 """
 import argparse
 import datetime
@@ -203,6 +206,7 @@ def main():
         sys.exit(f"error: `{' '.join(map(str, error.cmd))}` ended with status {error.returncode}")
     kept = [case for case in old["cases"] if case["size"] not in args.sizes]
     args.sizes = [case["size"] for case in kept] + args.sizes
+    args.forms = [form for form in FORMS if any(form in case["agreement"] for case in kept + cases)]
     record = {
         "command": command(args),
         "date": datetime.date.today().isoformat(),

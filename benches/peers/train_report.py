@@ -57,9 +57,12 @@ def speeds(record):
         "|---|---|---|---|---|---|",
     ]
     for row in record["rows"]:
-        ratio = ranged(row["ratio"]) + (" *" if row["disturbed"] else "")
-        cells = [row["size"], ranged(row["wkv7"]), f"{row['share']:.0%}", row["form"], ranged(row["theirs"]), ratio]
-        lines.append("| " + " | ".join(f"**{cell}**" if row["fastest"] else cell for cell in cells) + " |")
+        cells = [row["size"], ranged(row["wkv7"]), f"{row['share']:.0%}", row["form"], ranged(row["theirs"]),
+                 ranged(row["ratio"])]
+        if row["fastest"]:
+            cells = [f"**{cell}**" for cell in cells]
+        cells[-1] += " *" if row["disturbed"] else ""
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -93,14 +96,16 @@ def markdown(record):
     about, asked = record["machine"], record["asked"]
     abouts = record["cases"][0]["abouts"]
     ceilings = ", ".join(f"{case['size']} {max(case['ceilings']) / 1e9:.0f} GFLOP/s" for case in record["cases"])
+    left = [(case["size"], form) for case in record["cases"] for form in asked["forms"] if form not in case["agreement"]]
+    left = "".join(f" {size} was measured without {form}." for size, form in left)
     figures = (
         f"A step is loss, gradients, clipping and AdamW, in f32, for {asked['batch']} sequences of {asked['context']} "
         f"tokens and a vocabulary of {asked['vocab']}; {asked['threads']} threads. The engines take turns in one run, "
         f"{asked['rounds']} rounds of {asked['steps']} steps, after a step that is not timed; slow forms of torch are "
-        "timed in the first round. A ratio above 1 means that wkv7 is faster; it is taken within each round. The fastest "
+        "timed in the first round alone. A ratio above 1 means that wkv7 is faster; it is taken within each round. The fastest "
         "form is the one that counts and stands in bold. The share of the f32 multiply-add peak counts 6 operations for "
         "each token and weight of a matrix (the head, not the embedding) and 27 * 64 for each token, layer and channel; the "
-        f"peak is the best of the rounds ({ceilings})." + disturbance(record["rows"])
+        f"peak is the best of the rounds ({ceilings}).{left}" + disturbance(record["rows"])
     )
     counted = (
         "Counted are weights, gradients, both moments, saved activations and scratch, by the trainer itself; the peak is "
