@@ -9,14 +9,14 @@ fn a_tuned_state_makes_its_answers_likely() {
     let model = Model::open(path, &Options::default()).expect("a model");
     let pairs = [("Who? ", "It was the DUCK."), ("Where? ", "At the RIVER.")];
     let mut options = TuneOptions::default();
-    options.tuning.steps = Some(12);
+    options.tuning.steps = Some(40);
     let mut losses = Vec::new();
     let tuned = model.tune_state(&pairs, &options, |step| {
         losses.push(step.score.mean());
         true
     });
     let tuned = tuned.expect("tunes");
-    assert!(losses.len() == 12 && losses[11] < 0.7 * losses[0], "{losses:?}");
+    assert!(losses.len() == 40 && losses[39] < 0.5 * losses[0], "{losses:?}");
     let greedy = |session: &mut wkv7::Session| {
         session.feed_text("Where? ").expect("bytes");
         session.feed_top(b"At the ".map(u32::from).as_slice(), 1).expect("bytes")[0].token
