@@ -1,6 +1,6 @@
 //! `wkv7 merge`: adapters into the weights of a checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -69,7 +69,7 @@ impl Merge {
     }
 
     /// Whether `out` is one of the adapters.
-    fn is_read(&self, out: &PathBuf) -> bool {
-        self.adapters.iter().any(|adapter| adapter.path.canonicalize().is_ok_and(|path| path == *out))
+    fn is_read(&self, out: &Path) -> bool {
+        self.adapters.iter().any(|adapter| adapter.path.canonicalize().is_ok_and(|path| path == out))
     }
 }

@@ -71,7 +71,7 @@ impl FromStr for Targets {
             found.extend(Matrix::ALL.into_iter().filter(|m| word == "all" || m.name() == word || block(m)));
             if found.len() == before {
                 let names = Matrix::ALL.map(Matrix::name).join(" ");
-                return Err(format!("`{word}`, expected others of: all att ffn {names}"));
+                return Err(format!("`{word}`, expected some of: all att ffn {names}"));
             }
         }
         Ok(Self(found))

@@ -9,22 +9,30 @@ fn a_tuned_state_makes_its_answers_likely() {
     let model = Model::open(path, &Options::default()).expect("a model");
     let pairs = [("Who? ", "It was the DUCK."), ("Where? ", "At the RIVER.")];
     let mut options = TuneOptions::default();
-    options.tuning.steps = Some(12);
+    options.tuning.steps = Some(40);
     let mut losses = Vec::new();
     let tuned = model.tune_state(&pairs, &options, |step| {
         losses.push(step.score.mean());
         true
     });
     let tuned = tuned.expect("tunes");
-    assert!(losses.len() == 12 && losses[11] < 0.7 * losses[0], "{losses:?}");
-    let greedy = |session: &mut wkv7::Session| {
+    assert!(losses.len() == 40 && losses[39] < 0.5 * losses[0], "{losses:?}");
+    // What the answer costs, in nats, byte after byte.
+    let cost = |session: &mut wkv7::Session| -> f64 {
         session.feed_text("Where? ").expect("bytes");
-        session.feed_top(b"At the ".map(u32::from).as_slice(), 1).expect("bytes")[0].token
+        let mut nats = 0.0;
+        for byte in b"At the RIVER." {
+            let logits = session.logits().expect("fed").to_vec();
+            let sum: f64 = logits.iter().map(|x| f64::from(*x).exp()).sum();
+            nats += sum.ln() - f64::from(logits[usize::from(*byte)]);
+            session.feed(&[u32::from(*byte)]).expect("a byte");
+        }
+        nats
     };
     let mut session = model.session().expect("a slot");
     session.set_state(&tuned.to_state(), 0).expect("fits");
-    assert_eq!(greedy(&mut session), u32::from(b'R'));
-    assert_ne!(greedy(&mut model.session().expect("a slot")), u32::from(b'R'));
+    let (with, without) = (cost(&mut session), cost(&mut model.session().expect("a slot")));
+    assert!(with < 0.7 * without, "{with} nats with the state, {without} without");
     let none: [(&str, &str); 0] = [];
     assert!(model.tune_state(&none, &options, |_| true).is_err());
 }
