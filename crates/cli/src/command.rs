@@ -38,7 +38,7 @@ enum Command {
     Detokenize(detokenize::Detokenize),
     Convert(convert::Convert),
     Data(data::Data),
-    Train(train::Train),
+    Train(Box<train::Train>),
     Tune(tune::Tune),
     Merge(merge::Merge),
     State(state::State),

@@ -50,7 +50,7 @@ impl Random {
     /// A whole number from 0 to below `count`, which is at least 1.
     pub fn below(&mut self, count: usize) -> usize {
         // The remainder's bias is below `count / 2^64`.
-        (u128::from(self.bits()) * count as u128 >> 64) as usize
+        ((u128::from(self.bits()) * count as u128) >> 64) as usize
     }
 
     /// Puts `items` into any order, each as likely as the others (Fisher and Yates).

@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(paths.len(), 4);
         assert_eq!(std::fs::read_to_string(&paths[0]).expect("reads"), text);
         assert!(paths[3].ends_with("parity-2-2.svg"));
-        let error = report.write(&paths[0]).err().expect("a file is no folder").to_string();
+        let error = report.write(&paths[0]).expect_err("a file is no folder").to_string();
         assert!(error.contains("parity.md"), "{error}");
     }
 }

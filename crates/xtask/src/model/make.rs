@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
     data.args(["data", "build"]).arg(&texts).arg("-o").arg(at("tokens"));
     run_command(data.arg("--vocab").arg(at("vocab.txt")).args(["--shuffle-seed", "1"]))?;
     let mut train = wkv7("release");
-    train.arg("train").arg(at("run")).arg("--config").arg(root().join(FOLDER).join("goose.toml"));
+    train.arg("train").arg(at("goose")).arg("--config").arg(root().join(FOLDER).join("goose.toml"));
     train.arg("--data").arg(at("tokens")).arg("--vocab").arg(at("vocab.txt"));
     train.arg("--plot").arg(out.join("loss.svg"));
     if let Some(steps) = options.steps {
@@ -54,9 +54,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     run_command(&mut train)?;
     let mut convert = wkv7("release");
-    convert.arg("convert").arg(at("run").join("model.safetensors")).arg(out.join(MODEL));
+    convert.arg("convert").arg(at("goose").join("model.safetensors")).arg(out.join(MODEL));
     run_command(convert.args(["--dtype", "q8_0"]).arg("--vocab").arg(at("vocab.txt")))?;
-    copy(&at("run").join("train_log.jsonl"), &out.join("train_log.jsonl"))?;
+    copy(&at("goose").join("train_log.jsonl"), &out.join("train_log.jsonl"))?;
     report::run(&report::Options::of(&out))
 }
 
