@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use wkv7_train::tasks::{Limit, TaskRun};
+
 use crate::args::{any_count, parse_threads, some_count};
 
 /// What was given; what was not comes from the TOML file, the run's own settings, or the defaults.
@@ -169,4 +171,34 @@ pub struct Flags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     recompute: Option<bool>,
+}
+
+impl Flags {
+    /// What they say about a synthetic task.
+    ///
+    /// # Errors
+    /// Flags that only a text has.
+    pub fn set(&self, run: &mut TaskRun) -> anyhow::Result<()> {
+        let of_text = [
+            ("--data", !self.data.is_empty()),
+            ("--vocab", self.vocab.is_some()),
+            ("--from", self.from.is_some()),
+            ("--layers", self.layers.is_some()),
+        ];
+        if let Some((flag, _)) = of_text.into_iter().find(|(_, given)| *given) {
+            anyhow::bail!("{flag} says nothing about a --task; --depths are the layers of its models");
+        }
+        let counts = [
+            (&mut run.channels, self.channels),
+            (&mut run.head_size, self.head_size),
+            (&mut run.length, self.context),
+        ];
+        counts.into_iter().for_each(|(to, given)| *to = given.unwrap_or(*to));
+        run.rate = self.learning_rate.unwrap_or(run.rate);
+        run.weight_decay = self.weight_decay.unwrap_or(run.weight_decay);
+        run.seed = self.seed.unwrap_or(run.seed);
+        run.threads = self.threads.or(run.threads);
+        run.limit = self.steps.map_or(run.limit, Limit::Steps);
+        Ok(())
+    }
 }

@@ -4,6 +4,7 @@ mod flags;
 mod plot;
 mod screen;
 mod source;
+mod task;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::terminal::table::{Table, count};
 use crate::terminal::{interrupt, note, output};
 use flags::Flags;
 use screen::Screen;
+use task::TaskArgs;
 
 /// Train a new model, or finetune one
 #[derive(Debug, Args)]
@@ -38,6 +40,8 @@ pub struct Train {
     json: bool,
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    task: TaskArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -48,6 +52,7 @@ Examples:
   wkv7 train runs/mine --from model.pth --data chats.jsonl --epochs 2 --dtype bf16 --export pth
   wkv7 train runs/base --config base.toml --threads 8 --plot loss.svg
   wkv7 train runs/base --plot loss.svg --plot-only
+  wkv7 train runs/parity --task parity --channels 32 --depths 1,2,4 --rate-range 1,2 --steps 600
 
 RUN/config.toml has all settings of a run, RUN/train_log.jsonl a line for every step, RUN/model.safetensors the
 model at the end. Ctrl-C saves a checkpoint and ends; a second one leaves at once.";
@@ -59,6 +64,10 @@ impl Train {
             return self.draw(&folder);
         }
         interrupt::listen(interrupt::Impatience::LeaveAtOnce)?;
+        if self.task.is_some() {
+            interrupt::Impatience::LeaveAtSecond.set();
+            return self.task.run(&self.flags, &self.run, self.json);
+        }
         let config = self.settings(&folder)?;
         let data = source::open(&config)?;
         let mut run = Run::open(folder.clone(), config, data)?;

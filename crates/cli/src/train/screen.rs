@@ -58,7 +58,7 @@ impl Screen {
 }
 
 /// `4s`, `3m 20s`, `2h 05m`.
-fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),
