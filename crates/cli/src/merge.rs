@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use wkv7::formats;
 use wkv7::formats::convert::{Convert, Target, convert};
 use wkv7::{Adapter, Dtype, TokenizerChoice, adapters};
 
+use crate::args::ModelName;
 use crate::convert::vocabulary;
 use crate::terminal::table::{Table, bytes};
 use crate::terminal::{interrupt, output, progress};
@@ -16,9 +16,9 @@ use crate::terminal::{interrupt, output, progress};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Merge {
-    /// The checkpoint to read, of any format
+    /// The checkpoint to read, of any format; `built-in` for the one in this program
     #[arg(value_name = "MODEL")]
-    input: PathBuf,
+    input: ModelName,
     /// The adapters, added in this order; a .pth does not say its alpha: FILE:ALPHA
     #[arg(long = "lora", value_name = "FILE[:ALPHA]", required = true)]
     adapters: Vec<Adapter>,
@@ -44,7 +44,7 @@ OUT appears when it is whole; an error or Ctrl-C leaves nothing behind.";
 impl Merge {
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::listen(interrupt::Impatience::Wait)?;
-        let mut checkpoint = formats::open(&self.input)?;
+        let mut checkpoint = self.input.checkpoint()?;
         let target = Target::from_path(&self.output)?;
         if self.output.canonicalize().is_ok_and(|out| self.is_read(&out)) {
             bail!("{}: expected another name for the output: this file is being read", self.output.display());
@@ -57,7 +57,7 @@ impl Merge {
         let summary = convert(&checkpoint, &self.output, &wanted, &mut |done, total| callback(done, total))?;
         drop(bar);
         let mut table = Table::default();
-        table.row("from", format!("{} ({})", self.input.display(), checkpoint.format));
+        table.row("from", format!("{} ({})", self.input, checkpoint.format));
         for adapter in &self.adapters {
             table.row("with", adapter);
         }

@@ -7,17 +7,17 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use wkv7::formats::convert::Target;
 use wkv7::tokenizer::Tokenizer;
-use wkv7::{Adapter, TokenizerChoice, Weights, adapters, formats};
+use wkv7::{Adapter, TokenizerChoice, Weights, adapters};
 use wkv7_train::tune::{Reading, Sample, Samples, Tuning};
 
-use crate::args::{any_count, parse_threads, part, some_count};
+use crate::args::{ModelName, any_count, parse_threads, part, some_count};
 
 /// A model, what it is to learn, and how.
 #[derive(Debug, Args)]
 pub struct TuneArgs {
-    /// The checkpoint, of any format and element type
+    /// The checkpoint, of any format and element type; `built-in` for the one in this program
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    model: ModelName,
     /// The texts: .jsonl (.ndjson) with {"text"}, {"tokens"} or {"prompt", "answer"} a line, any other as one text;
     /// of a prompt and its answer, the answer is learned
     #[arg(long, value_name = "FILE", required = true)]
@@ -116,7 +116,7 @@ impl TuneArgs {
     /// The model's weights, and its vocabulary.
     pub fn open(&self) -> anyhow::Result<(Weights, Arc<dyn Tokenizer>)> {
         self.check_output()?;
-        let mut checkpoint = formats::open(&self.model)?;
+        let mut checkpoint = self.model.checkpoint()?;
         let tokenizer = wkv7::open_tokenizer(&self.vocab, &checkpoint)?;
         checkpoint.tensors = adapters::merge(&checkpoint.tensors, &self.adapters)?;
         Ok((checkpoint.weights()?, tokenizer))
