@@ -267,3 +267,29 @@ fn a_vocabulary_in_a_file_lies_beside_the_model() {
     wkv7(["train", &fine]).with(flags).ok();
     assert!(wkv7(["info", &text(&Path::new(&fine).join("model.safetensors"))]).ok().text().contains("257"));
 }
+
+#[test]
+fn a_synthetic_task_is_trained_tested_and_reported() {
+    let folder = folder();
+    let run = text(&folder.path().join("parity"));
+    let task = |rest: &[&str]| {
+        let small = ["--channels", "16", "--head-size", "16", "--steps", "3", "--test-lengths", "4,9"];
+        wkv7(["train", &run, "--task", "parity"]).with(small).with(rest)
+    };
+    let lines = task(&["--depths", "1", "--rate-range", "1,2", "--json"]).ok().text();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let facts: Vec<_> =
+        lines.iter().map(|line| (line["rate_range"].as_f64(), line["length"].as_u64())).collect();
+    assert_eq!(
+        facts,
+        [(Some(1.0), Some(4)), (Some(1.0), Some(9)), (Some(2.0), Some(4)), (Some(2.0), Some(9))]
+    );
+    assert!(lines.iter().all(|line| (0.0..=1.0).contains(&line["accuracy"].as_f64().expect("a number"))));
+    for name in ["parity.md", "parity.svg", "parity-1-2.svg"] {
+        assert!(Path::new(&run).join(name).is_file(), "{name}");
+    }
+    let error = task(&["--layers", "2"]).fails(1);
+    assert!(error.contains("--depths are the layers"), "{error}");
+    assert!(wkv7(["train", &run, "--task", "chess"]).fails(2).contains("s5-swaps"));
+}
