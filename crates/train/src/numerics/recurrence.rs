@@ -136,29 +136,40 @@ fn advance_lanes<M: Math, const B: usize>(
     let (r, w, k, b, a_next) = (&r[..size], &w[..size], &k[..size], &b[..size], &a_next[..size]);
     for at in (0..size).step_by(B * LANES) {
         let (sa, v) = (load::<M, B>(math, sa, at), load::<M, B>(math, v, at));
-        let mut ys = [math.splat(M::Number::default()); B];
-        let mut next = ys;
-        for (j, z) in z.chunks_exact_mut(size).enumerate().take(size) {
-            let mut row = load::<M, B>(math, z, at);
-            let (w, b, k, r, a) = (
-                math.splat(w[j]),
-                math.splat(b[j]),
-                math.splat(k[j]),
-                math.splat(r[j]),
-                math.splat(a_next[j]),
-            );
-            for p in 0..B {
-                row[p] = math.lanes_mul(row[p], w);
-                row[p] = math.lanes_mul_add(sa[p], b, row[p]);
-                row[p] = math.lanes_mul_add(v[p], k, row[p]);
-                ys[p] = math.lanes_mul_add(row[p], r, ys[p]);
-                next[p] = math.lanes_mul_add(row[p], a, next[p]);
-            }
-            store(math, row, z, at);
-        }
+        let (ys, next) = sweep(math, z, at, (w, [(sa, b), (v, k)]), [r, a_next]);
         store(math, ys, y, at);
         store(math, next, sa_next, at);
     }
+}
+
+/// One step of a matrix `z` by key, in the columns from `at` on: its rows fade by `w`, two products of a vector (down the lanes)
+/// and a number for each row are added, and the sums of the new rows, weighed in two ways, are returned.
+#[inline(always)]
+fn sweep<M: Math, const B: usize>(
+    math: M,
+    z: &mut [M::Number],
+    at: usize,
+    (w, [(x, by_x), (y, by_y)]): (&[M::Number], [([M::Lanes; B], &[M::Number]); 2]),
+    [first, second]: [&[M::Number]; 2],
+) -> ([M::Lanes; B], [M::Lanes; B]) {
+    let size = w.len();
+    let (by_x, by_y, first, second) = (&by_x[..size], &by_y[..size], &first[..size], &second[..size]);
+    let mut firsts = [math.splat(M::Number::default()); B];
+    let mut seconds = firsts;
+    for (j, z) in z.chunks_exact_mut(size).enumerate().take(size) {
+        let mut row = load::<M, B>(math, z, at);
+        let (w, by_x, by_y) = (math.splat(w[j]), math.splat(by_x[j]), math.splat(by_y[j]));
+        let (first, second) = (math.splat(first[j]), math.splat(second[j]));
+        for p in 0..B {
+            row[p] = math.lanes_mul(row[p], w);
+            row[p] = math.lanes_mul_add(x[p], by_x, row[p]);
+            row[p] = math.lanes_mul_add(y[p], by_y, row[p]);
+            firsts[p] = math.lanes_mul_add(row[p], first, firsts[p]);
+            seconds[p] = math.lanes_mul_add(row[p], second, seconds[p]);
+        }
+        store(math, row, z, at);
+    }
+    (firsts, seconds)
 }
 
 /// What the tokens after one leave to it.
@@ -265,26 +276,7 @@ fn by_key_lanes<M: Math, const B: usize>(
             let token = tokens.at(slot);
             let (r, k, b) = (&token.r[..size], &token.k[..size], &token.b[..size]);
             let dy = load::<M, B>(math, dys, slot * size + at);
-            let mut dvs = [math.splat(M::Number::default()); B];
-            let mut dsas = dvs;
-            for (j, g) in later.by_key.chunks_exact_mut(size).enumerate().take(size) {
-                let mut row = load::<M, B>(math, g, at);
-                let (w, a, r, k, b) = (
-                    math.splat(w[j]),
-                    math.splat(a[j]),
-                    math.splat(r[j]),
-                    math.splat(k[j]),
-                    math.splat(b[j]),
-                );
-                for p in 0..B {
-                    row[p] = math.lanes_mul(row[p], w);
-                    row[p] = math.lanes_mul_add(old[p], a, row[p]);
-                    row[p] = math.lanes_mul_add(dy[p], r, row[p]);
-                    dvs[p] = math.lanes_mul_add(row[p], k, dvs[p]);
-                    dsas[p] = math.lanes_mul_add(row[p], b, dsas[p]);
-                }
-                store(math, row, g, at);
-            }
+            let (dvs, dsas) = sweep(math, &mut later.by_key, at, (w, [(old, a), (dy, r)]), [k, b]);
             store(math, dvs, &mut out.v, slot * size + at);
             store(math, dsas, &mut out.dsa, slot * size + at);
             (w, a, old) = (&token.w[..size], &token.a[..size], dsas);
