@@ -9,7 +9,6 @@ use std::iter::Sum;
 use std::ops::{AddAssign, MulAssign};
 
 pub use num_traits::Float; // what numbers can do
-use num_traits::FromPrimitive;
 use wkv7_core::Error;
 
 use crate::arch::{Isa, Missing, Path, With};
@@ -19,9 +18,7 @@ use crate::exp;
 pub const LANES: usize = crate::arch::LANES;
 
 /// f32 or f64.
-pub trait Number:
-    Float + FromPrimitive + AddAssign + MulAssign + Sum + Default + Debug + Send + Sync + 'static
-{
+pub trait Number: Float + AddAssign + MulAssign + Sum + Default + Debug + Send + Sync + 'static {
     /// `x`, rounded.
     fn of(x: f64) -> Self;
 

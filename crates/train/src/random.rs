@@ -47,10 +47,9 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
-    /// A whole number from 0 to below `count`, which is at least 1.
-    pub fn below(&mut self, count: usize) -> usize {
-        // The remainder's bias is below `count / 2^64`.
-        ((u128::from(self.bits()) * count as u128) >> 64) as usize
+    /// A whole number below `limit`, even to one part in `2^64 / limit`; 0 where that is 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        ((u128::from(self.bits()) * limit as u128) >> 64) as usize
     }
 
     /// Puts `items` into any order, each as likely as the others (Fisher and Yates).
@@ -77,13 +76,38 @@ impl Random {
     }
 }
 
+/// The numbers below `count` in an order of its own for every `seed` and `round`: 8 bytes each.
+#[must_use]
+pub fn shuffled(count: usize, seed: u64, round: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    let round = Random::new(round).bits(); // far from the neighbour's, as sums of small numbers would not be
+    Random::new(seed ^ round).shuffle(&mut order);
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_published_stream() {
-        assert_eq!(Random::new(0).bits(), 0xE220_A839_7B1D_CDAF);
+    fn the_sequence_never_changes() {
+        let mut random = Random::new(0);
+        assert_eq!([random.bits(), random.bits()], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
+        let mut items: Vec<u32> = (0..10).collect();
+        Random::new(1).shuffle(&mut items);
+        let mut sorted = items.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+        assert_ne!(items, sorted);
+    }
+
+    #[test]
+    fn numbers_stay_below_their_limit() {
+        let mut random = Random::new(7);
+        let mut seen = [0_u32; 5];
+        (0..5000).for_each(|_| seen[random.below(5)] += 1);
+        assert!(seen.iter().all(|&times| (850..1150).contains(&times)), "{seen:?}"); // 1000, 5 deviations of 28
+        assert_eq!([random.below(0), random.below(1)], [0, 0]);
     }
 
     #[test]

@@ -88,9 +88,14 @@ impl Asked {
             ("--seed", &self.seed),
             ("--ffn-sparsity", &self.ffn_sparsity),
         ];
-        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
-        given.flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect()
+        given(&flags)
     }
+}
+
+/// The flags that have a value, as a script takes them.
+pub(crate) fn given(flags: &[(&str, &Option<String>)]) -> Vec<String> {
+    let given = flags.iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+    given.flat_map(|(flag, value)| [(*flag).to_owned(), value.clone()]).collect()
 }
 
 /// Builds and installs what is missing, then compares.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::need::Need;
-use crate::peers::{environment, target};
+use crate::peers::{environment, given, target};
 use crate::process::{self, cargo, root};
 
 const SCRIPT: &str = "benches/peers/train.py";
@@ -86,8 +86,7 @@ impl Asked {
             ("--steps", &self.steps),
             ("--seed", &self.seed),
         ];
-        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
-        given.flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect()
+        given(&flags)
     }
 }
 

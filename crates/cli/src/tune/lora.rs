@@ -7,9 +7,8 @@ use wkv7_train::numerics::Score;
 use wkv7_train::tune::{self, LoraTuner, Outcome, Progress, Sample, Targets, Tuning};
 
 use super::args::TuneArgs;
-use super::report::{Report, Tuner};
+use super::report::{self, Tuner};
 use crate::args::some_count;
-use crate::terminal::output;
 
 /// Tune a LoRA: thin matrices that are added to the large ones
 #[derive(Debug, Args)]
@@ -46,11 +45,7 @@ impl Lora {
         let alpha = self.alpha.unwrap_or(2.0 * self.rank as f64);
         let lora = tune::Lora { rank: self.rank, alpha, targets: self.targets };
         let mut tuner = LoraTuner::new(weights, &lora, &tuning)?;
-        let report = Report::tune(&mut tuner, &self.args, &data)?;
-        if self.args.json {
-            return output::json(&report);
-        }
-        Ok(output::print(report.table(&data).to_string())?)
+        report::tune(&mut tuner, &self.args, &data)
     }
 }
 

@@ -7,9 +7,9 @@ use wkv7_train::numerics::Score;
 use wkv7_train::tune::{Outcome, Progress, Sample};
 
 use crate::terminal::interrupt::{self, Impatience};
-use crate::terminal::note;
 use crate::terminal::progress::Bar;
 use crate::terminal::table::{Table, bytes, count};
+use crate::terminal::{note, output};
 
 use super::args::{Data, TuneArgs};
 
@@ -34,7 +34,7 @@ pub trait Tuner {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub struct Report {
+struct Report {
     output: String,
     texts: usize,
     held_out_texts: usize,
@@ -50,10 +50,19 @@ pub struct Report {
     working_bytes: usize,
 }
 
+/// Tunes, writes the result and says what came of it.
+pub fn tune(tuner: &mut dyn Tuner, args: &TuneArgs, data: &Data) -> anyhow::Result<()> {
+    let report = Report::of(tuner, args, data)?;
+    if args.json {
+        return output::json(&report);
+    }
+    Ok(output::print(report.table(data).to_string())?)
+}
+
 impl Report {
     /// Tunes, writes the result, measures before and after. After Ctrl-C what was learned is written, and nothing more
     /// is measured.
-    pub fn tune(tuner: &mut dyn Tuner, args: &TuneArgs, data: &Data) -> anyhow::Result<Self> {
+    fn of(tuner: &mut dyn Tuner, args: &TuneArgs, data: &Data) -> anyhow::Result<Self> {
         let held_out = &data.held_out;
         let measure = |tuner: &mut dyn Tuner| {
             let wanted = !held_out.is_empty() && !interrupt::asked();
@@ -98,7 +107,7 @@ impl Report {
     }
 
     /// As columns.
-    pub fn table(&self, data: &Data) -> Table {
+    fn table(&self, data: &Data) -> Table {
         let mut table = Table::default();
         let mut texts =
             format!("{}, and {} held out", count(self.texts as u64), count(self.held_out_texts as u64));

@@ -8,8 +8,7 @@ use wkv7_train::numerics::Score;
 use wkv7_train::tune::{Outcome, Progress, Sample, StateTuner, Tuning};
 
 use super::args::TuneArgs;
-use super::report::{Report, Tuner};
-use crate::terminal::output;
+use super::report::{self, Tuner};
 
 /// Tune the state that sequences start from; the weights stay, and may be quantised
 #[derive(Debug, Args)]
@@ -37,11 +36,7 @@ impl State {
         let start = self.state.as_ref().map(|path| load_tuned(path, weights.config())).transpose()?;
         let tuning = self.args.tuning(Tuning::state());
         let mut tuner = StateTuner::new(weights, start.as_ref(), &tuning)?;
-        let report = Report::tune(&mut tuner, &self.args, &data)?;
-        if self.args.json {
-            return output::json(&report);
-        }
-        Ok(output::print(report.table(&data).to_string())?)
+        report::tune(&mut tuner, &self.args, &data)
     }
 }
 

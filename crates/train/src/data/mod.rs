@@ -27,17 +27,16 @@ mod build;
 mod dataset;
 mod error;
 mod order;
-mod random;
 pub mod text;
 mod writer;
 
+pub use crate::random::shuffled;
 pub use batches::{Batch, Batches, HeldOut};
 pub use binidx::{BinIdx, Element, stem};
 pub use build::{Build, build};
 pub use dataset::{Dataset, Documents, HELD_OUT, Part};
 pub use error::Error;
 pub use order::Order;
-pub use random::shuffled;
 pub use writer::{Summary, Writer};
 
 /// The token that ends every document.

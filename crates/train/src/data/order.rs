@@ -1,7 +1,7 @@
 //! In which order the places of a stream are sampled: each once, in no visible order, with nothing to remember.
 
 use super::Error;
-use super::random::Random;
+use crate::Random;
 
 /// The "magic prime" order of the official trainer (`RWKV-v5/src/dataset.py`): sampling without replacement, where
 /// the place of any sample is computed from its number alone.
@@ -57,10 +57,11 @@ impl Order {
             return Ok(Self { context, prime, multiplier, first: 0, shift: 0 });
         }
         let mut random = Random::new(seed);
-        let multiplier = 1 + random.below(prime - 1);
-        let first = random.below(prime);
+        let mut below = |limit: u64| random.below(limit as usize) as u64; // tokens are counted in usize
+        let multiplier = 1 + below(prime - 1);
+        let first = below(prime);
         let slack = tokens - (prime * context + 1); // no overflow, nor below 0: the prime is below the slots
-        Ok(Self { context, prime, multiplier, first, shift: random.below(slack.min(context) + 1) })
+        Ok(Self { context, prime, multiplier, first, shift: below(slack.min(context) + 1) })
     }
 
     /// The prime: how many slots are sampled before the order repeats itself.

@@ -15,9 +15,6 @@
 //! Everything is generic over [`wkv7_cpu::math::Math`]: in f32 it is compiled for the instruction sets of the CPU backend,
 //! in f64 the same lines are checked against finite differences. No sum depends on the number of threads.
 
-#[cfg(feature = "bench")]
-#[doc(hidden)]
-pub mod bench;
 mod head;
 mod layer;
 mod lines;
