@@ -19,6 +19,7 @@
 //! | `matmul` | matrix times the vectors of all tokens |
 //! | `activations`, `code_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
+//! | `math`, `bf16x3` | arithmetic for other crates |
 //! | `arch`, `team` | instruction sets and cores |
 
 mod activations;
@@ -39,6 +40,7 @@ mod time_mix;
 mod weights;
 mod wkv;
 
+pub mod bf16x3;
 pub mod math;
 
 #[cfg(feature = "bench")]

@@ -11,7 +11,8 @@ use std::ops::{AddAssign, MulAssign};
 pub use num_traits::Float; // what numbers can do
 use wkv7_core::Error;
 
-use crate::arch::{Isa, Missing, Path, With};
+use crate::arch::{Isa, Missing, Nothing, Path, With};
+use crate::bf16x3::Tiles;
 use crate::exp;
 
 /// Numbers in [`Math::Lanes`].
@@ -24,6 +25,12 @@ pub trait Number: Float + AddAssign + MulAssign + Sum + Default + Debug + Send +
 
     /// As f64.
     fn wide(self) -> f64;
+
+    /// The same numbers, where they are f32.
+    fn singles(x: &[Self]) -> Option<&[f32]>;
+
+    /// The same.
+    fn singles_mut(x: &mut [Self]) -> Option<&mut [f32]>;
 }
 
 impl Number for f32 {
@@ -36,6 +43,14 @@ impl Number for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
+
+    fn singles(x: &[Self]) -> Option<&[f32]> {
+        Some(x)
+    }
+
+    fn singles_mut(x: &mut [Self]) -> Option<&mut [f32]> {
+        Some(x)
+    }
 }
 
 impl Number for f64 {
@@ -47,6 +62,14 @@ impl Number for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
+    }
+
+    fn singles(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+
+    fn singles_mut(_: &mut [Self]) -> Option<&mut [f32]> {
+        None
     }
 }
 
@@ -61,6 +84,12 @@ pub trait Math: Copy + Send + Sync + 'static {
     const TILE: usize;
     /// [`Math::Lanes`] of every one of those rows.
     const PANELS: usize;
+
+    /// What multiplies large f32 matrices faster than [`Math::lanes_mul_add`], where the machine has it.
+    #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        None
+    }
 
     /// Runs `kernel`, compiled for these instructions together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
@@ -123,7 +152,11 @@ impl Path {
     /// # Errors
     /// [`Error::Unavailable`] where this machine lacks the instructions.
     pub fn with_math<W: WithMath>(self, work: W) -> Result<W::Out, Error> {
-        self.as_f32().with(Single(work)).map_err(|Missing(feature)| crate::lacks(self, feature))
+        let tiles = if self == Self::Amx { Tiles::of_this_machine() } else { None };
+        let work = Single { of: work, tiles };
+        // Asked for first, for this path may want more than the f32 arithmetic of it.
+        let found = self.with(Nothing).and_then(|()| self.as_f32().with(work));
+        found.map_err(|Missing(feature)| crate::lacks(self, feature))
     }
 
     /// The plainest path with the same f32 arithmetic: kernels need not be compiled again for what they do not use.
@@ -137,13 +170,16 @@ impl Path {
 
 /// The f32 numbers of an instruction set, or work with them.
 #[derive(Debug, Clone, Copy)]
-struct Single<T>(T);
+struct Single<T> {
+    of: T,
+    tiles: Option<Tiles>,
+}
 
 impl<W: WithMath> With for Single<W> {
     type Out = W::Out;
 
     fn with<I: Isa>(self, isa: I) -> W::Out {
-        self.0.with(Single(isa))
+        self.of.with(Single { of: isa, tiles: self.tiles })
     }
 }
 
@@ -155,73 +191,78 @@ impl<I: Isa> Math for Single<I> {
     const PANELS: usize = I::PANELS;
 
     #[inline(always)]
+    fn tiles(self) -> Option<Tiles> {
+        self.tiles
+    }
+
+    #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
-        self.0.run(kernel)
+        self.of.run(kernel)
     }
 
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
-        self.0.prefetch(at.cast());
+        self.of.prefetch(at.cast());
     }
 
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
-        self.0.mul_add(a, b, c)
+        self.of.mul_add(a, b, c)
     }
 
     #[inline(always)]
     fn exp(self, x: f32) -> f32 {
-        exp::exp(self.0, x)
+        exp::exp(self.of, x)
     }
 
     #[inline(always)]
     fn sigmoid(self, x: f32) -> f32 {
-        exp::sigmoid(self.0, x)
+        exp::sigmoid(self.of, x)
     }
 
     #[inline(always)]
     fn tanh(self, x: f32) -> f32 {
-        exp::tanh(self.0, x)
+        exp::tanh(self.of, x)
     }
 
     #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> I::Lanes {
-        self.0.load(x)
+        self.of.load(x)
     }
 
     #[inline(always)]
     fn splat(self, x: f32) -> I::Lanes {
-        self.0.splat(x)
+        self.of.splat(x)
     }
 
     #[inline(always)]
     fn store(self, x: I::Lanes, out: &mut [f32; LANES]) {
-        self.0.store(x, out);
+        self.of.store(x, out);
     }
 
     #[inline(always)]
     fn lanes_add(self, a: I::Lanes, b: I::Lanes) -> I::Lanes {
-        self.0.lanes_add(a, b)
+        self.of.lanes_add(a, b)
     }
 
     #[inline(always)]
     fn lanes_mul(self, a: I::Lanes, b: I::Lanes) -> I::Lanes {
-        self.0.lanes_mul(a, b)
+        self.of.lanes_mul(a, b)
     }
 
     #[inline(always)]
     fn lanes_mul_add(self, a: I::Lanes, b: I::Lanes, c: I::Lanes) -> I::Lanes {
-        self.0.lanes_mul_add(a, b, c)
+        self.of.lanes_mul_add(a, b, c)
     }
 
     #[inline(always)]
     fn fold(self, x: I::Lanes) -> f32 {
-        self.0.fold(x)
+        self.of.fold(x)
     }
 
     #[inline(always)]
     fn transpose(self, rows: [I::Lanes; LANES]) -> [I::Lanes; LANES] {
-        self.0.transpose(rows)
+        self.of.transpose(rows)
     }
 }
 

@@ -1,5 +1,6 @@
 //! x86-64 with AMX: registers that hold tiles of 16 rows of 64 bytes, and instructions that multiply two of them: Sapphire
-//! Rapids and what followed. One of them does what sixteen of VNNI do, and takes as long as eight.
+//! Rapids and what followed. For bytes, one of them does what sixteen of VNNI do, and takes as long as eight; for bf16, it
+//! does what sixteen times as many multiply-adds of f32 do.
 //!
 //! Rust has no stable intrinsics for them, so they are written in assembly, which compiles whatever the compile target
 //! has. Linux hands the registers out on request only, to the whole process and for good, since they make what a change of
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 use super::avx512::{Beyond, Vnni};
 use super::tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
 use super::{GROUP, Missing, PANEL};
+use crate::bf16x3::{Cells, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
 
 /// Proof that this machine has AMX for bytes and VNNI beside it, and that the system lets this process use it.
@@ -40,14 +42,37 @@ impl Beyond for Amx {
     }
 }
 
+impl Amx {
+    /// The proof that there is AMX for bf16 as well.
+    pub(crate) fn bf16() -> Option<AmxBf16> {
+        Self::new().and_then(|_| has(22, "amx-bf16")).ok().map(AmxBf16)
+    }
+}
+
+/// Proof that this machine has AMX for bf16, and that the system lets this process use it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AmxBf16(());
+
+impl AmxBf16 {
+    /// Runs `work` with tiles for cells of a product; not within another's `work`.
+    #[inline(always)]
+    pub(crate) fn cells<R>(self, work: impl FnOnce(&CellRegisters) -> R) -> R {
+        work(&CellRegisters::new(self))
+    }
+}
+
 /// Asks the processor, then the system.
 fn find() -> Result<(), Missing> {
+    has(24, "amx-tile")?;
+    has(25, "amx-int8")?;
+    Missing::unless("the system's leave to use amx-tile", is_granted())
+}
+
+/// Asks the processor for one of its features.
+fn has(bit: u32, feature: &'static str) -> Result<(), Missing> {
     let leaves = std::arch::x86_64::__cpuid(0).eax;
     let features = if leaves < 7 { 0 } else { std::arch::x86_64::__cpuid_count(7, 0).edx };
-    for (bit, feature) in [(24, "amx-tile"), (25, "amx-int8")] {
-        Missing::unless(feature, features >> bit & 1 == 1)?;
-    }
-    Missing::unless("the system's leave to use amx-tile", is_granted())
+    Missing::unless(feature, features >> bit & 1 == 1)
 }
 
 /// Whether the system saves tiles for the threads of this process, once asked.
@@ -74,23 +99,37 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// Tile registers: sums, `[tokens, PANEL]` of 4 bytes each; then codes of the tokens, `[tokens, GROUP]`, and of the panel.
-const TOKENS: usize = 1;
-const CODES: usize = 2;
-const SUMS: usize = 0;
-
 impl Shapes {
-    fn new(tokens: usize) -> Self {
-        let mut shapes =
-            Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
-        let mut set = |tile: usize, rows: usize, row_bytes: usize| {
-            (shapes.rows[tile], shapes.row_bytes[tile]) = (rows as u8, row_bytes as u16);
-        };
-        set(SUMS, tokens, 4 * PANEL);
-        set(TOKENS, tokens, GROUP);
-        set(CODES, GROUP / 4, 4 * PANEL);
-        shapes
+    /// The first `shapes.len()` registers, each with so many rows and bytes of a row; the others have none.
+    fn new(shapes: &[(usize, usize)]) -> Self {
+        let mut all = Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+        for (tile, (rows, row_bytes)) in shapes.iter().enumerate() {
+            (all.rows[tile], all.row_bytes[tile]) = (*rows as u8, *row_bytes as u16);
+        }
+        all
     }
+
+    /// Sets this thread's registers up.
+    ///
+    /// # Safety
+    /// There are tile registers, and no shape is beyond 16 rows of 64 bytes.
+    unsafe fn set(&self) {
+        debug_assert!(!IN_USE.replace(true), "tiles within tiles");
+        // SAFETY: the caller's word; these are 64 bytes within what palette 1 allows.
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) &raw const *self, options(nostack, preserves_flags, readonly))
+        };
+    }
+}
+
+/// Sets this thread's registers free.
+///
+/// # Safety
+/// There are tile registers.
+unsafe fn release() {
+    IN_USE.set(false);
+    // SAFETY: the caller's word.
+    unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
 }
 
 thread_local! {
@@ -98,28 +137,24 @@ thread_local! {
     static IN_USE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Tile registers in the shapes that products of so many tokens need, until dropped.
+/// Tile registers in the shapes that products of so many tokens need, until dropped: sums, `[tokens, PANEL]` of 4 bytes
+/// each; then codes of the tokens, `[tokens, GROUP]`, and of the panel.
 pub(crate) struct Registers(PhantomData<*const ()>); // not to be sent: they are this thread's
 
 impl Registers {
     fn new(_: Amx, tokens: usize) -> Self {
         assert!((1..=TILE_TOKENS).contains(&tokens), "{tokens} tokens in a tile");
-        debug_assert!(!IN_USE.replace(true), "tiles within tiles");
-        let shapes = Shapes::new(tokens);
-        // SAFETY: there are tile registers, as the first argument proves; the shapes are 64 bytes and within what palette 1
-        // allows: 16 rows of 64 bytes.
-        unsafe {
-            asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags, readonly))
-        };
+        let shapes = Shapes::new(&[(tokens, 4 * PANEL), (tokens, GROUP), (GROUP / 4, 4 * PANEL)]);
+        // SAFETY: there are tile registers, as the first argument proves; no shape is beyond 16 rows of 64 bytes.
+        unsafe { shapes.set() };
         Self(PhantomData)
     }
 }
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        IN_USE.set(false);
         // SAFETY: there are tile registers, or this would not have been made.
-        unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+        unsafe { release() };
     }
 }
 
@@ -145,6 +180,127 @@ impl Tiles for Registers {
                 out("tmm1") _,
                 out("tmm2") _,
                 options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+/// Tile registers for cells of a product, all of 16 rows of 64 bytes, until dropped.
+pub(crate) struct CellRegisters(PhantomData<*const ()>); // not to be sent: they are this thread's
+
+impl CellRegisters {
+    fn new(_: AmxBf16) -> Self {
+        // SAFETY: there are tile registers, as the argument proves; no shape is beyond 16 rows of 64 bytes.
+        unsafe { Shapes::new(&[(16, 64); 8]).set() };
+        Self(PhantomData)
+    }
+}
+
+impl Drop for CellRegisters {
+    fn drop(&mut self) {
+        // SAFETY: there are tile registers, or this would not have been made.
+        unsafe { release() };
+    }
+}
+
+impl Cells for CellRegisters {
+    // Registers 0 to 3 hold the sums, 4 and 5 both halves of the left slab, 6 and 7 of the right one. Of the nine products
+    // of parts the six that matter come in an order in which only one of both slabs' parts changes at a time; loads go as
+    // far ahead of their use as the registers allow.
+    #[inline(always)]
+    fn cell(&self, left: &[Slab], right: &[Slab], add: bool, c: &mut [f32], stride: usize) {
+        assert_eq!(left.len(), right.len(), "the depth of both factors");
+        assert!(c.len() >= (SIDE - 1) * stride + SIDE && stride >= SIDE, "room for a cell");
+        if left.is_empty() {
+            return;
+        }
+        // SAFETY: the shapes are set, since `self` lives on this thread, and no other is made meanwhile. What is read are
+        // the slabs, 6 tiles of 1024 bytes each, as many of both as `steps` counts, and what is read and written of `c` are
+        // `SIDE` rows of `SIDE` numbers, `stride` numbers apart, which it holds, as asserted.
+        unsafe {
+            asm!(
+                "test {add:e}, {add:e}",
+                "jz 2f",
+                "tileloadd tmm0, [{c} + {stride} * 1]",
+                "tileloadd tmm1, [{c} + {stride} * 1 + 64]",
+                "tileloadd tmm2, [{below} + {stride} * 1]",
+                "tileloadd tmm3, [{below} + {stride} * 1 + 64]",
+                "jmp 3f",
+                "2:",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "3:",
+                // Low by high.
+                "tileloadd tmm4, [{left} + {row} * 1 + 4096]",
+                "tileloadd tmm6, [{right} + {row} * 1]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{right} + {row} * 1 + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{left} + {row} * 1 + 5120]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tileloadd tmm4, [{left} + {row} * 1 + 2048]",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                // Middle by high.
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{left} + {row} * 1 + 3072]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tileloadd tmm6, [{right} + {row} * 1 + 2048]",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                // Middle by middle.
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{right} + {row} * 1 + 3072]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm4, [{left} + {row} * 1]",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                // High by middle.
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{left} + {row} * 1 + 1024]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tileloadd tmm6, [{right} + {row} * 1]",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                // High by high.
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{right} + {row} * 1 + 1024]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tileloadd tmm6, [{right} + {row} * 1 + 4096]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                // High by low.
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{right} + {row} * 1 + 5120]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {left}, 6144",
+                "add {right}, 6144",
+                "dec {steps}",
+                "jnz 3b",
+                "tilestored [{c} + {stride} * 1], tmm0",
+                "tilestored [{c} + {stride} * 1 + 64], tmm1",
+                "tilestored [{below} + {stride} * 1], tmm2",
+                "tilestored [{below} + {stride} * 1 + 64], tmm3",
+                add = in(reg) u32::from(add),
+                c = in(reg) c.as_mut_ptr(),
+                below = in(reg) c.as_mut_ptr().wrapping_add(SIDE / 2 * stride),
+                stride = in(reg) size_of::<f32>() * stride,
+                row = in(reg) 64_usize,
+                left = inout(reg) left.as_ptr() => _,
+                right = inout(reg) right.as_ptr() => _,
+                steps = inout(reg) left.len() => _,
+                out("tmm0") _,
+                out("tmm1") _,
+                out("tmm2") _,
+                out("tmm3") _,
+                out("tmm4") _,
+                out("tmm5") _,
+                out("tmm6") _,
+                out("tmm7") _,
+                options(nostack),
             );
         }
     }

@@ -20,15 +20,15 @@ mod portable;
 mod tiles;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use amx::Amx;
+pub(crate) use amx::{Amx, AmxBf16};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
-pub(crate) use path::{Missing, With};
+pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
-pub(crate) use tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
+pub(crate) use tiles::{PlainCells, SignedQuads, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.
@@ -98,10 +98,10 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
-    /// Asks for all cache lines of `bytes`, which will be read soon, but not at once.
+    /// Asks for all cache lines of `x`, which will be read soon, but not at once.
     #[inline(always)]
-    fn prefetch_far(self, bytes: &[u8]) {
-        let _ = bytes;
+    fn prefetch_far<T>(self, x: &[T]) {
+        let _ = x;
     }
 
     /// The numbers of `x`.

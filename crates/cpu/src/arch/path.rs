@@ -97,7 +97,7 @@ pub(crate) trait With {
 }
 
 /// Asks whether there is one.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl With for Nothing {
     type Out = ();

@@ -10,7 +10,7 @@ use wkv7_cpu::math::{Math, Number};
 
 use super::layer::Sink;
 use super::norm::{Norm, total};
-use super::product::{Factor, Into, product};
+use super::product::{Factor, Into, Room, product};
 
 /// A target that does not count.
 pub const IGNORED: u32 = u32::MAX;
@@ -85,7 +85,7 @@ impl<R: Number> Head<'_, R> {
         gradients: &mut Sink<'_, R>,
         ranges: [&Range<usize>; 3],
         scratch: &mut HeadScratch<R>,
-        panels: &mut Vec<R>,
+        room: &mut Room<R>,
     ) -> Score {
         let (channels, vocab) = (self.norm.weight.len(), self.vocab);
         let HeadScratch { normed, logits, d_normed } = scratch;
@@ -100,7 +100,7 @@ impl<R: Number> Head<'_, R> {
             let here = part * some * channels..(part * some + rows) * channels;
             logits.resize(rows * vocab, R::default());
             let x = Factor::new(&normed[here.clone()], rows, channels);
-            product(math, x, matrix.turned(), Into::Store, logits, panels);
+            product(math, x, matrix.turned(), Into::Store, logits, room);
             let scores: Vec<_> = logits
                 .par_chunks_mut(vocab)
                 .zip(targets)
@@ -122,9 +122,9 @@ impl<R: Number> Head<'_, R> {
                 }
             }
             if dx.is_some() {
-                gradients.outer(math, (logits, vocab), (&normed[here.clone()], channels), ranges[2], panels);
+                gradients.outer(math, (logits, vocab), (&normed[here.clone()], channels), ranges[2], room);
                 let d_logits = Factor::new(logits, rows, vocab);
-                product(math, d_logits, matrix, Into::Store, &mut d_normed[here], panels);
+                product(math, d_logits, matrix, Into::Store, &mut d_normed[here], room);
             }
         }
         if let Some(dx) = &mut dx {

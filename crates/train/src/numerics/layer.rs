@@ -7,7 +7,7 @@ use wkv7_core::Recipe;
 use wkv7_cpu::math::{Math, Number};
 
 use super::norm::Norm;
-use super::product::{Factor, Into, product};
+use super::product::{Factor, Into, Room, product};
 use super::rows::TILE;
 use super::shift;
 use super::source::Part;
@@ -40,7 +40,7 @@ pub(crate) struct Tape<R> {
 /// Room that layers share.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch<R> {
-    pub(crate) panels: Vec<R>,
+    pub(crate) room: Room<R>,
     shifted: [Vec<R>; 6],
     gradients: Projected<R>,
     out: Vec<R>,
@@ -61,8 +61,8 @@ impl<R> Tape<R> {
 impl<R> Scratch<R> {
     /// Numbers that it has room for.
     pub(crate) fn capacity(&self) -> usize {
-        let lists = [&self.panels, &self.out, &self.wide, &self.inner, &self.dh].into_iter();
-        lists.chain(&self.shifted).map(Vec::capacity).sum::<usize>() + self.gradients.capacity()
+        let lists = [&self.out, &self.wide, &self.inner, &self.dh].into_iter().chain(&self.shifted);
+        lists.map(Vec::capacity).sum::<usize>() + self.gradients.capacity() + self.room.capacity()
     }
 }
 
@@ -149,13 +149,13 @@ impl<'a, F: Number> Layer<'a, F> {
         range: &Range<usize>,
         into: Into,
         out: &mut Vec<F>,
-        panels: &mut Vec<F>,
+        room: &mut Room<F>,
     ) {
         let rows = self.rows();
         let (inputs, outputs) = (x.len() / rows, range.len() * rows / x.len());
         out.resize(rows * outputs, F::default());
         let matrix = Factor::new(self.get(range), outputs, inputs).turned();
-        product(math, Factor::new(x, rows, inputs), matrix, into, out, panels);
+        product(math, Factor::new(x, rows, inputs), matrix, into, out, room);
     }
 
     /// The layer: `x` `[rows, channels]` goes on. `v_first` is the first layer's value, and nothing in the first layer.
@@ -168,20 +168,20 @@ impl<'a, F: Number> Layer<'a, F> {
         scratch: &mut Scratch<F>,
     ) {
         let at = self.at;
-        let Scratch { panels, shifted, out, .. } = scratch;
+        let Scratch { room, shifted, out, .. } = scratch;
         tape.stream.clone_from(x);
         let norm = self.norm(&at.ln1_weight, &at.ln1_bias);
         shift::forward(math, norm, x, self.shape.tokens, self.mus(), shifted);
         let to = &mut tape.projected;
-        self.linear(math, &shifted[R], &at.receptance, Into::Store, &mut to.receptance, panels);
-        self.linear(math, &shifted[K], &at.key, Into::Store, &mut to.key, panels);
-        self.linear(math, &shifted[V], &at.value, Into::Store, &mut to.value, panels);
+        self.linear(math, &shifted[R], &at.receptance, Into::Store, &mut to.receptance, room);
+        self.linear(math, &shifted[K], &at.key, Into::Store, &mut to.key, room);
+        self.linear(math, &shifted[V], &at.value, Into::Store, &mut to.value, room);
         let outs = [&mut to.decay, &mut to.rate, &mut to.mix, &mut to.gate];
         for (((net, (use_, inside)), inner), out) in
             self.nets().into_iter().zip(NETS).zip(&mut tape.inner).zip(outs)
         {
             let Some(net) = net else { continue };
-            self.low_rank(math, &shifted[use_], net, inside, inner, out, panels);
+            self.low_rank(math, &shifted[use_], net, inside, inner, out, room);
         }
         out.resize(x.len(), F::default());
         wkv::forward(
@@ -194,15 +194,15 @@ impl<'a, F: Number> Layer<'a, F> {
             &mut tape.trace,
             out,
         );
-        self.linear(math, out, &at.output, Into::Add, x, panels);
+        self.linear(math, out, &at.output, Into::Add, x, room);
         tape.middle.clone_from(x);
         let norm = self.norm(&at.ln2_weight, &at.ln2_bias);
         let mut one = [std::mem::take(&mut shifted[0])];
         shift::forward(math, norm, x, self.shape.tokens, [self.get(&at.ffn_x_k)], &mut one);
-        self.linear(math, &one[0], &at.ffn_key, Into::Store, &mut tape.hidden, panels);
+        self.linear(math, &one[0], &at.ffn_key, Into::Store, &mut tape.hidden, room);
         [shifted[0]] = one;
         self.squared_relu(math, &mut tape.hidden, &mut scratch.wide);
-        self.linear(math, &scratch.wide, &at.ffn_value, Into::Add, x, panels);
+        self.linear(math, &scratch.wide, &at.ffn_value, Into::Add, x, room);
     }
 
     /// `f(x @ first) @ second`, without a bias.
@@ -215,13 +215,13 @@ impl<'a, F: Number> Layer<'a, F> {
         inside: Inside,
         inner: &mut Vec<F>,
         out: &mut Vec<F>,
-        panels: &mut Vec<F>,
+        room: &mut Room<F>,
     ) {
         let (rows, channels) = (self.rows(), self.shape.channels());
         let rank = first.len() / channels;
         inner.resize(rows * rank, F::default());
         let first = Factor::new(self.get(first), channels, rank);
-        product(math, Factor::new(x, rows, channels), first, Into::Store, inner, panels);
+        product(math, Factor::new(x, rows, channels), first, Into::Store, inner, room);
         if inside != Inside::Same {
             inner.par_chunks_mut(TILE * rank).for_each(|inner| {
                 math.run(
@@ -235,7 +235,7 @@ impl<'a, F: Number> Layer<'a, F> {
         }
         out.resize(rows * channels, F::default());
         let second = Factor::new(self.get(second), rank, channels);
-        product(math, Factor::new(inner, rows, rank), second, Into::Store, out, panels);
+        product(math, Factor::new(inner, rows, rank), second, Into::Store, out, room);
     }
 
     /// `hidden` loses what is negative, and `out` is its square.
@@ -283,7 +283,7 @@ impl<'a, F: Number> Layer<'a, F> {
         scratch: &mut Scratch<F>,
     ) {
         let (at, rows, channels, ffn) = (self.at, self.rows(), self.shape.channels(), self.ffn);
-        let Scratch { panels, shifted, wide, dh, .. } = scratch;
+        let Scratch { room, shifted, wide, dh, .. } = scratch;
         let norm = self.norm(&at.ln2_weight, &at.ln2_bias);
         let mus = [self.get(&at.ffn_x_k)];
         if gradients.wanted() {
@@ -295,11 +295,11 @@ impl<'a, F: Number> Layer<'a, F> {
                     || wide.iter_mut().zip(hidden).for_each(|(out, x)| *out = *x * *x),
                 );
             });
-            gradients.outer(math, (&*dx, channels), (wide, ffn), &at.ffn_value, panels);
+            gradients.outer(math, (&*dx, channels), (wide, ffn), &at.ffn_value, room);
         }
         wide.resize(rows * ffn, F::default());
         let value = Factor::new(self.get(&at.ffn_value), channels, ffn);
-        product(math, Factor::new(&*dx, rows, channels), value, Into::Store, wide, panels);
+        product(math, Factor::new(&*dx, rows, channels), value, Into::Store, wide, room);
         let tile = TILE * ffn;
         wide.par_chunks_mut(tile).zip(tape.hidden.par_chunks(tile)).for_each(|(dq, hidden)| {
             math.run(
@@ -310,11 +310,11 @@ impl<'a, F: Number> Layer<'a, F> {
         let mut one = [std::mem::take(&mut shifted[0])];
         if gradients.wanted() {
             shift::forward(math, norm, &tape.middle, self.shape.tokens, mus, &mut one);
-            gradients.outer(math, (wide, ffn), (&one[0], channels), &at.ffn_key, panels);
+            gradients.outer(math, (wide, ffn), (&one[0], channels), &at.ffn_key, room);
         }
         one[0].resize(rows * channels, F::default());
         let key = Factor::new(self.get(&at.ffn_key), ffn, channels);
-        product(math, Factor::new(wide, rows, ffn), key, Into::Store, &mut one[0], panels);
+        product(math, Factor::new(wide, rows, ffn), key, Into::Store, &mut one[0], room);
         let ranges = [&at.ffn_x_k, &at.ln2_weight, &at.ln2_bias];
         let mut small = Small::new(&ranges);
         let [d_mu, d_weight, d_bias] = small.0.as_mut_slice() else { return };
@@ -338,11 +338,11 @@ impl<'a, F: Number> Layer<'a, F> {
         scratch: &mut Scratch<F>,
     ) {
         let (at, rows, channels) = (self.at, self.rows(), self.shape.channels());
-        let Scratch { panels, shifted, gradients: d, out, inner, dh, .. } = scratch;
+        let Scratch { room, shifted, gradients: d, out, inner, dh, .. } = scratch;
         // Output matrix, then everything head by head.
         dh.resize(rows * channels, F::default());
         let output = Factor::new(self.get(&at.output), channels, channels);
-        product(math, Factor::new(&*dx, rows, channels), output, Into::Store, dh, panels);
+        product(math, Factor::new(&*dx, rows, channels), output, Into::Store, dh, room);
         out.resize(rows * channels, F::default());
         let nothing = 0..0;
         let [_, _, mix, _] = self.nets();
@@ -371,7 +371,7 @@ impl<'a, F: Number> Layer<'a, F> {
         let (p, trace) = (self.vectors(), &tape.trace);
         wkv::backward(math, self.shape, &tape.projected, v_first, &p, trace, dh, out, d, d_v_first, vectors);
         gradients.small(small, &ranges);
-        gradients.outer(math, (&*dx, channels), (out, channels), &at.output, panels);
+        gradients.outer(math, (&*dx, channels), (out, channels), &at.output, room);
         // Back through the projections: each use's gradient takes the place of its input.
         let norm = self.norm(&at.ln1_weight, &at.ln1_bias);
         if gradients.wanted() {
@@ -388,26 +388,26 @@ impl<'a, F: Number> Layer<'a, F> {
             let rank = first.len() / channels;
             inner.resize(rows * rank, F::default());
             let matrix = Factor::new(self.get(second), rank, channels).turned();
-            product(math, Factor::new(dy, rows, channels), matrix, Into::Store, inner, panels);
-            gradients.outer(math, (saved, rank), (dy, channels), second, panels);
+            product(math, Factor::new(dy, rows, channels), matrix, Into::Store, inner, room);
+            gradients.outer(math, (saved, rank), (dy, channels), second, room);
             self.through(math, inside, saved, inner);
-            gradients.outer(math, (&shifted[use_], channels), (inner, rank), first, panels);
+            gradients.outer(math, (&shifted[use_], channels), (inner, rank), first, room);
             if use_ == V {
                 of_mix.clone_from(inner);
                 continue;
             }
             let matrix = Factor::new(self.get(first), channels, rank).turned();
-            product(math, Factor::new(inner, rows, rank), matrix, Into::Store, &mut shifted[use_], panels);
+            product(math, Factor::new(inner, rows, rank), matrix, Into::Store, &mut shifted[use_], room);
         }
         for (use_, dy, range) in matrices {
-            gradients.outer(math, (dy, channels), (&shifted[use_], channels), range, panels);
+            gradients.outer(math, (dy, channels), (&shifted[use_], channels), range, room);
             let matrix = Factor::new(self.get(range), channels, channels);
-            product(math, Factor::new(dy, rows, channels), matrix, Into::Store, &mut shifted[use_], panels);
+            product(math, Factor::new(dy, rows, channels), matrix, Into::Store, &mut shifted[use_], room);
         }
         if let Some((first, _)) = mix {
             let rank = first.len() / channels;
             let matrix = Factor::new(self.get(first), channels, rank).turned();
-            product(math, Factor::new(&of_mix, rows, rank), matrix, Into::Add, &mut shifted[V], panels);
+            product(math, Factor::new(&of_mix, rows, rank), matrix, Into::Add, &mut shifted[V], room);
         }
         let ranges = [&at.x_r, &at.x_w, &at.x_k, &at.x_v, &at.x_a, &at.x_g, &at.ln1_weight, &at.ln1_bias];
         let mut small = Small::new(&ranges);
@@ -456,13 +456,13 @@ impl<R: Number> Sink<'_, R> {
         (x, x_columns): (&[R], usize),
         (y, y_columns): (&[R], usize),
         range: &Range<usize>,
-        panels: &mut Vec<R>,
+        room: &mut Room<R>,
     ) {
         let Some(all) = self.0.as_deref_mut() else { return };
         let rows = x.len() / x_columns;
         let x = Factor::new(x, rows, x_columns).turned();
         let y = Factor::new(y, rows, y_columns);
-        product(math, x, y, Into::Add, &mut all[range.clone()], panels);
+        product(math, x, y, Into::Add, &mut all[range.clone()], room);
     }
 
     fn small(&mut self, small: Small<R>, ranges: &[&Range<usize>]) {

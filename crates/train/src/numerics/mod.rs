@@ -25,6 +25,7 @@ mod recurrence;
 mod rows;
 mod shift;
 mod source;
+mod tiled;
 mod wkv;
 
 pub use head::{IGNORED, Score};

@@ -430,13 +430,23 @@ impl<M: Math> Engine<M> {
             l2_wrap: options.l2_wrap,
         };
         let of_head = [&ranges.ln_out_weight, &ranges.ln_out_bias, &ranges.head];
-        let panels = &mut scratch.panels;
         let Some((sink, d_start)) = back else {
             let mut sink = Sink(None);
-            return head.run(math, x, batch.targets, best, None, &mut sink, of_head, head_scratch, panels);
+            return head.run(
+                math,
+                x,
+                batch.targets,
+                best,
+                None,
+                &mut sink,
+                of_head,
+                head_scratch,
+                &mut scratch.room,
+            );
         };
         dx.resize(x.len(), M::Number::default());
-        let score = head.run(math, x, batch.targets, best, Some(dx), sink, of_head, head_scratch, panels);
+        let score =
+            head.run(math, x, batch.targets, best, Some(dx), sink, of_head, head_scratch, &mut scratch.room);
         d_v_first.clear();
         d_v_first.resize(x.len(), M::Number::default());
         for number in (0..layers).rev() {

@@ -3,12 +3,16 @@
 //! The right factor is packed once into panels of a few vectors of columns, which all threads share; the left one is read
 //! where it lies, a row to a stream, or packed into strips where it is transposed. A tile of sums stays in registers
 //! while it walks the whole depth of a block. Blocks depend on shapes alone and each output belongs to one task, so
-//! any number of threads gives the same bits.
+//! any number of threads gives the same bits. Machines with tiles of bf16 multiply large matrices another way
+//! (`tiled`).
 
 use std::ops::Range;
 
 use rayon::prelude::*;
-use wkv7_cpu::math::{LANES, Math};
+use wkv7_cpu::bf16x3::Slab;
+use wkv7_cpu::math::{LANES, Math, Number};
+
+use super::tiled;
 
 /// Numbers of a tile's depth: a strip of the left factor and a panel of the right one stay in the first-level cache.
 const DEPTH: usize = 256;
@@ -26,10 +30,10 @@ const SMALL: usize = 1 << 15;
 /// A matrix as a factor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Factor<'a, R> {
-    numbers: &'a [R], // [rows, columns]; transposed, [columns, rows]
-    rows: usize,
-    columns: usize,
-    transposed: bool,
+    pub(super) numbers: &'a [R], // [rows, columns]; transposed, [columns, rows]
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) transposed: bool,
 }
 
 impl<'a, R> Factor<'a, R> {
@@ -45,6 +49,28 @@ impl<'a, R> Factor<'a, R> {
     }
 }
 
+impl<'a, R: Number> Factor<'a, R> {
+    /// The same of f32 numbers, where they are.
+    fn singles(self) -> Option<Factor<'a, f32>> {
+        let Self { numbers, rows, columns, transposed } = self;
+        R::singles(numbers).map(|numbers| Factor { numbers, rows, columns, transposed })
+    }
+}
+
+/// Scratch that may be used again for other products.
+#[derive(Debug, Default)]
+pub(crate) struct Room<R> {
+    panels: Vec<R>,
+    slabs: Vec<Slab>,
+}
+
+impl<R> Room<R> {
+    /// Numbers that it has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.panels.capacity() + self.slabs.capacity() * size_of::<Slab>() / size_of::<R>()
+    }
+}
+
 /// What becomes of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Into {
@@ -54,14 +80,14 @@ pub(crate) enum Into {
     Add,
 }
 
-/// `c = a b` or `c += a b`; `c` is `[a.rows, b.columns]`. `room` is scratch that may be used again for other products.
+/// `c = a b` or `c += a b`; `c` is `[a.rows, b.columns]`.
 pub(crate) fn product<M: Math>(
     math: M,
     a: Factor<'_, M::Number>,
     b: Factor<'_, M::Number>,
     into: Into,
     c: &mut [M::Number],
-    room: &mut Vec<M::Number>,
+    room: &mut Room<M::Number>,
 ) {
     assert_eq!(a.columns, b.rows, "the depth of both factors");
     assert_eq!(c.len(), a.rows * b.columns, "room for the product");
@@ -74,7 +100,12 @@ pub(crate) fn product<M: Math>(
         }
         return;
     }
-    let n = b.columns;
+    if let Some(tiles) = math.tiles().filter(|_| tiled::is_worth_it(a.rows, a.columns, b.columns))
+        && let (Some(a), Some(b), Some(c)) = (a.singles(), b.singles(), M::Number::singles_mut(c))
+    {
+        return tiled::product(tiles, a, b, into, c, &mut room.slabs);
+    }
+    let (n, room) = (b.columns, &mut room.panels);
     let some = a.rows.div_ceil(TASKS).next_multiple_of(M::TILE).min(ROWS);
     let wide = LANES * M::PANELS;
     for column in (0..n).step_by(WIDTH) {
@@ -364,10 +395,19 @@ mod tests {
     }
 
     fn check<M: Math>(math: M) {
-        let mut room = Vec::new();
-        for shape in
-            [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (12, 256, 32), (3, 0, 2)]
-        {
+        let mut room = Room::default();
+        for shape in [
+            (1, 1, 1),
+            (5, 3, 7),
+            (13, 17, 33),
+            (49, 300, 40),
+            (97, 64, 1100),
+            (12, 256, 32),
+            (3, 0, 2),
+            (64, 600, 64),
+            (150, 130, 70),
+            (17, 1100, 18),
+        ] {
             let (rows, depth, columns) = shape;
             let (a, b) = (noise(rows * depth, 1), noise(depth * columns, 2));
             let want = plain::<M::Number>(&a, &b, shape);
