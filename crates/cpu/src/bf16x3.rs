@@ -58,6 +58,12 @@ pub struct View<'a> {
     pub depth: usize,
 }
 
+impl Default for Slab {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Slab {
     /// Zeros.
     pub const ZERO: Self = Self([[[[0; LANES]; LANES]; 2]; 3]);

@@ -19,6 +19,7 @@
 //! | `matmul` | matrix times the vectors of all tokens |
 //! | `activations`, `code_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
+//! | `pages` | large pages for it |
 //! | `math`, `bf16x3` | arithmetic for other crates |
 //! | `arch`, `team` | instruction sets and cores |
 
@@ -33,6 +34,7 @@ mod matmul;
 mod memory;
 mod model;
 mod norm;
+mod pages;
 mod pass;
 mod scratch;
 mod team;
@@ -49,6 +51,7 @@ pub mod bench;
 
 pub use arch::Path;
 pub use ceiling::Ceiling;
+pub use pages::in_large_pages;
 
 use arch::{Isa, Missing, With};
 use model::CpuModel;

@@ -53,8 +53,8 @@ impl Trainer {
     pub fn new(
         path: wkv7_cpu::Path,
         layout: Layout,
-        parameters: Vec<f32>,
-        moments: Moments,
+        mut parameters: Vec<f32>,
+        mut moments: Moments,
         trained: Trained,
         settings: Settings,
         step: u64,
@@ -64,7 +64,10 @@ impl Trainer {
         layout.check("second moments", &moments.second)?;
         settings.schedule.check()?;
         let numerics = <dyn Numerics>::new(path, &layout, &settings.numerics)?;
-        let gradients = layout.zeros();
+        let mut gradients = layout.zeros();
+        for list in [&mut parameters, &mut moments.first, &mut moments.second, &mut gradients] {
+            wkv7_cpu::in_large_pages(list);
+        }
         Ok(Self { layout, parameters, moments, gradients, trained, settings, numerics, step, run_step: 0 })
     }
 

@@ -11,6 +11,7 @@ use wkv7_cpu::math::{Math, Number};
 use super::layer::Sink;
 use super::norm::{Norm, total};
 use super::product::{Factor, Into, Room, product};
+use super::rows::Grow;
 
 /// A target that does not count.
 pub const IGNORED: u32 = u32::MAX;
@@ -89,16 +90,16 @@ impl<R: Number> Head<'_, R> {
     ) -> Score {
         let (channels, vocab) = (self.norm.weight.len(), self.vocab);
         let HeadScratch { normed, logits, d_normed } = scratch;
-        normed.resize(x.len(), R::default());
+        normed.grow(x.len());
         self.norm.forward(math, x, normed);
-        d_normed.resize(x.len(), R::default());
+        d_normed.grow(x.len());
         let mut score = Score::default();
         let some = (LOGITS / vocab).max(1);
         let matrix = Factor::new(self.matrix, vocab, channels);
         for (part, targets) in targets.chunks(some).enumerate() {
             let rows = targets.len();
             let here = part * some * channels..(part * some + rows) * channels;
-            logits.resize(rows * vocab, R::default());
+            logits.grow(rows * vocab);
             let x = Factor::new(&normed[here.clone()], rows, channels);
             product(math, x, matrix.turned(), Into::Store, logits, room);
             let scores: Vec<_> = logits

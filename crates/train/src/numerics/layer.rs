@@ -8,7 +8,7 @@ use wkv7_cpu::math::{Math, Number};
 
 use super::norm::Norm;
 use super::product::{Factor, Into, Room, product};
-use super::rows::TILE;
+use super::rows::{Grow, TILE};
 use super::shift;
 use super::source::Part;
 use super::wkv::{self, Projected, Shape, Trace, VectorGradients, Vectors};
@@ -153,7 +153,7 @@ impl<'a, F: Number> Layer<'a, F> {
     ) {
         let rows = self.rows();
         let (inputs, outputs) = (x.len() / rows, range.len() * rows / x.len());
-        out.resize(rows * outputs, F::default());
+        out.grow(rows * outputs);
         let matrix = Factor::new(self.get(range), outputs, inputs).turned();
         product(math, Factor::new(x, rows, inputs), matrix, into, out, room);
     }
@@ -183,7 +183,7 @@ impl<'a, F: Number> Layer<'a, F> {
             let Some(net) = net else { continue };
             self.low_rank(math, &shifted[use_], net, inside, inner, out, room);
         }
-        out.resize(x.len(), F::default());
+        out.grow(x.len());
         wkv::forward(
             math,
             self.shape,
@@ -219,7 +219,7 @@ impl<'a, F: Number> Layer<'a, F> {
     ) {
         let (rows, channels) = (self.rows(), self.shape.channels());
         let rank = first.len() / channels;
-        inner.resize(rows * rank, F::default());
+        inner.grow(rows * rank);
         let first = Factor::new(self.get(first), channels, rank);
         product(math, Factor::new(x, rows, channels), first, Into::Store, inner, room);
         if inside != Inside::Same {
@@ -233,14 +233,14 @@ impl<'a, F: Number> Layer<'a, F> {
                 );
             });
         }
-        out.resize(rows * channels, F::default());
+        out.grow(rows * channels);
         let second = Factor::new(self.get(second), rank, channels);
         product(math, Factor::new(inner, rows, rank), second, Into::Store, out, room);
     }
 
     /// `hidden` loses what is negative, and `out` is its square.
     fn squared_relu<M: Math<Number = F>>(&self, math: M, hidden: &mut [F], out: &mut Vec<F>) {
-        out.resize(hidden.len(), F::default());
+        out.grow(hidden.len());
         let tile = TILE * self.ffn;
         hidden.par_chunks_mut(tile).zip(out.par_chunks_mut(tile)).for_each(|(hidden, out)| {
             math.run(
@@ -287,7 +287,7 @@ impl<'a, F: Number> Layer<'a, F> {
         let norm = self.norm(&at.ln2_weight, &at.ln2_bias);
         let mus = [self.get(&at.ffn_x_k)];
         if gradients.wanted() {
-            wide.resize(rows * ffn, F::default());
+            wide.grow(rows * ffn);
             let tile = TILE * ffn;
             wide.par_chunks_mut(tile).zip(tape.hidden.par_chunks(tile)).for_each(|(wide, hidden)| {
                 math.run(
@@ -297,7 +297,7 @@ impl<'a, F: Number> Layer<'a, F> {
             });
             gradients.outer(math, (&*dx, channels), (wide, ffn), &at.ffn_value, room);
         }
-        wide.resize(rows * ffn, F::default());
+        wide.grow(rows * ffn);
         let value = Factor::new(self.get(&at.ffn_value), channels, ffn);
         product(math, Factor::new(&*dx, rows, channels), value, Into::Store, wide, room);
         let tile = TILE * ffn;
@@ -312,13 +312,13 @@ impl<'a, F: Number> Layer<'a, F> {
             shift::forward(math, norm, &tape.middle, self.shape.tokens, mus, &mut one);
             gradients.outer(math, (wide, ffn), (&one[0], channels), &at.ffn_key, room);
         }
-        one[0].resize(rows * channels, F::default());
+        one[0].grow(rows * channels);
         let key = Factor::new(self.get(&at.ffn_key), ffn, channels);
         product(math, Factor::new(wide, rows, ffn), key, Into::Store, &mut one[0], room);
         let ranges = [&at.ffn_x_k, &at.ln2_weight, &at.ln2_bias];
         let mut small = Small::new(&ranges);
         let [d_mu, d_weight, d_bias] = small.0.as_mut_slice() else { return };
-        dh.resize(rows * channels, F::default());
+        dh.grow(rows * channels);
         shift::backward(math, norm, &tape.middle, self.shape.tokens, mus, [&one[0]], dh, [d_mu]);
         norm.backward(math, &tape.middle, dh, dx, (d_weight, d_bias));
         [shifted[0]] = one;
@@ -340,10 +340,10 @@ impl<'a, F: Number> Layer<'a, F> {
         let (at, rows, channels) = (self.at, self.rows(), self.shape.channels());
         let Scratch { room, shifted, gradients: d, out, inner, dh, .. } = scratch;
         // Output matrix, then everything head by head.
-        dh.resize(rows * channels, F::default());
+        dh.grow(rows * channels);
         let output = Factor::new(self.get(&at.output), channels, channels);
         product(math, Factor::new(&*dx, rows, channels), output, Into::Store, dh, room);
-        out.resize(rows * channels, F::default());
+        out.grow(rows * channels);
         let nothing = 0..0;
         let [_, _, mix, _] = self.nets();
         let ranges = [
@@ -377,7 +377,7 @@ impl<'a, F: Number> Layer<'a, F> {
         if gradients.wanted() {
             shift::forward(math, norm, &tape.stream, self.shape.tokens, self.mus(), shifted);
         }
-        shifted.iter_mut().for_each(|x| x.resize(rows * channels, F::default()));
+        shifted.iter_mut().for_each(|x| x.grow(rows * channels));
         let matrices = [(R, &d.receptance, &at.receptance), (K, &d.key, &at.key), (V, &d.value, &at.value)];
         // The value's input also feeds a net, which reads it before it is written over.
         let ds = [&d.decay, &d.rate, &d.mix, &d.gate];
@@ -386,7 +386,7 @@ impl<'a, F: Number> Layer<'a, F> {
         for (((net, (use_, inside)), saved), dy) in nets {
             let Some((first, second)) = net else { continue };
             let rank = first.len() / channels;
-            inner.resize(rows * rank, F::default());
+            inner.grow(rows * rank);
             let matrix = Factor::new(self.get(second), rank, channels).turned();
             product(math, Factor::new(dy, rows, channels), matrix, Into::Store, inner, room);
             gradients.outer(math, (saved, rank), (dy, channels), second, room);

@@ -1,9 +1,10 @@
 //! What a time mix does with the vectors of one token and head, number by number, and the way back.
 //!
-//! Each is a function of its own: the compiler then knows that its slices do not overlap, and turns the loop into
-//! vector code.
+//! Heads are multiples of [`LANES`]. What writes one vector is a plain loop, a function of its own: the compiler then knows
+//! that its slices do not overlap, and turns it into vector code. With more than one it loses track, so these take
+//! lanes of everything first, and put lanes back.
 
-use wkv7_cpu::math::{Math, Number};
+use wkv7_cpu::math::{LANES, Math, Number};
 
 use super::norm::dot;
 
@@ -14,6 +15,30 @@ const DECAY_SCALE: f64 = 0.606_530_659_712_633_4;
 macro_rules! cut {
     ($len:expr; $($name:ident),*) => { $(let $name = &$name[..$len];)* };
     (mut $len:expr; $($name:ident),*) => { $(let $name = &mut $name[..$len];)* };
+}
+
+/// The list of `$value` for each lane `$n`.
+macro_rules! each {
+    (|$n:ident| $value:expr) => {{
+        let mut list = [Default::default(); LANES];
+        for $n in 0..LANES {
+            list[$n] = $value;
+        }
+        list
+    }};
+}
+
+/// Lanes of `x`.
+#[inline(always)]
+fn take<R: Copy>(x: &[R], at: usize) -> [R; LANES] {
+    let (lanes, _) = x[at..at + LANES].as_chunks();
+    lanes[0]
+}
+
+/// Writes them.
+#[inline(always)]
+fn put<R: Copy>(lanes: [R; LANES], x: &mut [R], at: usize) {
+    x[at..at + LANES].copy_from_slice(&lanes);
 }
 
 /// `sigmoid(bias + raw)`.
@@ -60,23 +85,22 @@ pub(crate) fn keys<M: Math>(
     (k, a): (&mut [M::Number], &mut [M::Number]),
 ) {
     let one = M::Number::of(1.0);
-    cut!(k.len(); key, rate, k_a, k_k);
-    cut!(mut k.len(); a);
-    for n in 0..k.len() {
-        k[n] = key[n] * math.mul_add(rate[n] - one, k_a[n], one);
-        a[n] = key[n] * k_k[n];
+    for at in (0..k.len()).step_by(LANES) {
+        let (key, rate) = (take(key, at), take(rate, at));
+        let (k_a, k_k) = (take(k_a, at), take(k_k, at));
+        put(each!(|n| key[n] * math.mul_add(rate[n] - one, k_a[n], one)), k, at);
+        put(each!(|n| key[n] * k_k[n]), a, at);
     }
 }
 
 /// `a`, scaled, is the removal key: what becomes of it, and of its product with the rate.
 #[inline(always)]
 pub(crate) fn removal<R: Number>(scale: R, range: R, rate: &[R], a: &mut [R], b: &mut [R]) {
-    cut!(a.len(); rate);
-    cut!(mut a.len(); b);
-    for n in 0..a.len() {
-        let kk = a[n] * scale;
-        a[n] = -kk;
-        b[n] = kk * rate[n] * range;
+    for at in (0..a.len()).step_by(LANES) {
+        let (rate, keys) = (take(rate, at), take(a, at));
+        let keys = each!(|n| keys[n] * scale);
+        put(each!(|n| -keys[n]), a, at);
+        put(each!(|n| keys[n] * rate[n] * range), b, at);
     }
 }
 
@@ -160,15 +184,15 @@ fn gated_back_lines<M: Math>(
     d_o: &mut [M::Number],
     d_y_hat: &mut [M::Number],
 ) {
-    let len = out.len();
-    cut!(len; weight, bias, v, gate, y_hat, d_out);
-    cut!(mut len; d_gate, d_o, d_y_hat);
-    for n in 0..len {
-        let o = math.mul_add(y_hat[n], weight[n], math.mul_add(bonus, v[n], bias[n]));
-        out[n] = o * gate[n];
-        d_gate[n] = d_out[n] * o;
-        d_o[n] = d_out[n] * gate[n];
-        d_y_hat[n] = d_out[n] * gate[n] * weight[n];
+    for at in (0..out.len()).step_by(LANES) {
+        let (weight, bias, v) = (take(weight, at), take(bias, at), take(v, at));
+        let (gate, y_hat, d_out) = (take(gate, at), take(y_hat, at), take(d_out, at));
+        let o = each!(|n| math.mul_add(y_hat[n], weight[n], math.mul_add(bonus, v[n], bias[n])));
+        let through = each!(|n| d_out[n] * gate[n]);
+        put(each!(|n| o[n] * gate[n]), out, at);
+        put(each!(|n| d_out[n] * o[n]), d_gate, at);
+        put(through, d_o, at);
+        put(each!(|n| through[n] * weight[n]), d_y_hat, at);
     }
 }
 
@@ -180,12 +204,11 @@ fn weight_back<M: Math>(
     weight: &mut [M::Number],
     bias: &mut [M::Number],
 ) {
-    let len = weight.len();
-    cut!(len; d_o, y_hat);
-    cut!(mut len; bias);
-    for n in 0..len {
-        weight[n] = math.mul_add(d_o[n], y_hat[n], weight[n]);
-        bias[n] += d_o[n];
+    for at in (0..weight.len()).step_by(LANES) {
+        let (d_o, y_hat) = (take(d_o, at), take(y_hat, at));
+        let (sums, biases) = (take(weight, at), take(bias, at));
+        put(each!(|n| math.mul_add(d_o[n], y_hat[n], sums[n])), weight, at);
+        put(each!(|n| biases[n] + d_o[n]), bias, at);
     }
 }
 
@@ -227,12 +250,11 @@ fn scaled_product<M: Math>(
 #[inline(always)]
 pub(crate) fn decay_back<R: Number>(dw: &[R], w: &[R], gate: &[R], out: &mut [R], sum: &mut [R]) {
     let one = R::of(1.0);
-    cut!(out.len(); dw, w, gate);
-    cut!(mut out.len(); sum);
-    for n in 0..out.len() {
-        let logit = dw[n] * w[n] * R::of(-DECAY_SCALE) * gate[n] * (one - gate[n]);
-        out[n] = logit;
-        sum[n] += logit;
+    for at in (0..out.len()).step_by(LANES) {
+        let (dw, w, gate, sums) = (take(dw, at), take(w, at), take(gate, at), take(sum, at));
+        let logits = each!(|n| dw[n] * w[n] * R::of(-DECAY_SCALE) * gate[n] * (one - gate[n]));
+        put(logits, out, at);
+        put(each!(|n| sums[n] + logits[n]), sum, at);
     }
 }
 
@@ -277,15 +299,18 @@ fn rate_lines<M: Math>(
     s_a0: &mut [M::Number],
     s_k_a: &mut [M::Number],
 ) {
-    let (len, one) = (out.len(), M::Number::of(1.0));
-    cut!(len; key, rate, a, k_a, dk, db);
-    cut!(mut len; s_a0, s_k_a);
-    for n in 0..len {
-        let in_b = -(db[n] * a[n]) * range;
-        let logit = math.mul_add(dk[n] * key[n], k_a[n], in_b) * rate[n] * (one - rate[n]);
-        out[n] = logit;
-        s_a0[n] += logit;
-        s_k_a[n] = math.mul_add(dk[n] * key[n], rate[n] - one, s_k_a[n]);
+    let one = M::Number::of(1.0);
+    for at in (0..out.len()).step_by(LANES) {
+        let (key, rate, a, k_a) = (take(key, at), take(rate, at), take(a, at), take(k_a, at));
+        let (dk, db) = (take(dk, at), take(db, at));
+        let (a0_sums, k_a_sums) = (take(s_a0, at), take(s_k_a, at));
+        let of_key = each!(|n| dk[n] * key[n]);
+        let in_b = each!(|n| -(db[n] * a[n]) * range);
+        let slope = each!(|n| rate[n] * (one - rate[n]));
+        let logits = each!(|n| math.mul_add(of_key[n], k_a[n], in_b[n]) * slope[n]);
+        put(logits, out, at);
+        put(each!(|n| a0_sums[n] + logits[n]), s_a0, at);
+        put(each!(|n| math.mul_add(of_key[n], rate[n] - one, k_a_sums[n])), s_k_a, at);
     }
 }
 
@@ -318,38 +343,42 @@ pub(crate) fn key_back<M: Math>(
     out: &mut [M::Number],
     s_k_k: &mut [M::Number],
 ) {
-    let (len, one) = (out.len(), M::Number::of(1.0));
-    cut!(len; key, rate, a, k_a, k_k, d_kk, dk);
-    cut!(mut len; s_k_k);
-    for n in 0..len {
-        let du = math.mul_add(-along, a[n], d_kk[n]) * scale;
-        s_k_k[n] = math.mul_add(du, key[n], s_k_k[n]);
-        let of_k = math.mul_add(rate[n] - one, k_a[n], one);
-        out[n] = math.mul_add(du, k_k[n], dk[n] * of_k);
+    let one = M::Number::of(1.0);
+    for at in (0..out.len()).step_by(LANES) {
+        let (key, rate, a, k_a) = (take(key, at), take(rate, at), take(a, at), take(k_a, at));
+        let (k_k, d_kk, dk, sums) = (take(k_k, at), take(d_kk, at), take(dk, at), take(s_k_k, at));
+        let du = each!(|n| math.mul_add(-along, a[n], d_kk[n]) * scale);
+        put(each!(|n| math.mul_add(du[n], key[n], sums[n])), s_k_k, at);
+        let of_k = each!(|n| math.mul_add(rate[n] - one, k_a[n], one));
+        put(each!(|n| math.mul_add(du[n], k_k[n], dk[n] * of_k[n])), out, at);
     }
 }
 
 /// The way back through [`blend`]: gradients of the value, of the first layer's, added, and of the mix's logit, which is
 /// also added to `sum`.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "slices that the compiler is to know apart")]
 pub(crate) fn blend_back<M: Math>(
     math: M,
-    (value, first, mix): (&[M::Number], &[M::Number], &[M::Number]),
+    value: &[M::Number],
+    first: &[M::Number],
+    mix: &[M::Number],
     dv: &[M::Number],
     d_value: &mut [M::Number],
     d_first: &mut [M::Number],
     d_mix: &mut [M::Number],
     sum: &mut [M::Number],
 ) {
-    let (len, one) = (dv.len(), M::Number::of(1.0));
-    cut!(len; value, first, mix);
-    cut!(mut len; d_value, d_first, d_mix, sum);
-    for n in 0..len {
-        d_value[n] = dv[n] * (one - mix[n]);
-        d_first[n] = math.mul_add(dv[n], mix[n], d_first[n]);
-        let logit = dv[n] * (first[n] - value[n]) * mix[n] * (one - mix[n]);
-        d_mix[n] = logit;
-        sum[n] += logit;
+    let one = M::Number::of(1.0);
+    for at in (0..dv.len()).step_by(LANES) {
+        let (value, first, mix) = (take(value, at), take(first, at), take(mix, at));
+        let (dv, firsts, sums) = (take(dv, at), take(d_first, at), take(sum, at));
+        put(each!(|n| dv[n] * (one - mix[n])), d_value, at);
+        put(each!(|n| math.mul_add(dv[n], mix[n], firsts[n])), d_first, at);
+        let slope = each!(|n| mix[n] * (one - mix[n]));
+        let logits = each!(|n| dv[n] * (first[n] - value[n]) * slope[n]);
+        put(logits, d_mix, at);
+        put(each!(|n| sums[n] + logits[n]), sum, at);
     }
 }
 

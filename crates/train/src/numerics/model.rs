@@ -10,7 +10,7 @@ use wkv7_cpu::math::{Math, Number, WithMath};
 use super::head::{Head, HeadScratch, IGNORED, Score};
 use super::layer::{Layer, Scratch, Sink, Tape};
 use super::norm::Norm;
-use super::rows::{Cut, TILE};
+use super::rows::{Cut, Grow, TILE};
 use super::source::{Flat, Frozen, Part, Source};
 use super::wkv::Shape;
 use crate::Error;
@@ -231,9 +231,9 @@ impl<M: Math> Engine<M> {
             let (first, others) = lanes.split_at_mut(1);
             for lane in others.iter_mut() {
                 lane.gradients.clear();
-                lane.gradients.resize(gradients.len(), M::Number::default());
+                lane.gradients.grow(gradients.len());
                 lane.d_start.clear();
-                lane.d_start.resize(d_start.len(), M::Number::default());
+                lane.d_start.grow(d_start.len());
             }
             let mut sums = vec![(&mut *gradients, &mut *d_start)];
             let (mut rooms, mut of_others) = (vec![&mut first[0]], Vec::new());
@@ -393,13 +393,13 @@ impl<M: Math> Engine<M> {
         let mut ln0_room = Vec::new();
         let part = Part::of(source, ranges.ln0_weight.start..ranges.ln0_bias.end, &mut ln0_room);
         let ln0 = Norm { weight: part.get(&ranges.ln0_weight), bias: part.get(&ranges.ln0_bias), eps };
-        rows.resize(batch.inputs.len() * channels, M::Number::default());
+        rows.grow(batch.inputs.len() * channels);
         rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
             for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
                 source.embedding(*token as usize, row);
             }
         });
-        x.resize(rows.len(), M::Number::default());
+        x.grow(rows.len());
         ln0.forward(math, rows, x);
         for number in 0..layers {
             if let Some(stream) = streams.get_mut(number) {
@@ -444,11 +444,11 @@ impl<M: Math> Engine<M> {
                 &mut scratch.room,
             );
         };
-        dx.resize(x.len(), M::Number::default());
+        dx.grow(x.len());
         let score =
             head.run(math, x, batch.targets, best, Some(dx), sink, of_head, head_scratch, &mut scratch.room);
         d_v_first.clear();
-        d_v_first.resize(x.len(), M::Number::default());
+        d_v_first.grow(x.len());
         for number in (0..layers).rev() {
             let d_start = match d_start.len() {
                 0 => &mut [][..],

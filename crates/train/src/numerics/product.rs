@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use wkv7_cpu::bf16x3::Slab;
 use wkv7_cpu::math::{LANES, Math, Number};
 
+use super::rows::Grow;
 use super::tiled;
 
 /// Numbers of a tile's depth: a strip of the left factor and a panel of the right one stay in the first-level cache.
@@ -113,7 +114,7 @@ pub(crate) fn product<M: Math>(
         for first in (0..a.columns).step_by(DEPTH) {
             let depth = DEPTH.min(a.columns - first);
             let panel = depth * wide;
-            room.resize(room.len().max(columns.div_ceil(wide) * panel), M::Number::default());
+            room.grow(room.len().max(columns.div_ceil(wide) * panel));
             let panels = &mut room[..columns.div_ceil(wide) * panel];
             let block = Block { first, depth, column, columns, add: into == Into::Add || first > 0 };
             let pack = |(number, panels): (usize, &mut [M::Number])| {

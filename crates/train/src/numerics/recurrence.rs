@@ -193,7 +193,7 @@ pub(crate) struct Gradients<R> {
     pub(crate) a: Vec<R>,
     pub(crate) b: Vec<R>,
     dsa: Vec<R>,
-    states: Vec<R>, // before every token, some keys of them: [tokens, size (value), keys]
+    states: Vec<R>, // after every token but the last, some keys of them: [tokens, size (value), keys]
 }
 
 impl<R: Number> Gradients<R> {
@@ -299,13 +299,13 @@ fn by_value_lanes<M: Math, const B: usize>(
     let (some, zero) = (B * LANES, M::Number::default());
     out.states.resize(out.states.len().max(count * size * some), zero);
     for at in (0..size).step_by(some) {
-        for (from, to) in start.chunks_exact(size).zip(out.states.chunks_exact_mut(some)) {
-            to.copy_from_slice(&from[at..at + some]);
-        }
         for slot in 0..count - 1 {
-            let (before, after) =
-                out.states[slot * size * some..(slot + 2) * size * some].split_at_mut(size * some);
+            let (before, after) = out.states.split_at_mut(slot * size * some);
             let sa = &sas[slot * size..(slot + 1) * size];
+            let before = match slot {
+                0 => Rows { numbers: start, stride: size, at },
+                _ => Rows { numbers: &before[(slot - 1) * size * some..], stride: some, at: 0 },
+            };
             replay::<M, B>(math, tokens.at(slot), at, sa, before, after);
         }
         let (mut w, mut a) = (load::<M, B>(math, &later.w, at), load::<M, B>(math, &later.a, at));
@@ -320,9 +320,12 @@ fn by_value_lanes<M: Math, const B: usize>(
             let r = load::<M, B>(math, r, at);
             let mut drs = [math.splat(zero); B];
             let (mut dws, mut dks, mut das, mut dbs) = (drs, drs, drs, drs);
-            let states = out.states[slot * size * some..].chunks_exact(some);
-            for (i, (g, before)) in later.by_value.chunks_exact_mut(size).zip(states).enumerate().take(size) {
-                let (mut row, before) = (load::<M, B>(math, g, at), load::<M, B>(math, before, 0));
+            let before = match slot {
+                0 => Rows { numbers: start, stride: size, at },
+                _ => Rows { numbers: &out.states[(slot - 1) * size * some..], stride: some, at: 0 },
+            };
+            for (i, g) in later.by_value.chunks_exact_mut(size).enumerate().take(size) {
+                let (mut row, before) = (load::<M, B>(math, g, at), before.load::<M, B>(math, i));
                 let (old, dy, v, sa, dsa) = (
                     math.splat(old[i]),
                     math.splat(dy[i]),
@@ -353,21 +356,35 @@ fn by_value_lanes<M: Math, const B: usize>(
     }
 }
 
-/// Some keys of the state after a token, from those before it, `[size (value), keys]` both.
+/// Some keys of a state, by value, wherever they lie.
+#[derive(Clone, Copy)]
+struct Rows<'a, R> {
+    numbers: &'a [R],
+    stride: usize,
+    at: usize,
+}
+
+impl<R: Number> Rows<'_, R> {
+    /// Those of a row.
+    #[inline(always)]
+    fn load<M: Math<Number = R>, const B: usize>(&self, math: M, row: usize) -> [M::Lanes; B] {
+        load::<M, B>(math, self.numbers, row * self.stride + self.at)
+    }
+}
+
+/// Some keys of the state after a token, from those before it, `[size (value), keys]`.
 #[inline(always)]
 fn replay<M: Math, const B: usize>(
     math: M,
     Token { w, k, v, b, .. }: Token<'_, M::Number>,
     at: usize,
     sa: &[M::Number],
-    before: &[M::Number],
+    before: Rows<'_, M::Number>,
     after: &mut [M::Number],
 ) {
-    let some = B * LANES;
     let (w, k, b) = (load::<M, B>(math, w, at), load::<M, B>(math, k, at), load::<M, B>(math, b, at));
-    let rows = before.chunks_exact(some).zip(after.chunks_exact_mut(some));
-    for ((before, after), (sa, v)) in rows.zip(sa.iter().zip(v)) {
-        let mut row = load::<M, B>(math, before, 0);
+    for (i, (after, (sa, v))) in after.chunks_exact_mut(B * LANES).zip(sa.iter().zip(v)).enumerate() {
+        let mut row = before.load::<M, B>(math, i);
         let (sa, v) = (math.splat(*sa), math.splat(*v));
         for p in 0..B {
             row[p] = math.lanes_mul(row[p], w[p]);

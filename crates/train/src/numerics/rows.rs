@@ -5,6 +5,22 @@ use wkv7_cpu::math::Number;
 /// Rows that a task does; a constant, so that sums over rows do not depend on the number of threads.
 pub(crate) const TILE: usize = 32;
 
+/// Buffers that are filled anew again and again.
+pub(crate) trait Grow {
+    /// Makes it `len` long. Numbers that were not there before are zero.
+    fn grow(&mut self, len: usize);
+}
+
+impl<R: Copy + Default> Grow for Vec<R> {
+    fn grow(&mut self, len: usize) {
+        let before = self.capacity();
+        self.resize(len, R::default());
+        if self.capacity() != before {
+            wkv7_cpu::in_large_pages(self);
+        }
+    }
+}
+
 /// Adds `parts` to `sum` in order.
 pub(crate) fn add_up<'a, R: Number>(parts: impl Iterator<Item = &'a [R]>, sum: &mut [R]) {
     for part in parts {

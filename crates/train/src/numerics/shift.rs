@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use wkv7_cpu::math::{Math, Number};
 
 use super::norm::Norm;
-use super::rows::{self, TILE};
+use super::rows::{self, Grow, TILE};
 
 /// The inputs of a block: the norm of `x` `[rows, channels]`, shifted for `C` uses into `out`, `[rows, channels]` each.
 /// Sequences have `tokens` rows, and nothing before the first.
@@ -20,7 +20,7 @@ pub(crate) fn forward<M: Math, const C: usize>(
     let mut parts: Vec<Vec<&mut [M::Number]>> = Vec::new();
     parts.resize_with(x.len().div_ceil(TILE * channels), || Vec::with_capacity(C));
     for out in out.iter_mut() {
-        out.resize(x.len(), M::Number::default());
+        out.grow(x.len());
         for (list, part) in parts.iter_mut().zip(out.chunks_mut(TILE * channels)) {
             list.push(part);
         }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use wkv7_cpu::bf16x3::{Cells, SIDE, STEP, Side, Slab, Tiles, View, WithCells};
 
 use super::product::{Factor, Into};
+use super::rows::Grow;
 
 /// Slabs of depth that meet at a time: 24 KB of each factor.
 const STEPS: usize = 4;
@@ -43,7 +44,7 @@ pub(super) fn product(
             let block =
                 Block { column, columns: WIDTH.min(n - column), first, depth: DEPTH.min(a.columns - first) };
             let count = block.panels() * block.steps();
-            slabs.resize(slabs.len().max(count), Slab::ZERO);
+            slabs.grow(slabs.len().max(count));
             let right = &mut slabs[..count];
             right.par_chunks_mut(TOGETHER).enumerate().for_each(|(number, slabs)| {
                 let view_at = |place: usize| {

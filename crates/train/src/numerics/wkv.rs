@@ -6,12 +6,12 @@
 //! derived from it by hand; finite differences in f64 check every line.
 
 use rayon::prelude::*;
-use wkv7_cpu::math::{Float as _, Math, Number};
+use wkv7_cpu::math::{Float as _, LANES, Math, Number};
 
 use super::lines;
 use super::norm::{dot, unwhiten, whiten};
 use super::recurrence::{Gradients, Later, Token, Tokens, advance, weigh};
-use super::rows::{Cut, add_up, by_head};
+use super::rows::{Cut, Grow, add_up, by_head};
 
 /// The vectors of a layer that are used head by head, `[channels]` each.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +79,13 @@ impl Shape {
         at..at + self.size
     }
 
+    /// The same with a constant for the size of heads where it is the one that models have: loops over it are then unrolled.
+    #[inline(always)]
+    fn usual(self) -> Option<Self> {
+        const SIZE: usize = 64;
+        (self.size == SIZE).then_some(Self { size: SIZE, ..self })
+    }
+
     fn pieces(&self) -> usize {
         self.tokens.div_ceil(self.cut.0)
     }
@@ -100,6 +107,7 @@ struct Piece<R> {
 }
 
 impl<R: Number> Piece<R> {
+    #[inline(always)] // the size may be a constant
     fn new(tokens: usize, size: usize) -> Self {
         let zeros = || vec![R::default(); tokens * size];
         Self {
@@ -192,10 +200,9 @@ pub(crate) fn forward<M: Math>(
 ) {
     let Shape { tokens, heads, size, .. } = shape;
     let tasks = shape.sequences * heads;
-    let zero = M::Number::default();
-    trace.y.resize(tasks * tokens * size, zero);
-    trace.sa.resize(tasks * tokens * size, zero);
-    trace.starts.resize(tasks * shape.pieces() * size * size, zero);
+    trace.y.grow(tasks * tokens * size);
+    trace.sa.grow(tasks * tokens * size);
+    trace.starts.grow(tasks * shape.pieces() * size * size);
     let out = by_head(out, tokens, heads, size);
     let traces =
         trace.y.par_chunks_exact_mut(tokens * size).zip(trace.sa.par_chunks_exact_mut(tokens * size));
@@ -205,7 +212,13 @@ pub(crate) fn forward<M: Math>(
         let start = start.get(task % heads * size * size..(task % heads + 1) * size * size);
         math.run(
             #[inline(always)]
-            || forward_head(math, shape, task, x, v_first, &p, start, (y, sa, starts), &mut out),
+            || {
+                let traces = (y, sa, starts);
+                match shape.usual() {
+                    Some(shape) => forward_head(math, shape, task, x, v_first, &p, start, traces, &mut out),
+                    None => forward_head(math, shape, task, x, v_first, &p, start, traces, &mut out),
+                }
+            },
         );
     });
 }
@@ -229,13 +242,14 @@ fn forward_head<M: Math>(
     let mut piece = Piece::new(cut.0 + 1, size);
     let mut z = vec![zero; size * size];
     if let Some(start) = start {
-        turn(start, size, &mut z);
+        turn(math, start, size, &mut z);
     }
     let (mut sa_next, mut room) = (vec![zero; size], vec![zero; size]);
     piece.fill(math, 0, x, v_first, shape.cell(task, 0), p);
     weigh(math, &z, &piece.a[..size], &mut sa_next);
+    let p = &p.of_head(0, size);
     for (number, state) in starts.chunks_exact_mut(size * size).enumerate() {
-        turn(&z, size, state);
+        turn(math, &z, size, state);
         let first = number * cut.0;
         let count = cut.0.min(tokens - first);
         for slot in 1..=count {
@@ -252,7 +266,7 @@ fn forward_head<M: Math>(
             let a_next = &piece.a[(slot + 1) * size..(slot + 2) * size];
             let vectors = piece.tokens().at(slot);
             advance(math, &mut z, vectors, a_next, sa, y, &mut sa_next);
-            let out = &mut *out[token];
+            let out = &mut out[token][..size];
             whiten(math, y, p.eps, out);
             let Token { r, k, v, .. } = vectors;
             let bonus = lines::bonus(math, r, k, p.r_k, &mut room);
@@ -272,11 +286,21 @@ impl<R: Number> Piece<R> {
     }
 }
 
-/// Rows become columns.
-fn turn<R: Number>(from: &[R], size: usize, to: &mut [R]) {
-    for (row, from) in from.chunks_exact(size).enumerate() {
-        for (column, x) in from.iter().enumerate() {
-            to[column * size + row] = *x;
+/// Rows become columns, both a multiple of [`LANES`].
+#[inline(always)]
+fn turn<M: Math>(math: M, from: &[M::Number], size: usize, to: &mut [M::Number]) {
+    for row in (0..size).step_by(LANES) {
+        for column in (0..size).step_by(LANES) {
+            let mut rows = [math.splat(M::Number::default()); LANES];
+            for lane in 0..LANES {
+                let (from, _) = from[(row + lane) * size + column..][..LANES].as_chunks::<LANES>();
+                rows[lane] = math.load(&from[0]);
+            }
+            let rows = math.transpose(rows);
+            for lane in 0..LANES {
+                let (to, _) = to[(column + lane) * size + row..][..LANES].as_chunks_mut::<LANES>();
+                math.store(rows[lane], &mut to[0]);
+            }
         }
     }
 }
@@ -331,7 +355,7 @@ pub(crate) fn backward<M: Math>(
     let mut cells: Vec<Vec<Vec<&mut [M::Number]>>> = Vec::new();
     cells.resize_with(shape.sequences * heads, || Vec::with_capacity(9));
     for list in lists {
-        list.resize(rows, M::Number::default());
+        list.grow(rows);
         cells.iter_mut().zip(by_head(list, tokens, heads, size)).for_each(|(all, list)| all.push(list));
     }
     for list in [d_v_first, out] {
@@ -349,7 +373,14 @@ pub(crate) fn backward<M: Math>(
             };
             math.run(
                 #[inline(always)]
-                || backward_head(math, shape, task, x, v_first, &p, trace, d_out, &mut cells, &mut sums),
+                || match shape.usual() {
+                    Some(shape) => {
+                        backward_head(math, shape, task, x, v_first, &p, trace, d_out, &mut cells, &mut sums);
+                    }
+                    None => {
+                        backward_head(math, shape, task, x, v_first, &p, trace, d_out, &mut cells, &mut sums);
+                    }
+                },
             );
             sums
         })
@@ -394,6 +425,7 @@ fn backward_head<M: Math>(
     let square = size * size;
     let [d_r, d_key, d_value, d_decay, d_rate, d_gate, d_mix, d_first, out] = cells else { return };
     let [s_w0, s_a0, s_v0, s_k_k, s_k_a, s_r_k, s_weight, s_bias] = &mut sums.vectors;
+    let p = &p.of_head(0, size);
     let mut piece = Piece::new(cut.0, size);
     let mut later = Later::new(size);
     let mut d = Gradients::new(cut.0, size);
@@ -405,6 +437,10 @@ fn backward_head<M: Math>(
     for (number, start) in starts.chunks_exact(square).enumerate().rev() {
         let first = number * cut.0;
         let count = cut.0.min(tokens - first);
+        // The state that the piece before this one begins with will be needed next.
+        for line in starts[number.saturating_sub(1) * square..number * square].chunks(LANES) {
+            math.prefetch(line.as_ptr());
+        }
         // Gate, bonus and group norm. From the last token to the first here and below, as the pieces go, so that sums over
         // tokens do not depend on where a sequence is cut.
         for slot in (0..count).rev() {
@@ -417,8 +453,8 @@ fn backward_head<M: Math>(
             let scale = whiten(math, &y[token * size..(token + 1) * size], p.eps, &mut room);
             let (d_o, dy) = (&mut d_os[here.clone()], &mut dys[here]);
             let outs = lines::Gated {
-                out: &mut *out[token],
-                d_gate: &mut *d_gate[token],
+                out: &mut out[token][..size],
+                d_gate: &mut d_gate[token][..size],
                 d_o,
                 d_y_hat: &mut *dy,
                 weight: s_weight,
@@ -451,20 +487,30 @@ fn backward_head<M: Math>(
             d_r[token].copy_from_slice(dr);
             let (dk, dv) = (&*dk, &*dv);
             let (decay, rate) = (&piece.decay[here.clone()], &piece.rate[here.clone()]);
-            lines::decay_back(&d.w[here.clone()], w, decay, &mut *d_decay[token], s_w0);
+            lines::decay_back(&d.w[here.clone()], w, decay, &mut d_decay[token][..size], s_w0);
             let key = &x.key[cell.clone()];
             let keys = lines::Keys { key, rate, a, k_a: p.k_a, range: p.rate_range };
             let (da, db) = (&d.a[here.clone()], &d.b[here.clone()]);
-            lines::rate_back(math, keys, (dk, da, db), &mut *d_rate[token], s_a0, s_k_a, &mut room);
+            lines::rate_back(math, keys, (dk, da, db), &mut d_rate[token][..size], s_a0, s_k_a, &mut room);
             let norm = piece.norms[slot];
             let clamped = norm <= M::Number::of(1e-12);
             let along = if clamped { zero } else { dot(math, &room, a) };
             let scale = one / norm.max(M::Number::of(1e-12));
-            lines::key_back(math, keys, (along, scale), p.k_k, &room, dk, &mut *d_key[token], s_k_k);
-            let (d_value, d_first) = (&mut *d_value[token], &mut *d_first[token]);
+            lines::key_back(math, keys, (along, scale), p.k_k, &room, dk, &mut d_key[token][..size], s_k_k);
+            let (d_value, d_first) = (&mut d_value[token][..size], &mut d_first[token][..size]);
             if p.v0.is_some() {
-                let values = (&x.value[cell.clone()], &v_first[cell], &piece.mix[here]);
-                lines::blend_back(math, values, dv, d_value, d_first, &mut *d_mix[token], s_v0);
+                let (value, first) = (&x.value[cell.clone()], &v_first[cell]);
+                lines::blend_back(
+                    math,
+                    value,
+                    first,
+                    &piece.mix[here],
+                    dv,
+                    d_value,
+                    d_first,
+                    &mut d_mix[token][..size],
+                    s_v0,
+                );
             } else {
                 lines::sum(dv, d_first, d_value);
             }
