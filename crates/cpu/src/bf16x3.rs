@@ -213,6 +213,21 @@ impl Tiles {
         let _ = view;
     }
 
+    /// Asks for the numbers that a cell is about to add to or to write, at the beginning of `c`, or for as many as there are.
+    #[inline]
+    pub fn prefetch_cell(self, c: &[f32], stride: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Kind::Amx(_, isa) = self.0 {
+            for row in c.chunks(stride.max(1)).take(SIDE) {
+                for line in 0..SIDE / LANES {
+                    isa.prefetch(row.as_ptr().wrapping_add(line * LANES).cast());
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (c, stride);
+    }
+
     /// Does `work`, which multiplies much: setting the tiles up takes as long as a small cell.
     pub fn with<W: WithCells>(self, work: W) -> W::Out {
         match self.0 {

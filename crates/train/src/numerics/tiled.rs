@@ -145,6 +145,9 @@ impl WithCells for Rows<'_> {
                     }
                     let columns = SIDE.min(block.columns - panel * SIDE);
                     let c = &mut c[block.column + panel * SIDE..];
+                    if panel + 1 < block.panels() {
+                        tiles.prefetch_cell(&c[SIDE..], n);
+                    }
                     if columns == SIDE && c.len() >= (SIDE - 1) * n + SIDE {
                         cells.cell(&left[..steps], right, add, c, n);
                         continue;
