@@ -29,6 +29,8 @@ impl Beyond for Amx {
     const VNNI: bool = true;
     const TILED: bool = true;
     const TASK_BYTES: usize = 1 << 20;
+    // Against none, decode gains two fifths in 4-bit types and a seventh in Q8_0 (0.4B, two threads); plain numbers gain nothing.
+    const ROWS_AHEAD: usize = 3072;
 
     fn new() -> Result<Self, Missing> {
         static THERE: OnceLock<Result<(), Missing>> = OnceLock::new();

@@ -27,6 +27,8 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     const TILED: bool = false;
     /// [`Isa::TASK_BYTES`].
     const TASK_BYTES: usize = 512 << 10;
+    /// [`Isa::ROWS_AHEAD`].
+    const ROWS_AHEAD: usize = 0;
 
     /// The proof, where it holds.
     fn new() -> Result<Self, Missing>;
@@ -149,6 +151,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
+    const ROWS_AHEAD: usize = B::ROWS_AHEAD;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
 
     as_avx2! {

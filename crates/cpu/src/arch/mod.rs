@@ -83,6 +83,10 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// the rest of which is for the tokens.
     const TASK_BYTES: usize = 256 << 10;
 
+    /// How many bytes ahead stored rows are asked for while few tokens meet them; 0 where the machine's own prefetchers do
+    /// better alone.
+    const ROWS_AHEAD: usize = 0;
+
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
 
@@ -96,6 +100,17 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
         let _ = at;
+    }
+
+    /// Asks for the memory [`Isa::ROWS_AHEAD`] of `x`, as much as `x` takes.
+    #[inline(always)]
+    fn prefetch_ahead<T>(self, x: &T) {
+        if Self::ROWS_AHEAD > 0 {
+            let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(Self::ROWS_AHEAD);
+            for line in (0..size_of::<T>()).step_by(64) {
+                self.prefetch(ahead.wrapping_add(line));
+            }
+        }
     }
 
     /// Asks for all cache lines of `x`, which will be read soon, but not at once.
