@@ -164,3 +164,48 @@ impl WithCells for Rows<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numerics::tests::{noise, relative};
+
+    /// `[rows, columns]` as it is, or so that it must be turned.
+    fn factor(numbers: &[f32], rows: usize, columns: usize, transposed: bool) -> Factor<'_, f32> {
+        if transposed {
+            Factor::new(numbers, columns, rows).turned()
+        } else {
+            Factor::new(numbers, rows, columns)
+        }
+    }
+
+    #[test]
+    fn every_orientation_and_odd_shapes_match_the_definition_with_and_without_instructions() {
+        let shapes = [(1, 1, 1), (32, 32, 32), (45, 140, 70), (130, 33, 65), (3, 5, 515), (2, 520, 3)];
+        for tiles in [Tiles::plain()].into_iter().chain(Tiles::of_this_machine()) {
+            for (rows, depth, columns) in shapes {
+                for turns in 0..4 {
+                    let (a, b) = (noise::<f32>(rows * depth, 1), noise::<f32>(depth * columns, 2));
+                    let (a, b) =
+                        (factor(&a, rows, depth, turns & 1 == 1), factor(&b, depth, columns, turns & 2 == 2));
+                    let at = |x: &Factor<'_, f32>, row: usize, column: usize| match x.transposed {
+                        false => f64::from(x.numbers[row * x.columns + column]),
+                        true => f64::from(x.numbers[column * x.rows + row]),
+                    };
+                    let want = |place: usize| {
+                        let (row, column) = (place / columns, place % columns);
+                        (0..depth).map(|k| at(&a, row, k) * at(&b, k, column)).sum::<f64>() as f32
+                    };
+                    let want: Vec<f32> = (0..rows * columns).map(want).collect();
+                    let (mut c, mut slabs) = (vec![f32::NAN; rows * columns], Vec::new());
+                    product(tiles, a, b, Into::Store, &mut c, &mut slabs);
+                    // f32 rounding.
+                    assert!(relative(&c, &want) < 5e-7, "{tiles:?} {rows} {depth} {columns} {turns}");
+                    let twice: Vec<f32> = want.iter().map(|x| 2.0 * x).collect();
+                    product(tiles, a, b, Into::Add, &mut c, &mut slabs);
+                    assert!(relative(&c, &twice) < 5e-7, "{tiles:?} {rows} {depth} {columns} {turns}, added");
+                }
+            }
+        }
+    }
+}
