@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use wkv7_cpu::math::{Math, Number};
+use wkv7_cpu::math::{LANES, Math, Number};
 
+use super::lanes::each;
 use super::layer::Sink;
 use super::norm::{Norm, total};
 use super::product::{Factor, Into, Room, product};
@@ -141,11 +142,14 @@ impl<R: Number> Head<'_, R> {
     /// The loss of one row and its largest logit; where `back`, the logits become their gradients.
     #[inline(always)]
     fn of_row<M: Math<Number = R>>(&self, math: M, logits: &mut [R], target: u32, back: bool) -> (f64, u32) {
-        let mut largest = logits[0];
-        for x in logits.iter() {
-            // The comparison is false for a NaN, which then comes out of the sum below.
-            largest = if *x > largest { *x } else { largest };
+        // The comparison is false for a NaN, which then comes out of the sum below.
+        let larger = |x: R, y: R| if y > x { y } else { x };
+        let (lanes, rest) = logits.as_chunks::<LANES>();
+        let mut most = [logits[0]; LANES];
+        for lanes in lanes {
+            most = each!(|n| larger(most[n], lanes[n]));
         }
+        let largest = most.iter().chain(rest).fold(logits[0], |x, y| larger(x, *y));
         let best = logits.iter().position(|x| *x == largest).unwrap_or(0);
         let at_target = logits.get(target as usize).copied().unwrap_or_default();
         let x_best = logits[best];

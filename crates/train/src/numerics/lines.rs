@@ -6,6 +6,7 @@
 
 use wkv7_cpu::math::{LANES, Math, Number};
 
+use super::lanes::{each, put, take};
 use super::norm::dot;
 
 /// `exp(-0.5)`: the steepest log-decay of a step.
@@ -15,30 +16,6 @@ const DECAY_SCALE: f64 = 0.606_530_659_712_633_4;
 macro_rules! cut {
     ($len:expr; $($name:ident),*) => { $(let $name = &$name[..$len];)* };
     (mut $len:expr; $($name:ident),*) => { $(let $name = &mut $name[..$len];)* };
-}
-
-/// The list of `$value` for each lane `$n`.
-macro_rules! each {
-    (|$n:ident| $value:expr) => {{
-        let mut list = [Default::default(); LANES];
-        for $n in 0..LANES {
-            list[$n] = $value;
-        }
-        list
-    }};
-}
-
-/// Lanes of `x`.
-#[inline(always)]
-fn take<R: Copy>(x: &[R], at: usize) -> [R; LANES] {
-    let (lanes, _) = x[at..at + LANES].as_chunks();
-    lanes[0]
-}
-
-/// Writes them.
-#[inline(always)]
-fn put<R: Copy>(lanes: [R; LANES], x: &mut [R], at: usize) {
-    x[at..at + LANES].copy_from_slice(&lanes);
 }
 
 /// `sigmoid(bias + raw)`.

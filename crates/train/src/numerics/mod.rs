@@ -16,6 +16,7 @@
 //! in f64 the same lines are checked against finite differences. No sum depends on the number of threads.
 
 mod head;
+mod lanes;
 mod layer;
 mod lines;
 mod model;

@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 use wkv7_cpu::math::{Float as _, LANES, Math, Number};
 
+use super::lanes::{each, put, take};
 use super::rows::{self, TILE};
 
 /// `sum(x y)`, each lane apart, then folded.
@@ -118,10 +119,13 @@ impl<R: Number> Norm<'_, R> {
                         let rows = x.chunks_exact(channels).zip(dy.chunks_exact(channels));
                         for ((x, dy), dx) in rows.zip(dx.chunks_exact_mut(channels)) {
                             let scale = whiten(math, x, self.eps, &mut x_hat);
-                            for n in 0..channels {
-                                d_weight[n] = math.mul_add(dy[n], x_hat[n], d_weight[n]);
-                                d_bias[n] += dy[n];
-                                g[n] = dy[n] * self.weight[n];
+                            for at in (0..channels).step_by(LANES) {
+                                let (dy, x_hat, weight) =
+                                    (take(dy, at), take(&x_hat, at), take(self.weight, at));
+                                let (weights, biases) = (take(d_weight, at), take(d_bias, at));
+                                put(each!(|n| math.mul_add(dy[n], x_hat[n], weights[n])), d_weight, at);
+                                put(each!(|n| biases[n] + dy[n]), d_bias, at);
+                                put(each!(|n| dy[n] * weight[n]), &mut g, at);
                             }
                             unwhiten(math, &x_hat, scale, &mut g);
                             dx.iter_mut().zip(&g).for_each(|(dx, g)| *dx += *g);

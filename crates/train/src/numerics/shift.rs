@@ -1,8 +1,9 @@
 //! Token shifts: `x_c = h + (previous - h) mu_c` for each use `c` of a block's input, and their gradients.
 
 use rayon::prelude::*;
-use wkv7_cpu::math::{Math, Number};
+use wkv7_cpu::math::{LANES, Math, Number};
 
+use super::lanes::{each, put, take};
 use super::norm::Norm;
 use super::rows::{self, Grow, TILE};
 
@@ -39,10 +40,12 @@ pub(crate) fn forward<M: Math, const C: usize>(
                         before.fill(M::Number::default());
                     }
                     norm.row(math, x, h);
-                    for (mu, out) in mus.iter().zip(outs.iter_mut()) {
-                        let out = &mut out[number * channels..(number + 1) * channels];
-                        for n in 0..channels {
-                            out[n] = math.mul_add(before[n] - h[n], mu[n], h[n]);
+                    for at in (0..channels).step_by(LANES) {
+                        let (h, before) = (take(h, at), take(before, at));
+                        let step = each!(|n| before[n] - h[n]);
+                        for (mu, out) in mus.iter().zip(outs.iter_mut()) {
+                            let mu = take(mu, at);
+                            put(each!(|n| math.mul_add(step[n], mu[n], h[n])), out, number * channels + at);
                         }
                     }
                     std::mem::swap(&mut h, &mut before);
@@ -102,19 +105,21 @@ pub(crate) fn backward<M: Math, const C: usize>(
                     }
                     norm.row(math, &x[row * channels..(row + 1) * channels], h);
                     let next = row + 1 < last && !(row + 1).is_multiple_of(tokens);
-                    dh.fill(M::Number::default());
-                    for ((mu, dx), sums) in mus.iter().zip(&dxs).zip(sums.chunks_exact_mut(channels)) {
-                        let here = &dx[row * channels..(row + 1) * channels];
-                        for n in 0..channels {
-                            sums[n] = math.mul_add(here[n], before[n] - h[n], sums[n]);
-                            dh[n] = math.mul_add(here[n], one - mu[n], dh[n]);
-                        }
-                        if next {
-                            let after = &dx[(row + 1) * channels..(row + 2) * channels];
-                            for n in 0..channels {
-                                dh[n] = math.mul_add(after[n], mu[n], dh[n]);
+                    for at in (0..channels).step_by(LANES) {
+                        let (h, before) = (take(h, at), take(before, at));
+                        let step = each!(|n| before[n] - h[n]);
+                        let mut d = [M::Number::default(); LANES];
+                        for ((mu, dx), sums) in mus.iter().zip(&dxs).zip(sums.chunks_exact_mut(channels)) {
+                            let (mu, here, old) =
+                                (take(mu, at), take(dx, row * channels + at), take(sums, at));
+                            put(each!(|n| math.mul_add(here[n], step[n], old[n])), sums, at);
+                            d = each!(|n| math.mul_add(here[n], one - mu[n], d[n]));
+                            if next {
+                                let after = take(dx, (row + 1) * channels + at);
+                                d = each!(|n| math.mul_add(after[n], mu[n], d[n]));
                             }
                         }
+                        put(d, dh, at);
                     }
                     std::mem::swap(&mut h, &mut before);
                 }
