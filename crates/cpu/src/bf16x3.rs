@@ -250,7 +250,7 @@ pub trait WithCells {
 /// Tiles that are set up on this thread. They lie in registers that the compiler knows nothing of, so that nothing is left
 /// in them from one call to the next.
 pub trait Cells {
-    /// `c += left right` or `c = left right` for [`SIDE`] rows and columns of `c`, whose rows lie `stride` apart; as deep as
+    /// `c += left right` or `c = left right`, summed before it is added, for [`SIDE`] rows and columns of `c`, whose rows lie `stride` apart; as deep as
     /// there are slabs. Nothing happens where there are none.
     ///
     /// # Panics

@@ -11,6 +11,7 @@
 use std::arch::asm;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
@@ -205,6 +206,13 @@ impl Drop for CellRegisters {
     }
 }
 
+/// Four tiles of sums, row by row.
+#[repr(C, align(64))]
+struct Sums([MaybeUninit<[f32; TILE_ROWS]>; 4 * TILE_ROWS]);
+
+/// The rows of a tile, and the numbers of a row.
+const TILE_ROWS: usize = SIDE / 2;
+
 impl Cells for CellRegisters {
     // Registers 0 to 3 hold the sums, 4 and 5 both halves of the left slab, 6 and 7 of the right one. Of the nine products
     // of parts the six that matter come in an order in which only one of both slabs' parts changes at a time; loads go as
@@ -216,24 +224,18 @@ impl Cells for CellRegisters {
         if left.is_empty() {
             return;
         }
+        let mut sums = Sums([const { MaybeUninit::uninit() }; 4 * TILE_ROWS]);
         // SAFETY: the shapes are set, since `self` lives on this thread, and no other is made meanwhile. What is read are
         // the slabs, 6 tiles of 1024 bytes each, as many of both as `steps` counts, and what is read and written of `c` are
-        // `SIDE` rows of `SIDE` numbers, `stride` numbers apart, which it holds, as asserted.
+        // `SIDE` rows of `SIDE` numbers, `stride` numbers apart, which it holds, as asserted; `sums` has room for four tiles,
+        // and its first `SIDE / 2` rows are counted. Where there is AMX there is AVX-512, as its proof says.
         unsafe {
             asm!(
-                "test {add:e}, {add:e}",
-                "jz 2f",
-                "tileloadd tmm0, [{c} + {stride} * 1]",
-                "tileloadd tmm1, [{c} + {stride} * 1 + 64]",
-                "tileloadd tmm2, [{below} + {stride} * 1]",
-                "tileloadd tmm3, [{below} + {stride} * 1 + 64]",
-                "jmp 3f",
-                "2:",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
                 "tilezero tmm3",
-                "3:",
+                "2:",
                 // Low by high.
                 "tileloadd tmm4, [{left} + {row} * 1 + 4096]",
                 "tileloadd tmm6, [{right} + {row} * 1]",
@@ -281,19 +283,52 @@ impl Cells for CellRegisters {
                 "add {left}, 6144",
                 "add {right}, 6144",
                 "dec {steps}",
-                "jnz 3b",
+                "jnz 2b",
+                "test {add:e}, {add:e}",
+                "jnz 3f",
                 "tilestored [{c} + {stride} * 1], tmm0",
                 "tilestored [{c} + {stride} * 1 + 64], tmm1",
                 "tilestored [{below} + {stride} * 1], tmm2",
                 "tilestored [{below} + {stride} * 1 + 64], tmm3",
+                "jmp 5f",
+                "3:",
+                "tilestored [{sums} + {row} * 1], tmm0",
+                "tilestored [{sums} + {row} * 1 + 1024], tmm1",
+                "tilestored [{sums} + {row} * 1 + 2048], tmm2",
+                "tilestored [{sums} + {row} * 1 + 3072], tmm3",
+                "4:",
+                "vmovups zmm0, [{sums}]",
+                "vmovups zmm1, [{sums} + 1024]",
+                "vmovups zmm2, [{sums} + 2048]",
+                "vmovups zmm3, [{sums} + 3072]",
+                "vaddps zmm0, zmm0, [{c}]",
+                "vaddps zmm1, zmm1, [{c} + 64]",
+                "vaddps zmm2, zmm2, [{below}]",
+                "vaddps zmm3, zmm3, [{below} + 64]",
+                "vmovups [{c}], zmm0",
+                "vmovups [{c} + 64], zmm1",
+                "vmovups [{below}], zmm2",
+                "vmovups [{below} + 64], zmm3",
+                "add {sums}, 64",
+                "add {c}, {stride}",
+                "add {below}, {stride}",
+                "cmp {sums}, {end}",
+                "jne 4b",
+                "5:",
                 add = in(reg) u32::from(add),
-                c = in(reg) c.as_mut_ptr(),
-                below = in(reg) c.as_mut_ptr().wrapping_add(SIDE / 2 * stride),
+                c = inout(reg) c.as_mut_ptr() => _,
+                below = inout(reg) c.as_mut_ptr().wrapping_add(SIDE / 2 * stride) => _,
                 stride = in(reg) size_of::<f32>() * stride,
                 row = in(reg) 64_usize,
                 left = inout(reg) left.as_ptr() => _,
                 right = inout(reg) right.as_ptr() => _,
                 steps = inout(reg) left.len() => _,
+                sums = inout(reg) sums.0.as_mut_ptr() => _,
+                end = in(reg) sums.0.as_mut_ptr().wrapping_add(SIDE / 2),
+                out("zmm0") _,
+                out("zmm1") _,
+                out("zmm2") _,
+                out("zmm3") _,
                 out("tmm0") _,
                 out("tmm1") _,
                 out("tmm2") _,

@@ -58,23 +58,27 @@ impl Cells for PlainCells {
         assert_eq!(left.len(), right.len(), "the depth of both factors");
         assert!(c.len() >= (SIDE - 1) * stride + SIDE && stride >= SIDE, "room for a cell");
         let wide = |word: u32| [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)];
+        if left.is_empty() {
+            return;
+        }
         for (row, c) in c.chunks_mut(stride).take(SIDE).enumerate() {
-            if !add && !left.is_empty() {
-                c[..SIDE].fill(0.0);
-            }
+            let mut totals = [0.0; SIDE];
             for (left, right) in left.iter().zip(right) {
                 for (of_left, of_right) in [(2, 0), (1, 0), (1, 1), (0, 1), (0, 0), (0, 2)] {
                     let xs = &left.0[of_left][row / HALF][row % HALF];
-                    for (column, c) in c[..SIDE].iter_mut().enumerate() {
+                    for (column, total) in totals.iter_mut().enumerate() {
                         let ys = &right.0[of_right][column / HALF];
                         let mut sums = [0.0_f32; 2];
                         for (x, y) in xs.iter().zip(ys) {
                             let (x, y) = (wide(*x), wide(y[column % HALF]));
                             sums = [x[0].mul_add(y[0], sums[0]), x[1].mul_add(y[1], sums[1])];
                         }
-                        *c += sums[0] + sums[1];
+                        *total += sums[0] + sums[1];
                     }
                 }
+            }
+            for (c, total) in c.iter_mut().zip(totals) {
+                *c = if add { *c + total } else { total };
             }
         }
     }
