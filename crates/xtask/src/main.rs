@@ -9,6 +9,7 @@ mod bench;
 mod capi;
 mod check;
 mod cpu;
+mod docs;
 mod golden;
 mod header;
 mod install;

@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::capi::{c, header, languages};
 use crate::cpu;
+use crate::docs;
 use crate::golden;
 use crate::job::Job;
 use crate::process::{cargo, run as run_command};
@@ -48,6 +49,8 @@ pub const SUITES: &[Job] = &[
     Job { name: "languages", needs: languages::AGREE_NEEDS, run: languages::agree },
     // Every snippet of the embedding guide does what it says.
     Job { name: "guide", needs: c::NEEDS, run: languages::guide },
+    // Every command of the page about training does what it says, in an empty folder.
+    Job { name: "training", needs: docs::TRAINING_NEEDS, run: docs::training },
     // The golden data is what its script makes.
     Job { name: "golden", needs: golden::NEEDS, run: golden::check },
 ];

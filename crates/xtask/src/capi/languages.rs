@@ -114,7 +114,10 @@ pub fn environment(there: &Installed) -> Result<()> {
 pub fn guide() -> Result<()> {
     let there = Installed::now()?;
     // What the snippets build of the library is there already.
-    there.shell(".", &format!("CARGO_TARGET_DIR='{}' python3 tests/docs/run.py", there.target.display()))
+    there.shell(
+        ".",
+        &format!("CARGO_TARGET_DIR='{}' python3 tests/docs/run.py embedding", there.target.display()),
+    )
 }
 
 /// Logits after a prompt and 64 greedy tokens of every language are those of Rust to the bit, and a state that one saves
