@@ -16,6 +16,7 @@ mod feed;
 mod generate;
 mod info;
 mod logits;
+mod memory;
 mod merge;
 mod state;
 mod svg;

@@ -1,4 +1,4 @@
-//! The machine and the moment: processor, cores, memory in use, date.
+//! The machine and the moment: processor, cores, date.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,28 +27,6 @@ impl Machine {
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// The most memory that was resident since [`forget_peak`]; `None` where the system does not tell.
-pub fn peak_bytes() -> Option<u64> {
-    status("VmHWM:")
-}
-
-/// Memory resident now.
-pub fn resident_bytes() -> Option<u64> {
-    status("VmRSS:")
-}
-
-/// Lets the peak begin anew; false where the system does not let us.
-pub fn forget_peak() -> bool {
-    std::fs::write("/proc/self/clear_refs", "5").is_ok() // 5: only the peak
-}
-
-/// A line of Linux's account of this process, which it gives in KiB.
-fn status(key: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let value = status.lines().find_map(|line| line.strip_prefix(key))?;
-    value.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Now, in UTC: `2026-11-24T15:01:22Z`.

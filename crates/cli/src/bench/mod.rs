@@ -16,6 +16,7 @@ use wkv7::formats::WholeFile;
 use wkv7::{BackendChoice, Ceiling, Options};
 
 use crate::args::{ModelArg, ModelName, any_count, backend_names, some_count};
+use crate::memory;
 use crate::terminal::interrupt::Impatience;
 use crate::terminal::progress::Bar;
 use crate::terminal::{interrupt, output};
@@ -138,7 +139,7 @@ impl Bench {
         threads: usize,
         soak: Option<usize>,
     ) -> anyhow::Result<()> {
-        let peak = machine::forget_peak() || report.loads.is_empty();
+        let peak = memory::forget_peak() || report.loads.is_empty();
         let start = Instant::now();
         let model = model.load(self.options(backend, threads))?;
         let load_seconds = start.elapsed().as_secs_f64();
@@ -162,7 +163,7 @@ impl Bench {
         if let Some(count) = soak {
             report.soak = Some(soak::run(&model, &mut tokens, count)?);
         }
-        let peak_bytes = machine::peak_bytes().filter(|_| peak);
+        let peak_bytes = memory::peak_bytes().filter(|_| peak);
         report.loads.push(Load::new(&model, threads, load_seconds, first_token_seconds, peak_bytes)?);
         Ok(())
     }

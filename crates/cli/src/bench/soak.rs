@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use wkv7::{Model, Session};
 
-use super::machine;
 use super::measure::Tokens;
+use crate::memory;
 use crate::terminal::progress;
 
 /// Tokens of the beginning and of the end that are compared.
@@ -52,7 +52,7 @@ pub fn run(model: &Model, tokens: &mut Tokens, count: usize) -> anyhow::Result<S
             chunk(&mut session, tokens, CHUNK.min(range.end - from))?;
         }
         let tokens_per_second = length as f64 / start.elapsed().as_secs_f64().max(1e-9);
-        Ok(Part { tokens_per_second, resident_bytes: machine::resident_bytes() })
+        Ok(Part { tokens_per_second, resident_bytes: memory::resident_bytes() })
     };
     let first = feed(0..PART)?;
     feed(PART..count - PART)?;

@@ -12,6 +12,7 @@ use wkv7::{Generate as Wanted, Sampler, Session, StopReason};
 
 use crate::args::{ModelArgs, SamplingArgs, StateArgs, any_count};
 use crate::feed::feed;
+use crate::memory;
 use crate::terminal::interrupt::Impatience;
 use crate::terminal::text::TextOut;
 use crate::terminal::{self, interrupt, output};
@@ -118,7 +119,17 @@ impl Generate {
         let tokens_per_second = speed(ids.len(), start.elapsed());
         out.end_line()?;
         let prompt_tokens = tokens.len();
-        Ok(Some(Report { text, ids, stop, seed, prompt_tokens, prompt_tokens_per_second, tokens_per_second }))
+        let peak_bytes = memory::peak_bytes();
+        Ok(Some(Report {
+            text,
+            ids,
+            stop,
+            seed,
+            prompt_tokens,
+            prompt_tokens_per_second,
+            tokens_per_second,
+            peak_bytes,
+        }))
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Report {
     pub prompt_tokens_per_second: f64,
     /// Speed of generating.
     pub tokens_per_second: f64,
+    /// The most memory that the process had resident, where the system tells.
+    pub peak_bytes: Option<u64>,
 }
 
 /// Tokens per second; nothing done in no time is no speed.

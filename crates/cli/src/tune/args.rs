@@ -43,6 +43,15 @@ pub struct TuneArgs {
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Running")]
     threads: Option<usize>,
+    /// Tokens that go through the model at a time, in whole texts: more want more memory [default: 512]
+    #[arg(long, value_name = "N", value_parser = some_count, help_heading = "Running")]
+    rows: Option<usize>,
+    /// Groups of so many that are under way side by side [default: 1 for a state, 2 for a LoRA]
+    #[arg(long, value_name = "N", value_parser = some_count, help_heading = "Running")]
+    lanes: Option<usize>,
+    /// Compute activations twice rather than keep them: less memory, a third more time
+    #[arg(long, help_heading = "Running")]
+    recompute: bool,
     #[command(flatten)]
     course: CourseArgs,
 }
@@ -109,7 +118,11 @@ impl TuneArgs {
         tuning.last_rate = course.last_rate.unwrap_or(tuning.first_rate * fall);
         tuning.warmup_steps = course.warmup;
         tuning.seed = course.seed;
-        tuning.numerics.threads = self.threads;
+        let numerics = &mut tuning.numerics;
+        numerics.threads = self.threads;
+        numerics.rows = self.rows.unwrap_or(numerics.rows);
+        numerics.lanes = self.lanes.unwrap_or(numerics.lanes);
+        numerics.checkpoint = self.recompute;
         tuning
     }
 

@@ -69,4 +69,8 @@ impl Tuner for LoraTuner {
     fn bytes(&self) -> usize {
         Self::bytes(self)
     }
+
+    fn activation_bytes(&self) -> usize {
+        Self::activation_bytes(self)
+    }
 }

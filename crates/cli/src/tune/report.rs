@@ -6,6 +6,7 @@ use serde::Serialize;
 use wkv7_train::numerics::Score;
 use wkv7_train::tune::{Outcome, Progress, Sample};
 
+use crate::memory;
 use crate::terminal::interrupt::{self, Impatience};
 use crate::terminal::progress::Bar;
 use crate::terminal::table::{Table, bytes, count};
@@ -30,6 +31,9 @@ pub trait Tuner {
 
     /// Bytes beside the weights.
     fn bytes(&self) -> usize;
+
+    /// Bytes of saved activations among them.
+    fn activation_bytes(&self) -> usize;
 }
 
 /// What came of it.
@@ -48,6 +52,8 @@ struct Report {
     held_out_loss_after: Option<f64>,
     output_bytes: u64,
     working_bytes: usize,
+    activation_bytes: usize, // of them
+    peak_bytes: Option<u64>, // of the process
 }
 
 /// Tunes, writes the result and says what came of it.
@@ -103,6 +109,8 @@ impl Report {
             held_out_loss_after: after,
             output_bytes,
             working_bytes: tuner.bytes(),
+            activation_bytes: tuner.activation_bytes(),
+            peak_bytes: memory::peak_bytes(),
         })
     }
 
@@ -129,7 +137,8 @@ impl Report {
             (Some(before), None) => _ = table.row("held-out loss", format!("{before:.4} before")),
             _ => {}
         }
-        table.row("memory", format!("{} beside the weights", bytes(self.working_bytes as u64)));
+        let [working, activations] = [self.working_bytes, self.activation_bytes].map(|n| bytes(n as u64));
+        table.row("memory", format!("{working} beside the weights, {activations} of them activations"));
         table.row("to", format!("{} ({})", self.output, bytes(self.output_bytes)));
         table
     }

@@ -60,4 +60,8 @@ impl Tuner for StateTuner {
     fn bytes(&self) -> usize {
         Self::bytes(self)
     }
+
+    fn activation_bytes(&self) -> usize {
+        Self::activation_bytes(self)
+    }
 }

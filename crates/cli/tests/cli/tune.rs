@@ -51,6 +51,33 @@ fn a_state_is_tuned_and_taken() {
     assert!(lines[1].starts_with("steps") && said.stderr().is_empty(), "{lines:?}");
 }
 
+/// Both read the same text, whose activations fill what goes through the model at a time.
+#[cfg(target_os = "linux")]
+#[test]
+fn beside_activations_a_state_takes_at_most_twice_the_memory_of_inference() {
+    let folder = folder();
+    let letters = std::fs::read_to_string(letters(folder.path())).expect("written");
+    let long = letters.replace(|letter: char| !letter.is_ascii_alphabetic(), " ");
+    let data = folder.path().join("long.jsonl");
+    std::fs::write(&data, format!("{{\"text\": \"{long}\"}}\n").repeat(6)).expect("written");
+    let (data, out) = (text(&data), text(&folder.path().join("long.pth")));
+    let bytes = |report: &serde_json::Value, key: &str| {
+        report[key].as_u64().unwrap_or_else(|| panic!("{key} in {report}"))
+    };
+    let report = wkv7(["generate", "built-in", &long, "-n", "1", "--threads", "2", "--json"]).ok().json();
+    let inference = bytes(&report, "peak_bytes");
+    let tune = wkv7(["tune", "state", "built-in", "--data", &data, "-o", &out, "--threads", "2", "--json"]);
+    let report = tune.with(["--steps", "2", "--batch", "2", "--hold-out", "0.4"]).ok().json();
+    let [peak, activations, working] =
+        ["peak_bytes", "activation_bytes", "working_bytes"].map(|key| bytes(&report, key));
+    assert_eq!(report["tokens"], 2 * 2 * 512);
+    assert!(0 < activations && activations < working && working < peak, "{report}");
+    assert!(
+        peak <= 2 * inference + activations,
+        "{peak} bytes at the most, {activations} of them activations; inference takes {inference}"
+    );
+}
+
 #[test]
 fn a_lora_is_tuned_taken_and_merged() {
     let folder = folder();

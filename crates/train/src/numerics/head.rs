@@ -20,6 +20,9 @@ pub const IGNORED: u32 = u32::MAX;
 /// Logits that are kept at a time.
 const LOGITS: usize = 1 << 20;
 
+/// Rows of them at a time, where the head's gradient, which is read and written each time, is not wanted.
+const FROZEN_ROWS: usize = 128;
+
 /// How well the targets were predicted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Score {
@@ -95,7 +98,8 @@ impl<R: Number> Head<'_, R> {
         self.norm.forward(math, x, normed);
         d_normed.grow(x.len());
         let mut score = Score::default();
-        let some = (LOGITS / vocab).max(1);
+        let most = if gradients.wanted() { usize::MAX } else { FROZEN_ROWS };
+        let some = (LOGITS / vocab).clamp(1, most);
         let matrix = Factor::new(self.matrix, vocab, channels);
         for (part, targets) in targets.chunks(some).enumerate() {
             let rows = targets.len();

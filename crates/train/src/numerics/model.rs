@@ -105,8 +105,11 @@ pub trait Numerics: Send {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error>;
 
-    /// Bytes of the buffers that it holds on to: saved activations and scratch.
+    /// Bytes of the buffers that it has held at the most: saved activations and scratch.
     fn bytes(&self) -> usize;
+
+    /// Bytes of the activations among them, which forward passes saved for the way back.
+    fn activation_bytes(&self) -> usize;
 }
 
 /// A model of one layout in one arithmetic.
@@ -116,6 +119,14 @@ pub struct Engine<M: Math> {
     options: Options,
     pool: Arc<ThreadPool>,
     lanes: Vec<Lane<M::Number>>,
+    most: Held,
+}
+
+/// Numbers in the buffers of all lanes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    all: usize,
+    saved: usize, // activations that the way back wants to know again
 }
 
 /// What a group under way needs room for.
@@ -130,8 +141,7 @@ struct Lane<R> {
     first: Vec<R>,        // the first layer's value, likewise
     scratch: Scratch<R>,
     head: HeadScratch<R>,
-    room: Vec<R>,      // a layer's parameters, where they do not lie in one vector
-    head_room: Vec<R>, // the head's, likewise
+    room: Vec<R>, // a layer's parameters or the head's, where they do not lie in one vector
     // Sums over the groups of a lane that is not the first, which adds to the caller's.
     gradients: Vec<R>,
     d_start: Vec<R>,
@@ -139,12 +149,13 @@ struct Lane<R> {
 
 impl<R> Lane<R> {
     /// Numbers that it has room for.
-    fn capacity(&self) -> usize {
-        let Self { rows, x, dx, d_v_first, first, room, head_room, gradients, d_start, .. } = self;
-        let lists = [rows, x, dx, d_v_first, first, room, head_room, gradients, d_start];
-        let lists = lists.into_iter().chain(&self.streams).map(Vec::capacity).sum::<usize>();
+    fn held(&self) -> Held {
+        let Self { rows, x, dx, d_v_first, first, room, gradients, d_start, .. } = self;
+        let lists = [rows, x, dx, d_v_first, room, gradients, d_start];
+        let lists = lists.into_iter().map(Vec::capacity).sum::<usize>();
         let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
-        lists + tapes + self.scratch.capacity() + self.head.capacity()
+        let saved = tapes + self.streams.iter().chain([first]).map(Vec::capacity).sum::<usize>();
+        Held { all: lists + saved + self.scratch.capacity() + self.head.capacity(), saved }
     }
 }
 
@@ -192,6 +203,7 @@ impl<M: Math> Engine<M> {
             options: Options { chunk: options.chunk.max(1), ..options.clone() },
             pool: Arc::new(pool),
             lanes: Vec::new(),
+            most: Held::default(),
         })
     }
 
@@ -261,7 +273,7 @@ impl<M: Math> Engine<M> {
             }
             total(&scores)
         });
-        self.lanes = lanes;
+        self.put_lanes(lanes);
         Ok(score)
     }
 
@@ -305,7 +317,7 @@ impl<M: Math> Engine<M> {
             });
             work.collect()
         });
-        self.lanes = lanes;
+        self.put_lanes(lanes);
         Ok((total(&scores), best))
     }
 
@@ -314,6 +326,17 @@ impl<M: Math> Engine<M> {
         let mut lanes = std::mem::take(&mut self.lanes);
         lanes.resize_with(self.options.lanes.min(groups).max(1), Lane::default);
         lanes
+    }
+
+    /// Keeps them for the next batch.
+    fn put_lanes(&mut self, lanes: Vec<Lane<M::Number>>) {
+        let (mut all, mut saved) = (0, 0);
+        for held in lanes.iter().map(Lane::held) {
+            all += held.all;
+            saved += held.saved;
+        }
+        self.most = Held { all: self.most.all.max(all), saved: self.most.saved.max(saved) };
+        self.lanes = lanes;
     }
 
     fn check(&self, parameters: usize, start: usize, batch: Batch<'_>) -> Result<(), Error> {
@@ -357,20 +380,8 @@ impl<M: Math> Engine<M> {
         best: Option<&mut [u32]>,
     ) -> Score {
         let Self { math, layout, options, .. } = self;
-        let Lane {
-            rows,
-            x,
-            dx,
-            d_v_first,
-            tapes,
-            streams,
-            first,
-            scratch,
-            head: head_scratch,
-            room,
-            head_room,
-            ..
-        } = lane;
+        let Lane { rows, x, dx, d_v_first, tapes, streams, first, scratch, head: head_scratch, room, .. } =
+            lane;
         let (math, config, ranges) = (*math, layout.config(), layout.ranges());
         let (channels, layers) = (config.channels, config.layers);
         let sequences = batch.inputs.len() / batch.tokens;
@@ -421,7 +432,7 @@ impl<M: Math> Engine<M> {
         }
 
         // The loss, and back.
-        let part = Part::of(source, ranges.ln_out_weight.start..ranges.head.end, head_room);
+        let part = Part::of(source, ranges.ln_out_weight.start..ranges.head.end, room);
         let head = Head {
             norm: Norm { weight: part.get(&ranges.ln_out_weight), bias: part.get(&ranges.ln_out_bias), eps },
             matrix: part.get(&ranges.head),
@@ -554,7 +565,11 @@ impl<M: Math<Number = f32>> Numerics for Engine<M> {
     }
 
     fn bytes(&self) -> usize {
-        self.lanes.iter().map(Lane::capacity).sum::<usize>() * size_of::<f32>()
+        self.most.all * size_of::<f32>()
+    }
+
+    fn activation_bytes(&self) -> usize {
+        self.most.saved * size_of::<f32>()
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) trait Grow {
 impl<R: Copy + Default> Grow for Vec<R> {
     fn grow(&mut self, len: usize) {
         let before = self.capacity();
+        self.reserve_exact(len.saturating_sub(self.len())); // not twice as much as before
         self.resize(len, R::default());
         if self.capacity() != before {
             wkv7_cpu::in_large_pages(self);

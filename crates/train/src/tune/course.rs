@@ -36,8 +36,9 @@ impl Tuning {
     #[must_use]
     pub fn state() -> Self {
         let optimizer = AdamW { betas: (0.9, 0.99), eps: 1e-8, weight_decay: 0.0, max_norm: 1.0 };
-        // The pull on the largest logits is for weights that might grow.
-        let numerics = Options { l2_wrap: false, ..Options::default() };
+        // The pull on the largest logits is for weights that might grow. Buffers are nearly all that takes memory here, and
+        // a second lane would double them.
+        let numerics = Options { l2_wrap: false, lanes: 1, ..Options::default() };
         Self {
             rounds: 4,
             steps: None,
@@ -54,7 +55,8 @@ impl Tuning {
     /// For an adapter: the same with a rate from 1e-3 to 1e-4.
     #[must_use]
     pub fn lora() -> Self {
-        Self { first_rate: 1e-3, last_rate: 1e-4, ..Self::state() }
+        let numerics = Options { l2_wrap: false, ..Options::default() };
+        Self { first_rate: 1e-3, last_rate: 1e-4, numerics, ..Self::state() }
     }
 
     /// Steps over `samples` samples.

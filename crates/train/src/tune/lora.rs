@@ -128,10 +128,16 @@ impl LoraTuner {
         &self.changed
     }
 
-    /// Bytes of everything that it holds beside the weights.
+    /// Bytes of everything that it has held beside the weights at the most.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let numbers = 2 * self.layout.len() + 4 * self.adapter.parameters();
         numbers * size_of::<f32>() + self.numerics.bytes()
+    }
+
+    /// Bytes of the saved activations among them.
+    #[must_use]
+    pub fn activation_bytes(&self) -> usize {
+        self.numerics.activation_bytes()
     }
 }

@@ -117,10 +117,16 @@ impl StateTuner {
         TunedState { config: self.frozen.layout().config().clone(), wkv: self.state.clone() }
     }
 
-    /// Bytes of everything that it holds beside the weights: the state, its gradient and moments, what is made f32, saved
-    /// activations and scratch.
+    /// Bytes of everything that it has held beside the weights at the most: the state, its gradient and moments, what is
+    /// made f32, saved activations and scratch.
     #[must_use]
     pub fn bytes(&self) -> usize {
         4 * size_of::<f32>() * self.state.len() + self.numerics.bytes()
+    }
+
+    /// Bytes of the saved activations among them.
+    #[must_use]
+    pub fn activation_bytes(&self) -> usize {
+        self.numerics.activation_bytes()
     }
 }
