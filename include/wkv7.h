@@ -467,6 +467,69 @@ typedef struct {
 // generates.
 typedef int32_t (*wkv7_piece_callback)(void *user, const wkv7_piece *piece);
 
+// How to tune. Zero is the default everywhere.
+typedef struct {
+    // sizeof(wkv7_tune_options); wkv7_tune_options_init() sets it.
+    size_t struct_size;
+    // Times that every pair is learned from; 0 means 4.
+    uint64_t rounds;
+    // Steps, in place of rounds; 0 means as many as the rounds take.
+    uint64_t steps;
+    // Pairs of a step at most; 0 means 16.
+    size_t batch;
+    // The learning rate after warming up; 0 means 1.
+    double first_rate;
+    // The learning rate at the end, reached along half a cosine; 0 means 0.01.
+    double last_rate;
+    // Steps over which the rate rises, at most half of all; 0 means 10.
+    uint64_t warmup_steps;
+    // Of the order of the pairs.
+    uint64_t seed;
+    // Tokens of a pair that are fed at most, prompt and answer together; what is longer is cut, and left out where nothing
+    // of the answer remains. 0 means 512.
+    size_t context;
+    // Threads; 0 means one per core.
+    size_t threads;
+    // Not 0: feed token 0 first, as between the documents of pretraining.
+    uint32_t lead;
+    // Not 0: do not learn that token 0 ends an answer.
+    uint32_t no_end;
+} wkv7_tune_options;
+
+// A prompt, and the answer that should follow it.
+typedef struct {
+    // What is given; where it is empty, all of the answer is learned but its first token.
+    wkv7_text prompt;
+    // What is learned.
+    wkv7_text answer;
+} wkv7_tune_pair;
+
+// A step that was done. More fields may follow in later versions.
+typedef struct {
+    // Bytes of the struct that the library fills.
+    size_t struct_size;
+    // Steps done, this one included.
+    uint64_t done;
+    // Steps in all.
+    uint64_t steps;
+    // Mean cross-entropy of the step's answers before the step, in nats a token.
+    double loss;
+    // The part of their tokens that was the most likely one.
+    double accuracy;
+    // The learning rate.
+    double rate;
+    // Euclidean norm of the gradients before clipping.
+    double norm;
+    // Tokens fed since the beginning.
+    uint64_t tokens;
+    // Not 0: the step changed nothing, because its loss or norm is not finite.
+    uint32_t skipped;
+} wkv7_tune_progress;
+
+// Told of a step, which is gone after the call; a result that is not 0 ends the tuning, which keeps what it has learned.
+// Called from the thread that tunes.
+typedef int32_t (*wkv7_tune_callback)(void *user, const wkv7_tune_progress *progress);
+
 // How a conversation becomes text. An empty text is the default everywhere.
 typedef struct {
     // sizeof(wkv7_chat_options); wkv7_chat_options_init() sets it.
@@ -782,6 +845,11 @@ void wkv7_state_free(wkv7_state *state);
 // Writes a state file: safetensors, with the model's fingerprint. The place never holds half a file.
 wkv7_status wkv7_state_save(const wkv7_state *state, const char *path, size_t path_len);
 
+// Writes a tuned initial state, as wkv7_state_load_tuned() and other RWKV tools read it and `initial_state` of
+// wkv7_model_options takes it: a .pth or a .safetensors, by the name of `path`. Only the recurrent memory is kept. The
+// place never holds half a file.
+wkv7_status wkv7_state_save_tuned(const wkv7_state *state, const char *path, size_t path_len);
+
 // The bytes of a state file. A two-call array: `*len` bytes.
 wkv7_status wkv7_state_to_bytes(const wkv7_state *state, void *data, size_t *len);
 
@@ -800,6 +868,23 @@ wkv7_status wkv7_session_state(const wkv7_session *session, wkv7_state **state);
 
 // Lets a session continue from a state, which stays the caller's. One of another model is refused.
 wkv7_status wkv7_session_set_state(wkv7_session *session, const wkv7_state *state);
+
+/* ---- Tuning: a state that is learned from pairs of texts --------------------------------------------------------- */
+
+// Sets every option to its default. `struct_size` is sizeof(wkv7_tune_options).
+wkv7_status wkv7_tune_options_init(wkv7_tune_options *options, size_t struct_size);
+
+// Learns the state from which the model answers the prompts of `count` pairs as they do: for wkv7_session_set_state() and,
+// written by wkv7_state_save_tuned(), for later. It begins with the model's initial state. The weights stay as they are
+// and may be of any type; it works on the CPU, whatever the model's backend, and beside its sessions. `options` and
+// `callback` may be NULL.
+wkv7_status wkv7_model_tune_state(const wkv7_model *model,
+                                  const wkv7_tune_pair *pairs,
+                                  size_t count,
+                                  const wkv7_tune_options *options,
+                                  wkv7_tune_callback callback,
+                                  void *user,
+                                  wkv7_state **state);
 
 /* ---- Batches: many sessions in one forward ----------------------------------------------------------------------- */
 

@@ -393,7 +393,45 @@ private:
 
 } // namespace detail
 
+// A prompt, and the answer that should follow it.
+struct TunePair {
+    // What is given; where it is empty, all of the answer is learned but its first token.
+    std::string prompt = {};
+    // What is learned.
+    std::string answer = {};
+};
+
+// How to tune a state.
+struct TuneOptions {
+    // Times that every pair is learned from; 0 means 4.
+    std::uint64_t rounds = 0;
+    // Steps, in place of rounds; 0 means as many as the rounds take.
+    std::uint64_t steps = 0;
+    // Pairs of a step at most; 0 means 16.
+    std::size_t batch = 0;
+    // The learning rate after warming up; 0 means 1.
+    double first_rate = 0;
+    // The learning rate at the end; 0 means 0.01.
+    double last_rate = 0;
+    // Steps over which the rate rises, at most half of all; 0 means 10.
+    std::uint64_t warmup_steps = 0;
+    // Of the order of the pairs.
+    std::uint64_t seed = 0;
+    // Tokens of a pair that are fed at most, prompt and answer together; what is longer is cut. 0 means 512.
+    std::size_t context = 0;
+    // Threads; 0 means one per core.
+    std::size_t threads = 0;
+    // Feed token 0 first, as between the documents of pretraining.
+    bool lead = false;
+    // Do not learn that token 0 ends an answer.
+    bool no_end = false;
+};
+
+// A step of a tuning.
+using TuneProgress = wkv7_tune_progress;
+
 class Session;
+class State;
 class Tokenizer;
 
 // A loaded model. May be used from any number of threads at once. What is made from it keeps what it needs of it.
@@ -468,6 +506,15 @@ public:
 
     // Its vocabulary. WKV7_ERR_TOKENIZER where it has none.
     Tokenizer tokenizer() const;
+
+    // Learns the state from which the model answers the prompts as the pairs do: for Session::set_state(), and for later
+    // by State::save_tuned(). It begins with the model's initial state; the weights stay as they are.
+    State tune_state(Span<const TunePair> pairs, const TuneOptions &options = {}) const;
+
+    // The same, and calls `callback` with each step, a `const TuneProgress &`. A callback that answers `false` ends the
+    // tuning, which keeps what it has learned; it may also answer nothing.
+    template <class Callback, class = std::enable_if_t<std::is_invocable_v<Callback &, const TuneProgress &>>>
+    State tune_state(Span<const TunePair> pairs, Callback &&callback, const TuneOptions &options = {}) const;
 
 private:
     detail::Handle<wkv7_model, wkv7_model_free> handle_;
@@ -965,6 +1012,12 @@ public:
     // Writes a state file: safetensors, with the model's fingerprint. The place never holds half a file.
     void save(std::string_view path) const { detail::check(wkv7_state_save(get(), path.data(), path.size())); }
 
+    // Writes the recurrent memory alone as a tuned initial state, which load_tuned(), ModelOptions::initial_state and other
+    // RWKV tools read: a .pth or a .safetensors, by the name of `path`.
+    void save_tuned(std::string_view path) const {
+        detail::check(wkv7_state_save_tuned(get(), path.data(), path.size()));
+    }
+
     // The bytes of a state file.
     std::vector<std::uint8_t> to_bytes() const {
         return detail::filled<std::vector<std::uint8_t>>(
@@ -994,6 +1047,48 @@ public:
 private:
     detail::Handle<wkv7_state, wkv7_state_free> handle_;
 };
+
+template <class Callback, class>
+State Model::tune_state(Span<const TunePair> pairs, Callback &&callback, const TuneOptions &options) const {
+    struct Call {
+        Callback &callback;
+        detail::Caught caught = {};
+
+        static std::int32_t receive(void *user, const wkv7_tune_progress *progress) noexcept {
+            auto *call = static_cast<Call *>(user);
+            return call->caught.run([&] { return detail::goes_on(call->callback, *progress); });
+        }
+    };
+    wkv7_tune_options raw;
+    detail::check(wkv7_tune_options_init(&raw, sizeof raw));
+    raw.rounds = options.rounds;
+    raw.steps = options.steps;
+    raw.batch = options.batch;
+    raw.first_rate = options.first_rate;
+    raw.last_rate = options.last_rate;
+    raw.warmup_steps = options.warmup_steps;
+    raw.seed = options.seed;
+    raw.context = options.context;
+    raw.threads = options.threads;
+    raw.lead = options.lead;
+    raw.no_end = options.no_end;
+    std::vector<wkv7_tune_pair> texts;
+    texts.reserve(pairs.size());
+    for (const TunePair &pair : pairs) {
+        texts.push_back({detail::text(pair.prompt), detail::text(pair.answer)});
+    }
+    Call call{callback};
+    wkv7_state *made = nullptr;
+    const Status status =
+        wkv7_model_tune_state(get(), texts.data(), texts.size(), &raw, &Call::receive, &call, &made);
+    State state(made);
+    call.caught.check(status);
+    return state;
+}
+
+inline State Model::tune_state(Span<const TunePair> pairs, const TuneOptions &options) const {
+    return tune_state(pairs, [](const TuneProgress &) {}, options);
+}
 
 /* ---- Sessions: one sequence of tokens each ----------------------------------------------------------------------- */
 

@@ -55,6 +55,12 @@ func wkv7GoPiece(user C.uintptr_t, piece *C.wkv7_piece) C.int32_t {
 	return c.guard(func() C.int32_t { return stop(!c.call(pieceOf(piece))) })
 }
 
+//export wkv7GoTuneStep
+func wkv7GoTuneStep(user C.uintptr_t, progress *C.wkv7_tune_progress) C.int32_t {
+	c := cgo.Handle(user).Value().(*callback[func(TuneStep) bool])
+	return c.guard(func() C.int32_t { return stop(!c.call(tuneStepOf(progress))) })
+}
+
 //export wkv7GoRelease
 func wkv7GoRelease(user C.uintptr_t) {
 	h := cgo.Handle(user)

@@ -11,6 +11,7 @@
 extern int32_t wkv7GoProgress(uintptr_t user, uint64_t done, uint64_t total);
 extern void wkv7GoRelease(uintptr_t user);
 extern int32_t wkv7GoPiece(uintptr_t user, wkv7_piece *piece);
+extern int32_t wkv7GoTuneStep(uintptr_t user, wkv7_tune_progress *progress);
 extern void wkv7GoLog(uintptr_t user, int32_t level, char *message, size_t len);
 
 static inline int32_t wkv7_go_progress(void *user, uint64_t done, uint64_t total) {
@@ -25,6 +26,10 @@ static inline void wkv7_go_release(void *user, const void *data, size_t len) {
 
 static inline int32_t wkv7_go_piece(void *user, const wkv7_piece *piece) {
     return wkv7GoPiece((uintptr_t)user, (wkv7_piece *)piece);
+}
+
+static inline int32_t wkv7_go_tune_step(void *user, const wkv7_tune_progress *progress) {
+    return wkv7GoTuneStep((uintptr_t)user, (wkv7_tune_progress *)progress);
 }
 
 static inline void wkv7_go_log(void *user, int32_t level, const char *message, size_t len) {
@@ -45,6 +50,12 @@ static inline wkv7_status wkv7_go_session_generate(wkv7_session *session, wkv7_s
                                                    const wkv7_generate_options *options, uintptr_t user,
                                                    wkv7_generation_result *result) {
     return wkv7_session_generate(session, sampler, options, wkv7_go_piece, (void *)user, result);
+}
+
+static inline wkv7_status wkv7_go_model_tune_state(const wkv7_model *model, const wkv7_tune_pair *pairs, size_t count,
+                                                   const wkv7_tune_options *options, uintptr_t user,
+                                                   wkv7_state **state) {
+    return wkv7_model_tune_state(model, pairs, count, options, wkv7_go_tune_step, (void *)user, state);
 }
 
 static inline wkv7_status wkv7_go_log_start(int32_t level, uintptr_t user) {

@@ -12,4 +12,5 @@ export * from './types/sampler.cjs';
 export * from './types/session.cjs';
 export * from './types/state.cjs';
 export * from './types/tokenizer.cjs';
+export * from './types/tune.cjs';
 export * from './types/values.cjs';

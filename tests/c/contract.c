@@ -379,6 +379,41 @@ static void states(const wkv7_model *model, const char *folder) {
     remove(path);
 }
 
+static int32_t end_tuning(void *user, const wkv7_tune_progress *progress) {
+    CHECK(progress->struct_size >= sizeof *progress && progress->done == 1, "step %d", (int)progress->done);
+    ++*(int *)user;
+    return 1;
+}
+
+static void tuning(const wkv7_model *model, const char *folder) {
+    const wkv7_tune_pair pairs[1] = {{{"ab", WKV7_NUL_TERMINATED}, {"cd", 2}}};
+    wkv7_tune_options options;
+    wkv7_state *state = NULL, *again = NULL;
+    char path[4096];
+    const float *data, *read;
+    size_t count;
+    int calls = 0;
+    snprintf(path, sizeof path, "%s/contract.pth", folder);
+    TRY("Nn", wkv7_tune_options_init(P(0, &options), N(1, sizeof options)));
+    OK(wkv7_tune_options_init(&options, sizeof options));
+    options.steps = 3;
+    TRY_NEW("NNnoooN", wkv7_state,
+            wkv7_model_tune_state(P(0, model), P(1, pairs), N(2, 1), P(3, &options), spoilt == 4 ? NULL : end_tuning,
+                                  spoilt == 5 ? (void *)&count : &calls, P(6, &made)));
+    CHECK(calls > 0, "it is told of steps");
+    calls = 0;
+    OK(wkv7_model_tune_state(model, pairs, 1, &options, end_tuning, &calls, &state));
+    CHECK(calls == 1, "%d steps after the end", calls);
+    TRY("NNn", wkv7_state_save_tuned(P(0, state), P(1, path), N(2, strlen(path))));
+    OK(wkv7_state_load_tuned(model, path, WKV7_NUL_TERMINATED, 0, &again));
+    OK(wkv7_state_get_part(state, WKV7_STATE_WKV, &data, &count));
+    OK(wkv7_state_get_part(again, WKV7_STATE_WKV, &read, &count));
+    CHECK(memcmp(data, read, count * sizeof *data) == 0, "what was written is read");
+    wkv7_state_free(again);
+    wkv7_state_free(state);
+    remove(path);
+}
+
 static void batches(const wkv7_model *model) {
     wkv7_session *one = NULL, *two = NULL;
     wkv7_batch *batch = NULL;
@@ -509,6 +544,7 @@ int main(int argc, char **argv) {
     sessions(model);
     generations(model);
     states(model, argv[1]);
+    tuning(model, argv[1]);
     batches(model);
     chats();
     sizes(model);

@@ -182,3 +182,46 @@ TEST(states_are_saved_and_restored) {
     CHECK_THROWS(WKV7_ERR_FILE, wkv7::State::from_bytes(model(), std::string("not a state")));
     CHECK_THROWS(WKV7_ERR_FILE, wkv7::State::load_tuned(model(), path));
 }
+
+TEST(a_state_is_tuned_on_pairs_of_text) {
+    wkv7::TuneOptions options;
+    options.steps = 12;
+    options.warmup_steps = 1;
+    options.threads = 1;
+    std::vector<double> losses;
+    const wkv7::State state = model().tune_state(
+        {{"Q: goose?\nA:", " A bird."}, {"Q: gosling?\nA:", " A young bird."}},
+        [&](const wkv7::TuneProgress &step) {
+            CHECK_EQUAL(step.steps, 12u);
+            losses.push_back(step.loss);
+        },
+        options);
+    CHECK_EQUAL(losses.size(), 12u);
+    CHECK(losses.back() < losses.front());
+    wkv7::Session plain = model().session(), tuned = model().session();
+    tuned.set_state(state);
+    plain.feed_text("Q: goose?\nA:");
+    tuned.feed_text("Q: goose?\nA:");
+    CHECK(plain.logits().to_vector() != tuned.logits().to_vector());
+    const std::string path = (scratch() / "tuned.pth").string();
+    state.save_tuned(path);
+    const wkv7::State read = wkv7::State::load_tuned(model(), path);
+    CHECK(read.part(wkv7::Part::wkv).to_vector() == state.part(wkv7::Part::wkv).to_vector());
+}
+
+TEST(a_tuning_ends_when_its_callback_says_so) {
+    const std::vector<wkv7::TunePair> pairs = {{"ab", "cd"}};
+    int calls = 0;
+    const auto twice = [&](const wkv7::TuneProgress &) { return ++calls < 2; };
+    const wkv7::State state = model().tune_state(pairs, twice);
+    CHECK_EQUAL(calls, 2);
+    CHECK(state.part(wkv7::Part::wkv).to_vector() != wkv7::State(model()).part(wkv7::Part::wkv).to_vector());
+    CHECK_THROWS(WKV7_ERR_ARGUMENT, model().tune_state({}));
+    bool caught = false;
+    try {
+        model().tune_state(pairs, [](const wkv7::TuneProgress &) { throw std::runtime_error("enough"); });
+    } catch (const std::runtime_error &error) {
+        caught = error.what() == std::string("enough");
+    }
+    CHECK(caught);
+}

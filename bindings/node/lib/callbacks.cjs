@@ -10,7 +10,7 @@ const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const log = require('./log.cjs');
 
-let listener; // a promise of { worker, progress, log }
+let listener; // a promise of { worker, progress, step, log }
 let current; // its value
 const hearers = new Map(); // by the number that the library hands to the callback
 const flushes = new Map(); // what settles those that wait, by number
@@ -51,6 +51,9 @@ function start() {
         case 'progress':
           hearers.get(message.user)?.(message.done, message.total);
           break;
+        case 'step':
+          hearers.get(message.user)?.(message.step);
+          break;
         case 'log':
           logged?.(message.level, message.text);
           break;
@@ -89,11 +92,12 @@ async function heard({ worker }) {
 
 /**
  * Runs `call` with what tells `hear` the progress.
- * @param {(done: number, total: number) => void} hear
+ * @param {'progress' | 'step'} kind which callback: of loading, or of tuning
+ * @param {((done: number, total: number) => void) | ((step: object) => void)} hear
  * @param {(progress: { callback: bigint, user: bigint }, stop: () => void) => Promise<unknown>} call gets what the
  *   library wants, and what makes the library stop when it next tells its progress
  */
-async function withProgress(hear, call) {
+async function withCallback(kind, hear, call) {
   const thread = await listening();
   const user = BigInt(++numbers);
   const flag = new Int32Array(new SharedArrayBuffer(4));
@@ -101,7 +105,7 @@ async function withProgress(hear, call) {
   try {
     thread.worker.postMessage({ kind: 'hear', user, flag });
     await heard(thread);
-    return await call({ callback: thread.progress, user }, () => Atomics.store(flag, 0, 1));
+    return await call({ callback: thread[kind], user }, () => Atomics.store(flag, 0, 1));
   } finally {
     await heard(thread).catch(() => {}); // what the call came to is there, whoever heard how
     hearers.delete(user);
@@ -126,4 +130,4 @@ async function withLog(hear, set) {
   }
 }
 
-module.exports = { inUse, withLog, withProgress };
+module.exports = { inUse, withCallback, withLog };

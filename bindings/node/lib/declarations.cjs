@@ -29,6 +29,9 @@ exports.structs = {
   wkv7_generate_options: {"struct_size":"size_t","max_tokens":"size_t","stop":"const wkv7_text*","stop_count":"size_t","stop_tokens":"const uint32_t*","stop_tokens_count":"size_t"},
   wkv7_piece: {"text":"const char*","text_len":"size_t","token":"uint32_t","log_probability":"float"},
   wkv7_generation_result: {"struct_size":"size_t","reason":"int32_t","stop_token":"uint32_t","stop_index":"size_t","tokens":"uint64_t","seconds":"double"},
+  wkv7_tune_options: {"struct_size":"size_t","rounds":"uint64_t","steps":"uint64_t","batch":"size_t","first_rate":"double","last_rate":"double","warmup_steps":"uint64_t","seed":"uint64_t","context":"size_t","threads":"size_t","lead":"uint32_t","no_end":"uint32_t"},
+  wkv7_tune_pair: {"prompt":"wkv7_text","answer":"wkv7_text"},
+  wkv7_tune_progress: {"struct_size":"size_t","done":"uint64_t","steps":"uint64_t","loss":"double","accuracy":"double","rate":"double","norm":"double","tokens":"uint64_t","skipped":"uint32_t"},
   wkv7_chat_options: {"struct_size":"size_t","family":"wkv7_text","think":"wkv7_text","tools":"wkv7_text"},
   wkv7_message: {"text":"wkv7_text","role":"int32_t"},
 };
@@ -38,6 +41,7 @@ exports.callbacks = {
   wkv7_progress_callback: ["int32_t",["void*","uint64_t","uint64_t"]],
   wkv7_release_callback: ["void",["void*","const void*","size_t"]],
   wkv7_piece_callback: ["int32_t",["void*","const wkv7_piece*"]],
+  wkv7_tune_callback: ["int32_t",["void*","const wkv7_tune_progress*"]],
 };
 
 exports.functions = {
@@ -106,12 +110,15 @@ exports.functions = {
   wkv7_state_from_bytes: ["wkv7_status",["const wkv7_model*","const void*","size_t","wkv7_state**"]],
   wkv7_state_free: ["void",["wkv7_state*"]],
   wkv7_state_save: ["wkv7_status",["const wkv7_state*","const char*","size_t"]],
+  wkv7_state_save_tuned: ["wkv7_status",["const wkv7_state*","const char*","size_t"]],
   wkv7_state_to_bytes: ["wkv7_status",["const wkv7_state*","void*","size_t*"]],
   wkv7_state_get_part: ["wkv7_status",["const wkv7_state*","int32_t","const float**","size_t*"]],
   wkv7_state_set_part: ["wkv7_status",["wkv7_state*","int32_t","const float*","size_t"]],
   wkv7_state_tokens_seen: ["wkv7_status",["const wkv7_state*","uint64_t*"]],
   wkv7_session_state: ["wkv7_status",["const wkv7_session*","wkv7_state**"]],
   wkv7_session_set_state: ["wkv7_status",["wkv7_session*","const wkv7_state*"]],
+  wkv7_tune_options_init: ["wkv7_status",["wkv7_tune_options*","size_t"]],
+  wkv7_model_tune_state: ["wkv7_status",["const wkv7_model*","const wkv7_tune_pair*","size_t","const wkv7_tune_options*","wkv7_tune_callback","void*","wkv7_state**"]],
   wkv7_batch_new: ["wkv7_status",["const wkv7_model*","wkv7_batch**"]],
   wkv7_batch_free: ["void",["wkv7_batch*"]],
   wkv7_batch_add: ["wkv7_status",["wkv7_batch*","wkv7_session*","const uint32_t*","size_t","int32_t"]],

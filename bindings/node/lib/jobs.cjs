@@ -28,6 +28,13 @@ exports.modelOpenBuiltIn = (options) => made('wkv7_model_open_built_in', modelOp
 exports.modelFromMemory = (data, options) =>
   made('wkv7_model_from_memory', data, data.byteLength, null, null, modelOptions(options));
 
+exports.modelTuneState = (model, pairs, given, progress) => {
+  const options = Object.assign(defaults('wkv7_tune_options'), given);
+  const texts = pairs.map(({ prompt, answer }) => ({ prompt: textField(prompt), answer: textField(answer) }));
+  const { callback = null, user = null } = progress ?? {};
+  return made('wkv7_model_tune_state', model, texts, texts.length, options, callback, user);
+};
+
 exports.tokenizerOpen = (name) => made('wkv7_tokenizer_open', ...text(name));
 
 exports.devices = () => JSON.parse(twoCallText('wkv7_devices'));
@@ -82,6 +89,7 @@ exports.stateLoad = (model, path) => made('wkv7_state_load', model, ...text(path
 exports.stateLoadTuned = (model, path, turned) => made('wkv7_state_load_tuned', model, ...text(path), turned);
 exports.stateFromBytes = (model, bytes) => made('wkv7_state_from_bytes', model, bytes, bytes.length);
 exports.stateSave = (state, path) => check(lib.wkv7_state_save(state, ...text(path)));
+exports.stateSaveTuned = (state, path) => check(lib.wkv7_state_save_tuned(state, ...text(path)));
 exports.stateToBytes = (state) => new Uint8Array(twoCallBytes('wkv7_state_to_bytes', state));
 
 // Generations

@@ -1,7 +1,7 @@
 'use strict';
 
 const { Batch } = require('./batch.cjs');
-const { withProgress } = require('./callbacks.cjs');
+const { withCallback } = require('./callbacks.cjs');
 const { Status, Wkv7Error } = require('./errors.cjs');
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { defaults, filled, lib, made, twoCallText } = require('./library.cjs');
@@ -9,6 +9,7 @@ const { bytesOf, camel, countOf, known, pathOf } = require('./numbers.cjs');
 const { DEFAULTS } = require('./sampler.cjs');
 const { Session } = require('./session.cjs');
 const { Tokenizer } = require('./tokenizer.cjs');
+const { tuneState } = require('./tune.cjs');
 const { run } = require('./workers.cjs');
 
 const OPTIONS = [
@@ -75,6 +76,10 @@ class Model {
   batch() {
     return Batch.of(this);
   }
+
+  async tuneState(pairs, options = {}) {
+    return tuneState(this, pairs, options);
+  }
 }
 
 function infoOf(struct) {
@@ -130,7 +135,7 @@ async function watched(onProgress, signal, open) {
   signal?.addEventListener('abort', abort, { once: true });
   let pointer;
   try {
-    pointer = await withProgress(hear, (progress, stopLoading) => {
+    pointer = await withCallback('progress', hear, (progress, stopLoading) => {
       stop = stopLoading;
       if (why !== undefined) {
         stop();

@@ -62,6 +62,11 @@ class State {
     await this[HANDLE].inTurn((state) => run('stateSave', [state, place]));
   }
 
+  async saveTuned(path) {
+    const place = pathOf(path);
+    await this[HANDLE].inTurn((state) => run('stateSaveTuned', [state, place]));
+  }
+
   async toBytes() {
     return this[HANDLE].inTurn((state) => run('stateToBytes', [state]));
   }

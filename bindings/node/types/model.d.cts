@@ -1,6 +1,8 @@
 import type { Batch } from './batch.cjs';
 import type { Session } from './session.cjs';
+import type { State } from './state.cjs';
 import type { Tokenizer } from './tokenizer.cjs';
+import type { TuneOptions, TunePair } from './tune.cjs';
 import type { Path } from './values.cjs';
 
 export interface ModelOptions {
@@ -109,6 +111,12 @@ export declare class Model implements Disposable {
   session(): Session;
   /** An empty batch for sessions of this model. */
   batch(): Batch;
+  /**
+   * Learns the state from which the model answers the prompts as the pairs do: for `session.setState()`, and for later
+   * by `state.saveTuned()`. It begins with the model's initial state; the weights stay as they are and may be of any
+   * type.
+   */
+  tuneState(pairs: Iterable<TunePair>, options?: TuneOptions): Promise<State>;
   /** Lets go of the model. Closing twice is allowed, here and everywhere. */
   close(): void;
   [Symbol.dispose](): void;

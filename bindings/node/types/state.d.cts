@@ -23,6 +23,11 @@ export declare class State implements Disposable {
   readonly model: Model;
   /** Writes a state file: safetensors, with the model's fingerprint. The place never holds half a file. */
   save(path: Path): Promise<void>;
+  /**
+   * Writes the recurrent memory alone as a tuned initial state, which {@link loadTuned}, `initialState` and other RWKV
+   * tools read: a .pth or a .safetensors, by the name of the path.
+   */
+  saveTuned(path: Path): Promise<void>;
   /** The bytes of a state file. */
   toBytes(): Promise<Uint8Array>;
   /** Tokens that led to the state. */

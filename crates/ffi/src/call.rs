@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wkv7::core::Error as CoreError;
 use wkv7::formats::Problem;
+use wkv7::tune::TrainError;
 use wkv7::{Error, tokenizer};
 
 use crate::status::wkv7_status as Status;
@@ -78,6 +79,7 @@ impl From<Error> for Fault {
             Error::NoTokenizer(_) | Error::TokenizerTooLarge { .. } => Status::WKV7_ERR_TOKENIZER,
             Error::NoBuiltIn => Status::WKV7_ERR_UNSUPPORTED,
             Error::InitialState { .. } => Status::WKV7_ERR_FILE,
+            Error::Tune(inner) => of_tuning(inner),
             Error::Option { .. } => Status::WKV7_ERR_ARGUMENT,
             Error::NothingFed => Status::WKV7_ERR_NOTHING_FED,
             Error::Broken => Status::WKV7_ERR_BROKEN,
@@ -152,5 +154,15 @@ fn of_tokenizer(error: &tokenizer::Error) -> Status {
     match error {
         tokenizer::Error::Read { .. } => Status::WKV7_ERR_IO,
         _ => Status::WKV7_ERR_TOKENIZER,
+    }
+}
+
+fn of_tuning(error: &TrainError) -> Status {
+    match error {
+        TrainError::Model(core) => of_core(core),
+        TrainError::File(file) => of_problem(&file.problem),
+        TrainError::Text { source, .. } => of_tokenizer(source),
+        TrainError::Tuning(_) | TrainError::Schedule(_) => Status::WKV7_ERR_ARGUMENT,
+        _ => Status::WKV7_ERR_OTHER,
     }
 }

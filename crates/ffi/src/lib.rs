@@ -11,6 +11,7 @@
 //! | `model`, `model_options` | models |
 //! | `tokenizer`, `decoder` | text |
 //! | `sampler`, `session`, `state`, `generation`, `batch`, `chat` | what a host does with a model |
+//! | `tune` | a state that is learned on it |
 
 // The names are C's; the modules are public only so that what the header alone uses counts as used.
 // That C's functions are not marked `unsafe` changes nothing: nothing in Rust calls them.
@@ -33,3 +34,4 @@ mod sized;
 pub mod state;
 pub mod status;
 pub mod tokenizer;
+pub mod tune;

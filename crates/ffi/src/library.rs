@@ -54,7 +54,7 @@ pub extern "C" fn wkv7_build_info() -> *const c_char {
 /// What may be there or not, depending on the build.
 fn features() -> Vec<&'static str> {
     let wgpu = cfg!(feature = "wgpu").then_some("wgpu");
-    let always = ["cpu", "reference", "built-in-model", "world-vocabulary", "tokenizer.json"];
+    let always = ["cpu", "reference", "built-in-model", "world-vocabulary", "tokenizer.json", "tune"];
     always.into_iter().chain(wgpu).collect()
 }
 

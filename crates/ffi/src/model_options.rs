@@ -100,4 +100,4 @@ pub(crate) fn read(options: *const wkv7_model_options) -> Result<Options, Fault>
 }
 
 /// A number of slots, tokens or threads that nobody means.
-const MOST: usize = 1 << 24;
+pub(crate) const MOST: usize = 1 << 24;

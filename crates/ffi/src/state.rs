@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::sync::Mutex;
 
-use wkv7::formats::state_file::{StateFile, load_tuned};
+use wkv7::formats::state_file::{StateFile, load_tuned, save_tuned};
 use wkv7::{Config, State};
 
 use crate::args;
@@ -32,7 +32,7 @@ impl wkv7_state {
         Ok(Self::new(model, file))
     }
 
-    fn untouched(model: &wkv7_model, state: State) -> Self {
+    pub(crate) fn untouched(model: &wkv7_model, state: State) -> Self {
         let fingerprint = model.0.info().fingerprint;
         Self::new(model, StateFile { state, fingerprint, tokens_seen: 0, logits: None })
     }
@@ -133,6 +133,23 @@ pub extern "C" fn wkv7_state_save(
         let state = c!(shared(state, "state"))?;
         let path = c!(text(path, path_len, "path"))?;
         Ok(locked(&state.file, "state")?.save(&state.config, path)?)
+    })
+}
+
+/// Writes a tuned initial state, as wkv7_state_load_tuned() and other RWKV tools read it and `initial_state` of
+/// wkv7_model_options takes it: a .pth or a .safetensors, by the name of `path`. Only the recurrent memory is kept. The
+/// place never holds half a file.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkv7_state_save_tuned(
+    state: *const wkv7_state,
+    path: *const c_char,
+    path_len: usize,
+) -> wkv7_status {
+    run(|| {
+        let state = c!(shared(state, "state"))?;
+        let path = c!(text(path, path_len, "path"))?;
+        save_tuned(Path::new(path), &locked(&state.file, "state")?.state, &state.config)?;
+        Ok(())
     })
 }
 

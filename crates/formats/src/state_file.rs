@@ -6,7 +6,7 @@
 //! model's fingerprint and the number of tokens seen.
 //!
 //! A *tuned* initial state is something else: a checkpoint with nothing but `blocks.N.att.time_state`,
-//! read by [`load_tuned`].
+//! read by [`load_tuned`] and written by [`save_tuned`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -14,6 +14,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
 use wkv7_core::{Config, Dtype, Fingerprint, State};
 
+use crate::convert::{Numbers, Summary, Target, write_numbers};
 use crate::error::{Error, InFile as _, Problem, shown};
 use crate::names::{self, Orientation};
 use crate::safetensors::{Entry, Header};
@@ -240,4 +241,22 @@ pub fn load_tuned(path: &Path, config: &Config) -> Result<State, Error> {
     };
     let arranged = names::arrange(named, Orientation::Official).in_file(path)?;
     State::from_time_state(config, &arranged.tensors).in_file(path)
+}
+
+/// Writes the recurrent memory of `state` as a tuned initial state, `blocks.N.att.time_state`
+/// `[heads, head_size (value), head_size (key)]` in f32, to a `.pth` or a `.safetensors` by the name of `path`. The old file
+/// stays until the new one is whole. Such a file has no place for the two shifts.
+///
+/// # Errors
+/// A state that does not have the sizes of `config`; another extension; a folder that is not there or not writable;
+/// numbers that are not finite.
+pub fn save_tuned(path: &Path, state: &State, config: &Config) -> Result<Summary, Error> {
+    state.check(config).map_err(Problem::from).in_file(path)?;
+    let Config { layers, channels, heads, head_size, .. } = *config;
+    let names: Vec<String> = (0..layers).map(|layer| format!("blocks.{layer}.att.time_state")).collect();
+    let shape = [heads, head_size, head_size];
+    let parts = names.iter().zip(state.wkv.chunks_exact(channels * head_size));
+    let numbers: Vec<Numbers<'_>> =
+        parts.map(|(name, values)| Numbers { name, shape: &shape, values }).collect();
+    write_numbers(&numbers, path, Target::from_path(path)?, Dtype::F32, &BTreeMap::new(), &mut |_, _| true)
 }

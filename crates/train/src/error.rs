@@ -61,6 +61,14 @@ pub enum Error {
         /// The last of them.
         step: u64,
     },
+    /// A prompt or an answer that the vocabulary cannot encode.
+    #[error("pair {pair}: {source}")]
+    Text {
+        /// Which of the pairs, from 1.
+        pair: usize,
+        /// What the tokenizer said.
+        source: wkv7_tokenizer::Error,
+    },
     /// Nothing to tune with, or a setting out of its range.
     #[error("{0}")]
     Tuning(String),

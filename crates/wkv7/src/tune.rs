@@ -4,6 +4,7 @@
 
 use crate::{Error, Model};
 
+pub use wkv7_train::Error as TrainError;
 pub use wkv7_train::tune::{Progress, Reading, TunedState, Tuning};
 use wkv7_train::tune::{Samples, StateTuner};
 

@@ -17,7 +17,7 @@ pub const ABI: &str = "include/wkv7.abi";
 /// The crate that they are made from.
 const CRATE: &str = "crates/ffi";
 /// Its files in the order of the header.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "status",
     "args",
     "library",
@@ -30,6 +30,7 @@ const FILES: [&str; 14] = [
     "sampler",
     "generation",
     "state",
+    "tune",
     "batch",
     "chat",
 ];

@@ -43,6 +43,7 @@ from .sampler import Sampler
 from .session import Session, Stats, Top
 from .state import State, StatePart
 from .tokenizer import Decoder, Tokenizer
+from .tune import TuneStep
 
 __version__ = version()
 
@@ -81,6 +82,7 @@ __all__ = [
     "Tokenizer",
     "TokenizerError",
     "Top",
+    "TuneStep",
     "Unavailable",
     "Unsupported",
     "Want",

@@ -6,13 +6,16 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._native import check, ffi, interruptible, lib, sized, two_call_text
 from .batch import Batch
 from .session import Session
+from .state import State
 from .tokenizer import Tokenizer
+from .tune import Progress as TuneProgress
+from .tune import tune
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -248,6 +251,59 @@ class Model:
     def batch(self) -> Batch:
         """An empty batch for sessions of this model."""
         return Batch(self)
+
+    def tune_state(
+        self,
+        pairs: Iterable[tuple[str, str]],
+        *,
+        rounds: int = 0,
+        steps: int = 0,
+        batch: int = 0,
+        first_rate: float = 0.0,
+        last_rate: float = 0.0,
+        warmup_steps: int = 0,
+        seed: int = 0,
+        context: int = 0,
+        threads: int = 0,
+        lead: bool = False,
+        no_end: bool = False,
+        progress: TuneProgress | None = None,
+    ) -> State:
+        """Learns the state from which the model answers prompts as `pairs` do, each a prompt and its answer: for
+        :meth:`wkv7.Session.set_state`, and for later by :meth:`wkv7.State.save_tuned`. It begins with the model's initial
+        state; the weights stay as they are and may be of any type.
+
+        :param pairs: where a prompt is empty, all of the answer is learned but its first token.
+        :param rounds: times that every pair is learned from; 0 means 4.
+        :param steps: steps, in place of rounds; 0 means as many as the rounds take.
+        :param batch: pairs of a step at most; 0 means 16.
+        :param first_rate: the learning rate after warming up; 0 means 1.
+        :param last_rate: the learning rate at the end; 0 means 0.01.
+        :param warmup_steps: steps over which the rate rises, at most half of all; 0 means 10.
+        :param seed: of the order of the pairs.
+        :param context: tokens of a pair that are fed at most; what is longer is cut; 0 means 512.
+        :param threads: 0 means one per core.
+        :param lead: feed token 0 first, as between the documents of pretraining.
+        :param no_end: do not learn that token 0 ends an answer.
+        :param progress: told of every step. ``False`` as its result ends the tuning, which keeps what it has learned; an
+            exception ends it too, and goes on to the caller.
+        """
+        return tune(
+            self,
+            pairs,
+            progress,
+            rounds=rounds,
+            steps=steps,
+            batch=batch,
+            first_rate=first_rate,
+            last_rate=last_rate,
+            warmup_steps=warmup_steps,
+            seed=seed,
+            context=context,
+            threads=threads,
+            lead=lead,
+            no_end=no_end,
+        )
 
 
 def _info(pointer: Any) -> ModelInfo:

@@ -92,6 +92,12 @@ class State:
         text = os.fspath(path).encode()
         check(lib.wkv7_state_save(self._p, text, len(text)))
 
+    def save_tuned(self, path: str | os.PathLike[str]) -> None:
+        """Writes the recurrent memory alone as a tuned initial state, which :meth:`load_tuned`, ``initial_state`` of
+        :class:`wkv7.Model` and other RWKV tools read: a .pth or a .safetensors, by the name of `path`."""
+        text = os.fspath(path).encode()
+        check(lib.wkv7_state_save_tuned(self._p, text, len(text)))
+
     def to_bytes(self) -> bytes:
         """The bytes of a state file."""
         length = ffi.new("size_t *")

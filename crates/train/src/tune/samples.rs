@@ -109,7 +109,7 @@ impl Samples {
     /// first token.
     ///
     /// # Errors
-    /// [`Error::Tuning`] for a text that the vocabulary cannot encode.
+    /// [`Error::Text`] for a text that the vocabulary cannot encode.
     pub fn pairs<P: AsRef<str>, A: AsRef<str>>(
         pairs: &[(P, A)],
         tokenizer: &dyn Tokenizer,
@@ -120,7 +120,7 @@ impl Samples {
             let encode = |text: &str| {
                 let mut tokens = Vec::new();
                 let encoded = tokenizer.encode(text.as_bytes(), &mut tokens);
-                encoded.map_err(|error| Error::Tuning(format!("pair {}: {error}", number + 1)))?;
+                encoded.map_err(|source| Error::Text { pair: number + 1, source })?;
                 Ok::<_, Error>(tokens)
             };
             samples.add(Sample::pair(encode(prompt.as_ref())?, &encode(answer.as_ref())?), reading);

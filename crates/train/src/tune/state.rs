@@ -1,10 +1,10 @@
 //! State tuning: only the state that sequences start from is trained.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use wkv7_core::{Config, Dtype, State, Weights};
-use wkv7_formats::convert::{Numbers, Summary, Target, write_numbers};
+use wkv7_core::{Config, State, Weights};
+use wkv7_formats::convert::Summary;
+use wkv7_formats::state_file::save_tuned;
 
 use crate::numerics::{Frozen, Numerics, Score};
 use crate::optimizer::Step;
@@ -39,14 +39,7 @@ impl TunedState {
     /// # Errors
     /// [`Error::File`]: another extension, a folder that is not there or not writable, numbers that are not finite.
     pub fn save(&self, path: &Path) -> Result<Summary, Error> {
-        let Config { layers, channels, heads, head_size, .. } = self.config;
-        let names: Vec<String> = (0..layers).map(|layer| format!("blocks.{layer}.att.time_state")).collect();
-        let shape = [heads, head_size, head_size];
-        let parts = names.iter().zip(self.wkv.chunks_exact(channels * head_size));
-        let numbers: Vec<Numbers<'_>> =
-            parts.map(|(name, values)| Numbers { name, shape: &shape, values }).collect();
-        let target = Target::from_path(path)?;
-        Ok(write_numbers(&numbers, path, target, Dtype::F32, &BTreeMap::new(), &mut |_, _| true)?)
+        Ok(save_tuned(path, &self.to_state(), &self.config)?)
     }
 }
 

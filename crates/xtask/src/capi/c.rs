@@ -24,7 +24,7 @@ pub const NEEDS: &[Need] = &[
 ];
 
 /// Programs of `tests/c` that are linked with the shared library.
-const PROGRAMS: [&str; 5] = ["contract", "allocations", "old_client", "threads", "open"];
+const PROGRAMS: [&str; 6] = ["contract", "tune", "allocations", "old_client", "threads", "open"];
 
 /// Builds and runs them.
 ///
@@ -48,6 +48,7 @@ pub fn run_all() -> Result<()> {
                  --suppressions='{}' ./contract '{work}'",
             root().canonicalize()?.join("tests/c/valgrind.supp").display()
         ),
+        format!("./tune '{work}'"),
         "./allocations".to_owned(),
         "./threads".to_owned(),
         "./threads-asan".to_owned(),
