@@ -7,7 +7,7 @@ const PAIRS = [{ prompt: 'Q: goose?\nA:', answer: ' A bird.' }, { answer: 'An an
 
 /** The logits after the first prompt. */
 async function prompted(session) {
-  await session.feedText(PAIRS[0].prompt);
+  await session.feed(PAIRS[0].prompt);
   return session.logits;
 }
 

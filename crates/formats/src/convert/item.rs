@@ -148,20 +148,24 @@ impl<'a> Item<'a> {
         sink: &mut dyn FnMut(&[u8]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         const SHARE: usize = 1 << 14; // numbers that one task converts
+        const FEW: usize = 1 << 20; // numbers for which no other thread is woken, or even started
         let size = self.dtype.block_bytes();
         let at_once = CHUNK / size;
+        let few = values.len() <= FEW;
         let mut buffer = vec![0; at_once.min(values.len()) * size];
         for (n, values) in values.chunks(at_once).enumerate() {
             let buffer = &mut buffer[..values.len() * size];
-            buffer.par_chunks_mut(SHARE * size).zip(values.par_chunks(SHARE)).enumerate().try_for_each(
-                |(share, (out, values))| {
-                    let problem = |error| format!("from number {}: {error}", n * at_once + share * SHARE);
-                    quantize(self.dtype, values, out).map_err(|error| Error::BadTensor {
-                        name: self.name.clone(),
-                        problem: problem(error),
-                    })
-                },
-            )?;
+            let convert = |(share, (out, values)): (usize, (&mut [u8], &[f32]))| {
+                let problem = |error| format!("from number {}: {error}", n * at_once + share * SHARE);
+                quantize(self.dtype, values, out)
+                    .map_err(|error| Error::BadTensor { name: self.name.clone(), problem: problem(error) })
+            };
+            if few {
+                convert((0, (&mut *buffer, values)))?;
+            } else {
+                let shares = buffer.par_chunks_mut(SHARE * size).zip(values.par_chunks(SHARE));
+                shares.enumerate().try_for_each(convert)?;
+            }
             sink(buffer)?;
         }
         Ok(())
