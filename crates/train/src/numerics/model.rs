@@ -105,6 +105,9 @@ pub trait Numerics: Send {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error>;
 
+    /// The threads that it computes with, for what is done between two calls.
+    fn threads(&self) -> &ThreadPool;
+
     /// Bytes of the buffers that it has held at the most: saved activations and scratch.
     fn bytes(&self) -> usize;
 
@@ -562,6 +565,10 @@ impl<M: Math<Number = f32>> Numerics for Engine<M> {
         batch: Batch<'_>,
     ) -> Result<(Score, Vec<u32>), Error> {
         self.evaluate_of(weights, start, batch)
+    }
+
+    fn threads(&self) -> &ThreadPool {
+        &self.pool
     }
 
     fn bytes(&self) -> usize {

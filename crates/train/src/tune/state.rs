@@ -89,7 +89,10 @@ impl StateTuner {
         let Self { frozen, numerics, tuning, state, gradient, moments, trained } = self;
         let mut take = |batch: crate::numerics::Batch<'_>, rate: f64| -> Result<(Score, Step), Error> {
             let score = numerics.frozen_gradients(frozen, state, batch, gradient)?;
-            let step = tuning.optimizer.step(trained, rate, state, gradient, moments)?;
+            // On the same threads: a host that embeds this gets no more than it asked for, and none that stay.
+            let optimizer = &tuning.optimizer;
+            let step =
+                numerics.threads().install(|| optimizer.step(trained, rate, state, gradient, moments))?;
             Ok((score, step))
         };
         course::run(samples, tuning, progress, &mut take)
