@@ -4,30 +4,28 @@
 /// be translated, most of all in virtual machines. Where the system cannot, nothing happens. Meant for buffers that are
 /// kept: it may take as long as copying them.
 pub fn in_large_pages<T>(x: &mut [T]) {
-    let (start, len) = (x.as_mut_ptr().addr(), size_of_val(x));
-    let first = start.next_multiple_of(LARGE);
-    let count = (start + len).saturating_sub(first) / LARGE;
-    if count > 0 {
-        ask(&mut x[(first - start).div_ceil(size_of::<T>().max(1))..], count * LARGE);
+    let before = x.as_mut_ptr().cast::<u8>().align_offset(LARGE);
+    let len = size_of_val(x).saturating_sub(before) / LARGE * LARGE;
+    if len > 0 {
+        ask(x.as_mut_ptr().cast::<u8>().wrapping_add(before), len);
     }
 }
 
 /// Bytes of a large page of the machines that are common.
 const LARGE: usize = 2 << 20;
 
-/// Asks for the first `len` bytes of `x`, which begins with a large page.
+/// Asks for the `len` bytes from `start` on, which are large pages.
 #[cfg(target_os = "linux")]
-fn ask<T>(x: &mut [T], len: usize) {
+fn ask(start: *mut u8, len: usize) {
     const MADV_COLLAPSE: libc::c_int = 25; // at once, since Linux 6.1; older ones do it by and by
-    debug_assert!(len <= size_of_val(x), "within the buffer");
     for advice in [libc::MADV_HUGEPAGE, MADV_COLLAPSE] {
-        // SAFETY: the range is memory of `x`, and neither advice changes what lies there or who may use it.
-        unsafe { libc::madvise(x.as_mut_ptr().cast(), len, advice) };
+        // SAFETY: neither advice changes what lies in the range or who may use it; where it is no one's, it is refused.
+        unsafe { libc::madvise(start.cast(), len, advice) };
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ask<T>(_: &mut [T], _: usize) {}
+fn ask(_: *mut u8, _: usize) {}
 
 #[cfg(test)]
 mod tests {
@@ -42,5 +40,8 @@ mod tests {
             assert!(x.iter().enumerate().all(|(at, x)| at as u32 == *x), "{len}");
         }
         in_large_pages::<()>(&mut [()]);
+        let mut odd = vec![[7_u8; 6144]; 2000]; // no whole number of them is a large page
+        in_large_pages(&mut odd);
+        assert!(odd.iter().flatten().all(|x| *x == 7));
     }
 }
