@@ -1,7 +1,6 @@
 'use strict';
 
 const { Batch } = require('./batch.cjs');
-const { withCallback } = require('./callbacks.cjs');
 const { Status, Wkv7Error } = require('./errors.cjs');
 const { HANDLE, Handle, OURS, dispose, onlyOurs } = require('./handle.cjs');
 const { defaults, filled, lib, made, twoCallText } = require('./library.cjs');
@@ -10,6 +9,7 @@ const { DEFAULTS } = require('./sampler.cjs');
 const { Session } = require('./session.cjs');
 const { Tokenizer } = require('./tokenizer.cjs');
 const { tuneState } = require('./tune.cjs');
+const { watched } = require('./watched.cjs');
 const { run } = require('./workers.cjs');
 
 const OPTIONS = [
@@ -111,47 +111,14 @@ async function opened(options, open) {
     return new Model(OURS, await open(settings, {}));
   }
   signal?.throwIfAborted();
-  return watched(onProgress, signal, (progress, stop) => open({ ...settings, progress }, { stop }));
-}
-
-/** The same, heard and stopped. What asked to stop is what the caller gets, even where the model was there sooner. */
-async function watched(onProgress, signal, open) {
-  let why; // an array of what the caller gets
-  let stop = () => {};
-  const refuse = (reason) => {
-    why ??= [reason];
-    stop();
-  };
-  const hear = (done, total) => {
-    try {
-      if (why === undefined && onProgress?.(done, total) === false) {
-        refuse(new Wkv7Error('onProgress asked to stop', Status.CANCELLED));
-      }
-    } catch (error) {
-      refuse(error);
+  const hear = ({ refuse }, done, total) => {
+    if (onProgress?.(done, total) === false) {
+      refuse(new Wkv7Error('onProgress asked to stop', Status.CANCELLED));
     }
   };
-  const abort = () => refuse(signal.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  let pointer;
-  try {
-    pointer = await withCallback('progress', hear, (progress, stopLoading) => {
-      stop = stopLoading;
-      if (why !== undefined) {
-        stop();
-      }
-      return open(progress, stopLoading);
-    });
-  } catch (error) {
-    throw why === undefined ? error : why[0];
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-  if (why !== undefined) {
-    lib.wkv7_model_free(pointer);
-    throw why[0];
-  }
-  return new Model(OURS, pointer);
+  const work = (progress, stop) => open({ ...settings, progress }, { stop });
+  const free = (pointer) => lib.wkv7_model_free(pointer);
+  return new Model(OURS, await watched('progress', signal, hear, work, free));
 }
 
 module.exports = { Model };

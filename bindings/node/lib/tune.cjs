@@ -2,11 +2,11 @@
 
 // Tuning: a state that is learned from pairs of texts.
 
-const { withCallback } = require('./callbacks.cjs');
 const { HANDLE, OURS } = require('./handle.cjs');
 const { lib } = require('./library.cjs');
 const { camel, countOf, known } = require('./numbers.cjs');
 const { State } = require('./state.cjs');
+const { watched } = require('./watched.cjs');
 const { run } = require('./workers.cjs');
 
 const COUNTS = ['rounds', 'steps', 'batch', 'warmupSteps', 'seed', 'context', 'threads'];
@@ -51,53 +51,15 @@ async function tuneState(model, pairs, options) {
   const given = (address, progress) => [address, texts, settings, progress];
   const tuned = (progress, stop) =>
     model[HANDLE].hold((address) => run('modelTuneState', given(address, progress), { stop }));
-  const pointer = onProgress || signal ? await watched(onProgress, signal, tuned) : await tuned();
-  return new State(OURS, pointer, model);
-}
-
-/** What `tune` comes to, heard and stopped. What was thrown, or aborted it, is what the caller gets. */
-async function watched(onProgress, signal, tune) {
-  let why; // an array of what the caller gets
-  let ended = false;
-  let stop = () => {};
-  const end = () => {
-    ended = true;
-    stop();
-  };
-  const refuse = (reason) => {
-    why ??= [reason];
-    end();
-  };
-  const hear = (step) => {
-    try {
-      if (!ended && onProgress?.({ ...camel(step), skipped: step.skipped !== 0 }) === false) {
-        end();
-      }
-    } catch (error) {
-      refuse(error);
+  const hear = ({ end }, step) => {
+    if (onProgress?.({ ...camel(step), skipped: step.skipped !== 0 }) === false) {
+      end();
     }
   };
-  const abort = () => refuse(signal.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  let pointer;
-  try {
-    pointer = await withCallback('step', hear, (progress, stopTuning) => {
-      stop = stopTuning;
-      if (ended) {
-        stop();
-      }
-      return tune(progress, stopTuning);
-    });
-  } catch (error) {
-    throw why === undefined ? error : why[0];
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-  if (why !== undefined) {
-    lib.wkv7_state_free(pointer);
-    throw why[0];
-  }
-  return pointer;
+  const free = (pointer) => lib.wkv7_state_free(pointer);
+  const pointer =
+    onProgress || signal ? await watched('step', signal, hear, tuned, free) : await tuned();
+  return new State(OURS, pointer, model);
 }
 
 module.exports = { tuneState };
