@@ -33,7 +33,7 @@ pub(crate) fn contenders() -> Vec<Contender> {
         settings.adapter = Choice::Index(index);
         (settings.features, settings.shape) = (Some(features), shape);
         let backend: Box<dyn Backend> = Box::new(Wgpu::with(settings));
-        let approximated = (&Wgpu::APPROXIMATED[..], BLOCKS_AS_F16);
+        let approximated = vec![(&Wgpu::APPROXIMATED[..], BLOCKS_AS_F16)];
         Contender { name, backend, exact: false, chunks, approximated }
     };
     vec![

@@ -17,25 +17,30 @@ pub struct Contender {
     backend: Box<dyn Backend>,
     exact: bool,
     chunks: &'static [usize],
-    approximated: (&'static [Dtype], Tolerance),
+    approximated: Vec<(&'static [Dtype], Tolerance)>,
 }
 
 /// Every way in which any machine runs a model, the reference first; where `WKV7_CPU` names a path of the cpu backend, those
 /// alone that take it.
 #[must_use]
 pub fn contenders() -> Vec<Contender> {
-    let contender = |name, backend, exact, types| {
-        let approximated = (types, Q8_ACTIVATIONS);
-        Contender { name, backend, exact, chunks: &CHUNKS, approximated }
+    let contender = |name, backend, exact, approximated| Contender {
+        name,
+        backend,
+        exact,
+        chunks: &CHUNKS,
+        approximated,
     };
+    let approximated =
+        vec![(&Cpu::APPROXIMATED[..], Q8_ACTIVATIONS), (&[Cpu::IN_PARTS][..], Tolerance::TWO_PARTS)];
     let cpu = [
-        contender("cpu, exact", Box::new(Cpu::new()), true, &[]),
-        contender("cpu", Box::new(Cpu::new()), false, &Cpu::APPROXIMATED),
+        contender("cpu, exact", Box::new(Cpu::new()), true, Vec::new()),
+        contender("cpu", Box::new(Cpu::new()), false, approximated),
     ];
     if env::var_os("WKV7_CPU").is_some_and(|path| !path.is_empty()) {
         return cpu.into();
     }
-    let mut all = vec![contender("reference", Box::new(Reference), false, &[])];
+    let mut all = vec![contender("reference", Box::new(Reference), false, Vec::new())];
     all.extend(cpu);
     all.extend(cards::contenders());
     all
@@ -50,12 +55,10 @@ impl Contender {
 
     /// How far its numbers may lie from those of `weights`.
     fn tolerance(&self, weights: &Weights) -> Tolerance {
-        let (types, tolerance) = self.approximated;
-        if weights.tensors().iter().any(|(_, tensor)| types.contains(&tensor.dtype())) {
-            tolerance
-        } else {
-            Tolerance::F32_ROUNDING
-        }
+        let holds =
+            |types: &[Dtype]| weights.tensors().iter().any(|(_, tensor)| types.contains(&tensor.dtype()));
+        let found = self.approximated.iter().find(|(types, _)| holds(types));
+        found.map_or(Tolerance::F32_ROUNDING, |(_, tolerance)| *tolerance)
     }
 }
 

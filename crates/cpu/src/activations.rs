@@ -3,10 +3,12 @@
 //! * As f32: in order for few tokens; for many by class, numbers `n`, `n + 16`, `n + 32`, ... side by side, which is
 //!   the order in which panels are walked (see `matmul`).
 //! * In 8 bits, for the block types: each group of 32 has a scale, `max |x| / 127`, and signed codes. This is the one
-//!   approximation of this backend; `exact` forbids it.
+//!   approximation of most machines; `exact` forbids it.
+//! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
 use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
 use crate::code_tiles::{CodeTiles, CodeTilesView, SharedCodeTiles};
+use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
 use crate::team::Shared;
 
 /// From this many tokens on, products of f32 numbers walk panels.
@@ -27,6 +29,8 @@ pub(crate) struct Forms {
     pub(crate) tiles: bool,
     /// Of many tokens, codes in 16 bits.
     pub(crate) words: bool,
+    /// In so many bf16 parts, in tiles.
+    pub(crate) parts: usize,
 }
 
 impl Forms {
@@ -37,6 +41,7 @@ impl Forms {
             codes: self.codes || other.codes,
             tiles: self.tiles || other.tiles,
             words: self.words || other.words,
+            parts: self.parts.max(other.parts),
         }
     }
 }
@@ -55,6 +60,7 @@ pub(crate) struct Activations {
     halves: Vec<i16>,  // [tokens, groups, 2]: sums of the codes of either half of a group
     shifts: Vec<f32>,  // [tokens, groups]: scales times sums
     tiles: CodeTiles,
+    part_tiles: PartTiles,
 }
 
 /// Groups of `n` numbers, filled up to eights.
@@ -86,6 +92,7 @@ impl Activations {
         if forms.tiles && tokens >= MANY_CODES {
             self.tiles.resize(tokens, groups / tokens);
         }
+        self.part_tiles.resize(Cut::new(tokens, n, forms.parts));
     }
 
     /// To be filled by many threads.
@@ -102,6 +109,7 @@ impl Activations {
             halves: Shared::new(&mut self.halves),
             shifts: Shared::new(&mut self.shifts),
             tiles: self.tiles.share(),
+            part_tiles: self.part_tiles.share(),
         }
     }
 }
@@ -120,6 +128,7 @@ pub(crate) struct SharedActivations<'a> {
     halves: Shared<'a, i16>,
     shifts: Shared<'a>,
     tiles: SharedCodeTiles<'a>,
+    part_tiles: SharedPartTiles<'a>,
 }
 
 impl<'a> SharedActivations<'a> {
@@ -129,10 +138,16 @@ impl<'a> SharedActivations<'a> {
         Self { n, ..self }
     }
 
+    /// Tokens that one thread has to put, in order: a multiple of it from a multiple on, or all that are left.
+    pub(crate) fn group(&self) -> usize {
+        let cut = self.cut();
+        if self.forms.parts > 0 && cut.tiles > 1 { cut.width } else { 1 }
+    }
+
     /// Puts the vector of `token` in.
     ///
     /// # Safety
-    /// Nobody else writes or reads this token's vector meanwhile.
+    /// Nobody else writes or reads this token's vector meanwhile, nor those of its [`SharedActivations::group`].
     #[inline(always)]
     pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32]) {
         if self.forms.numbers {
@@ -172,6 +187,14 @@ impl<'a> SharedActivations<'a> {
                 unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
             }
         }
+        if self.forms.parts > 0 {
+            // SAFETY: as above.
+            unsafe { self.part_tiles.put(isa, self.cut(), token, x) };
+        }
+    }
+
+    fn cut(&self) -> Cut {
+        Cut::new(self.tokens, self.n, self.forms.parts)
     }
 
     /// All vectors, to be read.
@@ -195,7 +218,22 @@ impl<'a> SharedActivations<'a> {
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
         // SAFETY: as above.
         let tiles = unsafe { self.tiles.view() };
-        Input { n: self.n, tokens: self.tokens, numbers, codes, words, scales, sums, halves, shifts, tiles }
+        // SAFETY: as above.
+        let part_tiles = unsafe { self.part_tiles.view() };
+        Input {
+            n: self.n,
+            tokens: self.tokens,
+            numbers,
+            codes,
+            words,
+            scales,
+            sums,
+            halves,
+            shifts,
+            tiles,
+            cut: self.cut(),
+            part_tiles,
+        }
     }
 }
 
@@ -212,6 +250,8 @@ pub(crate) struct Input<'a> {
     halves: &'a [i16],
     shifts: &'a [f32],
     tiles: CodeTilesView<'a>,
+    cut: Cut,
+    part_tiles: &'a [u32],
 }
 
 /// One token's groups of codes.
@@ -235,6 +275,19 @@ impl<'a> Input<'a> {
     /// The codes of the tile that begins with `token`.
     pub(crate) fn tile(&self, token: usize) -> CodeTilesView<'a> {
         self.tiles.tile(token / TILE_TOKENS, groups(self.n))
+    }
+
+    /// How the tokens are cut into tiles of parts.
+    #[inline(always)]
+    pub(crate) fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The parts of tile number `tile`. Of tokens that there are not they hold anything.
+    #[inline(always)]
+    pub(crate) fn part_tile(&self, tile: usize) -> &'a [u32] {
+        let words = self.cut.tile_words();
+        &self.part_tiles[tile * words..(tile + 1) * words]
     }
 
     /// One token's groups, empty ones up to eights included.
@@ -330,7 +383,7 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let forms = Forms { numbers: true, codes: true, tiles: true, words: true };
+        let forms = Forms { numbers: true, codes: true, tiles: true, words: true, parts: 2 };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {

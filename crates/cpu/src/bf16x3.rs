@@ -9,7 +9,7 @@
 //! [`Cells::cell`] makes [`SIDE`] by [`SIDE`] numbers of the product from as many slabs as the depth asks for.
 
 #[cfg(target_arch = "x86_64")]
-use crate::arch::{Amx, AmxBf16, Avx512};
+use crate::arch::{Amx, Avx512};
 use crate::arch::{Isa, LANES, PlainCells, Portable, list};
 
 /// Rows of a slab of the left factor, or columns of one of the right factor.
@@ -167,7 +167,7 @@ pub struct Tiles(Kind);
 enum Kind {
     Plain,
     #[cfg(target_arch = "x86_64")]
-    Amx(AmxBf16, Avx512<Amx>),
+    Amx(Avx512<Amx>),
 }
 
 impl Tiles {
@@ -181,7 +181,7 @@ impl Tiles {
     #[must_use]
     pub fn of_this_machine() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        return Amx::bf16().zip(Avx512::new().ok()).map(|(amx, isa)| Self(Kind::Amx(amx, isa)));
+        return Avx512::new().ok().map(|isa| Self(Kind::Amx(isa)));
         #[cfg(not(target_arch = "x86_64"))]
         None
     }
@@ -194,7 +194,7 @@ impl Tiles {
         match self.0 {
             Kind::Plain => slab.pack(Portable::<false>, side, view),
             #[cfg(target_arch = "x86_64")]
-            Kind::Amx(_, isa) => slab.pack(isa, side, view),
+            Kind::Amx(isa) => slab.pack(isa, side, view),
         }
     }
 
@@ -202,7 +202,7 @@ impl Tiles {
     #[inline]
     pub fn prefetch(self, view: View<'_>) {
         #[cfg(target_arch = "x86_64")]
-        if let Kind::Amx(_, isa) = self.0 {
+        if let Kind::Amx(isa) = self.0 {
             let View { numbers, stride, by_item, items, depth } = view;
             let (rows, columns) = if by_item { (items, depth) } else { (depth, items) };
             for row in numbers.chunks(stride.max(1)).take(rows) {
@@ -217,7 +217,7 @@ impl Tiles {
     #[inline]
     pub fn prefetch_cell(self, c: &[f32], stride: usize) {
         #[cfg(target_arch = "x86_64")]
-        if let Kind::Amx(_, isa) = self.0 {
+        if let Kind::Amx(isa) = self.0 {
             for row in c.chunks(stride.max(1)).take(SIDE) {
                 for line in 0..SIDE / LANES {
                     isa.prefetch(row.as_ptr().wrapping_add(line * LANES).cast());
@@ -233,7 +233,7 @@ impl Tiles {
         match self.0 {
             Kind::Plain => work.with(&PlainCells),
             #[cfg(target_arch = "x86_64")]
-            Kind::Amx(amx, _) => amx.cells(|cells| work.with(cells)),
+            Kind::Amx(isa) => isa.beyond().cells(|cells| work.with(cells)),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn channel_mix<I: Isa>(
     let Own { desk, active, units_seen, .. } = own;
     if pass.tokens() < MANY {
         // Every member finds them for itself, which costs less than meeting.
-        active.resize(ffn, pass.tokens());
+        active.resize(weights.value.kind.order::<I>(), ffn, pass.tokens());
         for token in 0..pass.tokens() {
             // SAFETY: the product has written it, and the members have met since.
             let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };

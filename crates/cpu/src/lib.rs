@@ -17,7 +17,7 @@
 //! | `pass` | what every block knows of the walk through the layers it is part of, and the token shift |
 //! | `time_mix`, `channel_mix`, `wkv`, `head`, `norm`, `exp` | the blocks of the model |
 //! | `matmul` | matrix times the vectors of all tokens |
-//! | `activations`, `code_tiles` | vectors in the forms that products take |
+//! | `activations`, `code_tiles`, `part_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
 //! | `pages` | large pages for it |
 //! | `math`, `bf16x3` | arithmetic for other crates |
@@ -35,6 +35,7 @@ mod memory;
 mod model;
 mod norm;
 mod pages;
+mod part_tiles;
 mod pass;
 mod scratch;
 mod team;
@@ -68,9 +69,13 @@ pub struct Cpu {
 
 impl Cpu {
     /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale, unless
-    /// [`LoadOptions::exact`] forbids it. All others are multiplied in f32.
+    /// [`LoadOptions::exact`] forbids it. All others are multiplied in f32, but see [`Cpu::IN_PARTS`].
     pub const APPROXIMATED: [Dtype; 8] =
         [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K];
+
+    /// The type whose matrices [`Path::Amx`] multiplies with activations in two bf16 parts, which keeps 16 significant bits of
+    /// each; in three, which keep all 24, where [`LoadOptions::exact`] asks for it.
+    pub const IN_PARTS: Dtype = Dtype::BF16;
 
     /// Takes the fastest instructions that this machine has, unless `WKV7_CPU` names others.
     #[must_use]
@@ -133,8 +138,9 @@ mod tests {
     fn approximated_types_are_those_multiplied_in_integers() {
         for dtype in Dtype::ALL {
             let approximated = Cpu::APPROXIMATED.contains(&dtype);
-            assert_eq!(matches!(Kind::of(dtype, false), Kind::Block(_)), approximated, "{dtype}");
-            assert!(!matches!(Kind::of(dtype, true), Kind::Block(_)), "{dtype}");
+            let kind = |exact| Kind::of(dtype, [64, 256], exact);
+            assert_eq!(matches!(kind(false), Kind::Block(_)), approximated, "{dtype}");
+            assert!(!matches!(kind(true), Kind::Block(_)), "{dtype}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::channel_mix::channel_mix;
 use crate::head::{embed, give_hidden, head};
 use crate::matmul::{STRIP, Units, fill};
 use crate::memory::Memory;
-use crate::pass::{Own, Pass, Piece, SharedMemory};
+use crate::pass::{Own, Pass, Piece, SharedMemory, TOKENS};
 use crate::scratch::{AllForms, Scratch};
 use crate::team::{Shared, Team};
 use crate::time_mix::time_mix;
@@ -200,14 +200,15 @@ impl<I: Isa> CpuModel<I> {
         let Some(mut units) = Units::new(matrix.outputs(), matrix.inputs(), size) else { return };
         {
             let (strips, (shared, strip_bytes), matrix) = (units.strips(), units.share(), &*matrix);
+            let order = matrix.kind.order::<I>();
             self.team.run(|member| {
                 member.each(strips, |strip| {
                     // SAFETY: each task takes its own strip.
                     let out = unsafe { shared.part(strip * strip_bytes..(strip + 1) * strip_bytes) };
                     let rows = matrix.rows(strip * STRIP..((strip + 1) * STRIP).min(matrix.outputs()));
                     match size {
-                        2 => fill::<2>(rows, matrix.inputs(), out),
-                        _ => fill::<4>(rows, matrix.inputs(), out),
+                        2 => fill::<2>(order, rows, matrix.inputs(), out),
+                        _ => fill::<4>(order, rows, matrix.inputs(), out),
                     }
                 });
             });
@@ -252,6 +253,7 @@ impl<I: Isa> CpuModel<I> {
             piece_of: &self.piece_of,
             memories: &memories,
             buffers: self.scratch.share(),
+            group: self.forms.group(tokens).unwrap_or(TOKENS),
         };
         let (weights, owns) = (&self.weights, Shared::new(&mut self.owns));
         let (logits, hidden) = (Shared::new(logits), Shared::new(hidden));

@@ -12,8 +12,8 @@ use crate::scratch::{Buffers, Vectors};
 use crate::team::{Member, Shared};
 use crate::weights::Norm;
 
-/// Tokens of one task in the phases over single numbers.
-const TOKENS: usize = 4;
+/// Tokens of one task in the phases over single numbers, where vectors do not ask for other groups.
+pub(crate) const TOKENS: usize = 4;
 
 /// Some tokens of one step that a pass takes.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct Pass<'a, I> {
     /// `[memories]`.
     pub(crate) memories: &'a [SharedMemory<'a>],
     pub(crate) buffers: Buffers<'a>,
+    /// Tokens of one task in the phases over single numbers.
+    pub(crate) group: usize,
 }
 
 /// What one member keeps to itself.
@@ -102,8 +104,8 @@ impl<'a, I: Isa> Pass<'a, I> {
         if self.is_single() {
             return task(0);
         }
-        member.each(self.tokens().div_ceil(TOKENS), |number| {
-            (number * TOKENS..((number + 1) * TOKENS).min(self.tokens())).for_each(&mut task);
+        member.each(self.tokens().div_ceil(self.group), |number| {
+            (number * self.group..((number + 1) * self.group).min(self.tokens())).for_each(&mut task);
         });
     }
 

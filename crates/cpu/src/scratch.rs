@@ -4,6 +4,7 @@ use wkv7_core::{Config, Ranks};
 
 use crate::activations::{Activations, Forms, SharedActivations};
 use crate::arch::Isa;
+use crate::part_tiles::Cut;
 use crate::team::Shared;
 use crate::weights::Loaded;
 
@@ -105,6 +106,16 @@ impl AllForms {
             forms.hidden = forms.hidden.or(channel_mix.value.kind.forms::<I>());
         }
         forms
+    }
+}
+
+impl AllForms {
+    /// Tokens that one thread has to put, in order, where it matters.
+    pub(crate) fn group(&self, tokens: usize) -> Option<usize> {
+        let Self { mixed, inner, read, hidden, wanted: _ } = self; // the last are put apart
+        let all = mixed.iter().chain(inner).chain([read, hidden]);
+        let cut = Cut::new(tokens, 0, all.map(|forms| forms.parts).max().unwrap_or(0));
+        (cut.parts > 0 && cut.tiles > 1).then_some(cut.width)
     }
 }
 

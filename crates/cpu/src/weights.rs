@@ -25,7 +25,8 @@ impl Matrix {
     /// Sizes beyond any memory.
     pub(crate) fn right(tensor: &Tensor, exact: bool) -> Result<Self, Error> {
         let (tensor, packed_bytes) = by_outputs(tensor)?;
-        Ok(Self { kind: Kind::of(tensor.dtype(), exact), tensor, units: None, packed_bytes })
+        let kind = Kind::of(tensor.dtype(), [tensor.rows(), tensor.columns()], exact);
+        Ok(Self { kind, tensor, units: None, packed_bytes })
     }
 
     /// For `x @ tensor`, which is its transpose times `x`.

@@ -1,7 +1,7 @@
 //! How far activations in 8 bits carry results from the exact ones, by block type.
 
 use wkv7_core::{Backend, Dtype, LoadOptions, Weights};
-use wkv7_cpu::Cpu;
+use wkv7_cpu::{Cpu, Path};
 use wkv7_testkit::{Played, Random, TinyModel, Tolerance, close, compare_logits, compare_states, play};
 
 /// Random models of each type.
@@ -56,12 +56,21 @@ fn every_approximated_type_stays_within_its_bound() {
     }
 }
 
+/// Where the machine multiplies tiles of bf16, activations meet bf16 matrices in two parts of 8 bits: 2^-17 of each at most.
+const IN_PARTS: f64 = 1e-5;
+
 #[test]
 fn all_other_types_are_the_same_to_the_bit() {
     for dtype in Dtype::ALL.into_iter().filter(|dtype| !Cpu::APPROXIMATED.contains(dtype)) {
         let weights = TinyModel::of(dtype).weights();
         let tokens = Random::new(3).tokens(20, 67);
         let (got, want) = (run(&weights, &tokens, false), run(&weights, &tokens, true));
-        assert!(got.logits == want.logits && got.state == want.state, "{dtype}");
+        if dtype == Cpu::IN_PARTS && Path::choose().expect("a path") == Path::Amx {
+            let off = close("logits", &got.logits, &want.logits).relative();
+            println!("{dtype} in two parts: logits {off:.1e}");
+            assert!(off <= IN_PARTS && off > 0.0, "{dtype}: the logits are {off:.1e} off");
+        } else {
+            assert!(got.logits == want.logits && got.state == want.state, "{dtype}");
+        }
     }
 }

@@ -15,17 +15,19 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
-use super::tiles::{SignedQuads, TILE_TOKENS, TileSums, Tiles};
+use super::tiles::{Bf16Tiles, SignedQuads, TILE_TOKENS, TileSums, Tiles, steps};
 use super::{GROUP, Missing, PANEL};
 use crate::bf16x3::{Cells, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
+use crate::part_tiles::PartSums;
 
-/// Proof that this machine has AMX for bytes and VNNI beside it, and that the system lets this process use it.
+/// Proof that this machine has AMX for bytes and for bf16 and VNNI beside it, and that the system lets this process use it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Amx(());
 
 impl Beyond for Amx {
     type Tiles = Registers;
+    type Bf16Tiles = Bf16Registers;
 
     const VNNI: bool = true;
     const TILED: bool = true;
@@ -43,20 +45,14 @@ impl Beyond for Amx {
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Registers) -> R) -> R {
         work(&Registers::new(self, tokens))
     }
-}
 
-impl Amx {
-    /// The proof that there is AMX for bf16 as well.
-    pub(crate) fn bf16() -> Option<AmxBf16> {
-        Self::new().and_then(|_| has(22, "amx-bf16")).ok().map(AmxBf16)
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&Bf16Registers) -> R) -> R {
+        work(&Bf16Registers::new(self, width))
     }
 }
 
-/// Proof that this machine has AMX for bf16, and that the system lets this process use it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AmxBf16(());
-
-impl AmxBf16 {
+impl Amx {
     /// Runs `work` with tiles for cells of a product; not within another's `work`.
     #[inline(always)]
     pub(crate) fn cells<R>(self, work: impl FnOnce(&CellRegisters) -> R) -> R {
@@ -68,6 +64,7 @@ impl AmxBf16 {
 fn find() -> Result<(), Missing> {
     has(24, "amx-tile")?;
     has(25, "amx-int8")?;
+    has(22, "amx-bf16")?;
     Missing::unless("the system's leave to use amx-tile", is_granted())
 }
 
@@ -188,11 +185,141 @@ impl Tiles for Registers {
     }
 }
 
+/// Tile registers for panels of bf16 rows and tiles of so many tokens, until dropped: four tiles of sums `[PANEL, width]`, two of
+/// rows, and two of the tokens' pairs.
+pub(crate) struct Bf16Registers {
+    width: usize,
+    of_this_thread: PhantomData<*const ()>, // not to be sent
+}
+
+impl Bf16Registers {
+    fn new(_: Amx, width: usize) -> Self {
+        assert!((1..=TILE_TOKENS).contains(&width), "{width} tokens in a tile");
+        let (sums, rows) = ((PANEL, 4 * width), (PANEL, 64));
+        // SAFETY: there are tile registers, as the first argument proves; no shape is beyond 16 rows of 64 bytes.
+        unsafe { Shapes::new(&[sums, sums, sums, sums, rows, rows, sums, sums]).set() };
+        Self { width, of_this_thread: PhantomData }
+    }
+}
+
+impl Drop for Bf16Registers {
+    fn drop(&mut self) {
+        // SAFETY: there are tile registers, or this would not have been made.
+        unsafe { release() };
+    }
+}
+
+impl Bf16Tiles for Bf16Registers {
+    #[inline(always)]
+    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
+        let steps = steps(rows, vectors, parts, self.width);
+        if steps == 0 {
+            return *sums = PartSums::ZERO;
+        }
+        // SAFETY: the shapes are set, since `self` lives on this thread, and no other is made meanwhile. What is read are
+        // `steps` times 64 bytes of each of 16 rows, one after the other, and as many times `parts` tiles of 16 rows of
+        // `width` words, which the slices hold, as `steps` has made sure; what is written are 16 rows of `width` numbers.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "2:",
+                "tileloadd tmm4, [{rows} + {stride} * 1]",
+                "mov {left}, {parts}",
+                "3:",
+                "tileloadd tmm6, [{vectors} + {line} * 1]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "add {vectors}, {tile}",
+                "dec {left}",
+                "jnz 3b",
+                "add {rows}, 64",
+                "dec {steps}",
+                "jnz 2b",
+                "tilestored [{sums} + {line} * 1], tmm0",
+                rows = inout(reg) rows.as_ptr() => _,
+                stride = in(reg) 64 * steps,
+                vectors = inout(reg) vectors.as_ptr() => _,
+                line = in(reg) 4 * self.width,
+                tile = in(reg) 4 * self.width * PANEL,
+                parts = in(reg) parts,
+                left = out(reg) _,
+                steps = inout(reg) steps => _,
+                sums = in(reg) sums.0.as_mut_ptr(),
+                out("tmm0") _,
+                out("tmm4") _,
+                out("tmm6") _,
+                options(nostack),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
+        let [steps, other] = [0, 1].map(|n| steps(rows[n], vectors[n], parts, self.width));
+        assert_eq!(steps, other, "rows of one matrix");
+        if steps == 0 {
+            return *sums = [PartSums::ZERO; 4];
+        }
+        // SAFETY: as in `one`, for both panels and both tiles of tokens; `sums` holds four times what is written there, each
+        // `size_of::<PartSums>()` bytes, which is 1024, after the other.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "tileloadd tmm4, [{rows} + {stride} * 1]",
+                "tileloadd tmm5, [{others} + {stride} * 1]",
+                "mov {left}, {parts}",
+                "3:",
+                "tileloadd tmm6, [{vectors} + {line} * 1]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tileloadd tmm7, [{next} + {line} * 1]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {vectors}, {tile}",
+                "add {next}, {tile}",
+                "dec {left}",
+                "jnz 3b",
+                "add {rows}, 64",
+                "add {others}, 64",
+                "dec {steps}",
+                "jnz 2b",
+                "tilestored [{sums} + {line} * 1], tmm0",
+                "tilestored [{sums} + {line} * 1 + 1024], tmm1",
+                "tilestored [{sums} + {line} * 1 + 2048], tmm2",
+                "tilestored [{sums} + {line} * 1 + 3072], tmm3",
+                rows = inout(reg) rows[0].as_ptr() => _,
+                others = inout(reg) rows[1].as_ptr() => _,
+                stride = in(reg) 64 * steps,
+                vectors = inout(reg) vectors[0].as_ptr() => _,
+                next = inout(reg) vectors[1].as_ptr() => _,
+                line = in(reg) 4 * self.width,
+                tile = in(reg) 4 * self.width * PANEL,
+                parts = in(reg) parts,
+                left = out(reg) _,
+                steps = inout(reg) steps => _,
+                sums = in(reg) sums.as_mut_ptr(),
+                out("tmm0") _,
+                out("tmm1") _,
+                out("tmm2") _,
+                out("tmm3") _,
+                out("tmm4") _,
+                out("tmm5") _,
+                out("tmm6") _,
+                out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
 /// Tile registers for cells of a product, all of 16 rows of 64 bytes, until dropped.
 pub(crate) struct CellRegisters(PhantomData<*const ()>); // not to be sent: they are this thread's
 
 impl CellRegisters {
-    fn new(_: AmxBf16) -> Self {
+    fn new(_: Amx) -> Self {
         // SAFETY: there are tile registers, as the argument proves; no shape is beyond 16 rows of 64 bytes.
         unsafe { Shapes::new(&[(16, 64); 8]).set() };
         Self(PhantomData)

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::tiles::PlainTiles;
+use super::tiles::{PlainBf16, PlainTiles};
 use super::{GROUP, Isa, LANES, Missing, PANEL, list};
 
 /// Proof that this machine has AVX2, FMA and F16C.
@@ -39,6 +39,7 @@ impl Isa for Avx2 {
     type Sums = [__m256i; 2];
     type Scales = __m256i;
     type Tiles = PlainTiles;
+    type Bf16Tiles = PlainBf16;
 
     const TILE: usize = 6; // 12 of 16 registers hold sums
     const QUAD_BITS: u32 = 5;
@@ -337,6 +338,11 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
         work(&PlainTiles { tokens })
+    }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
+        work(&PlainBf16 { width })
     }
 
     #[inline(always)]

@@ -10,7 +10,7 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::avx2::{fold_eight, load_bytes};
-use super::tiles::{PlainTiles, Tiles};
+use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
 use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL};
 
 /// Proof that this machine has AVX-512 F, BW, VL and DQ beside what the others prove.
@@ -21,6 +21,8 @@ pub(crate) struct Avx512<B>(Avx2, B);
 pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     /// [`Isa::Tiles`].
     type Tiles: Tiles;
+    /// [`Isa::Bf16Tiles`].
+    type Bf16Tiles: Bf16Tiles;
 
     const VNNI: bool;
     /// [`Isa::TILED`].
@@ -35,6 +37,9 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
 
     /// [`Isa::tiled`].
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;
+
+    /// [`Isa::bf16_tiled`].
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&Self::Bf16Tiles) -> R) -> R;
 }
 
 /// Nothing beyond.
@@ -43,6 +48,7 @@ pub(crate) struct Plain;
 
 impl Beyond for Plain {
     type Tiles = PlainTiles;
+    type Bf16Tiles = PlainBf16;
 
     const VNNI: bool = false;
 
@@ -54,6 +60,11 @@ impl Beyond for Plain {
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
         work(&PlainTiles { tokens })
     }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
+        work(&PlainBf16 { width })
+    }
 }
 
 /// VNNI.
@@ -62,6 +73,7 @@ pub(crate) struct Vnni(());
 
 impl Beyond for Vnni {
     type Tiles = PlainTiles;
+    type Bf16Tiles = PlainBf16;
 
     const VNNI: bool = true;
 
@@ -72,6 +84,11 @@ impl Beyond for Vnni {
     #[inline(always)]
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
         work(&PlainTiles { tokens })
+    }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
+        work(&PlainBf16 { width })
     }
 }
 
@@ -92,6 +109,12 @@ impl<B: Beyond> Avx512<B> {
         Missing::unless("avx512vl", is_x86_feature_detected!("avx512vl"))?;
         Missing::unless("avx512dq", is_x86_feature_detected!("avx512dq"))?;
         Ok(Self(avx2, B::new()?))
+    }
+
+    /// What it has beyond.
+    #[inline(always)]
+    pub(crate) fn beyond(self) -> B {
+        self.1
     }
 
     #[inline(always)]
@@ -146,6 +169,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     type Sums = __m512i;
     type Scales = __m256i;
     type Tiles = B::Tiles;
+    type Bf16Tiles = B::Bf16Tiles;
 
     const TILED: bool = B::TILED;
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
@@ -327,6 +351,11 @@ impl<B: Beyond> Isa for Avx512<B> {
     #[inline(always)]
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&B::Tiles) -> R) -> R {
         self.1.tiled(tokens, work)
+    }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&B::Bf16Tiles) -> R) -> R {
+        self.1.bf16_tiled(width, work)
     }
 
     #[inline(always)]

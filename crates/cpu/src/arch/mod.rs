@@ -7,7 +7,8 @@
 //!
 //! The trait has three parts. One is f32 arithmetic on [`LANES`] numbers. Another is integer dot products of the
 //! block types with activations in 8 bits, which give exact sums of 32 products and so the same on every path. The third is
-//! those products for a tile of tokens at once ([`Tiles`]), which only some machines have instructions for.
+//! those products, and such of bf16 numbers, for a tile of tokens at once ([`Tiles`], [`Bf16Tiles`]), which only some machines
+//! have instructions for.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -20,7 +21,7 @@ mod portable;
 mod tiles;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use amx::{Amx, AmxBf16};
+pub(crate) use amx::Amx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -28,7 +29,7 @@ pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
-pub(crate) use tiles::{PlainCells, SignedQuads, TILE_TOKENS, TileSums, Tiles};
+pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.
@@ -70,7 +71,10 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// What multiplies a tile of tokens with a panel, set up for use.
     type Tiles: Tiles;
 
-    /// Whether that is faster than [`Isa::quads`].
+    /// The same for bf16.
+    type Bf16Tiles: Bf16Tiles;
+
+    /// Whether they are faster than [`Isa::quads`] and [`Isa::lanes_mul_add`].
     const TILED: bool = false;
 
     /// Tokens that share a pass over a panel, an even number, at most [`MAX_TILE`]: as many as leave all sums in registers.
@@ -292,6 +296,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`]; not within another's `work`.
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;
+
+    /// The same for bf16.
+    fn bf16_tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Bf16Tiles) -> R) -> R;
 
     /// Sums that lie in memory.
     fn load_sums(self, sums: &[i32; PANEL]) -> Self::Sums;

@@ -22,7 +22,7 @@ pub enum Path {
     Avx512,
     /// The same with VNNI.
     Avx512Vnni,
-    /// The same with AMX for bytes, on Linux, which lets the whole process use it from the moment that this is looked for.
+    /// The same with AMX for bytes and for bf16, on Linux, which lets the whole process use it from the moment that this is looked for.
     Amx,
 }
 

@@ -1,6 +1,6 @@
 //! What every machine of the compile target has: plain loops that compilers turn into vector code.
 
-use super::tiles::PlainTiles;
+use super::tiles::{PlainBf16, PlainTiles};
 use super::{GROUP, Isa, LANES, PANEL};
 
 /// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles: slow, and
@@ -16,6 +16,7 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     type Sums = [i32; PANEL];
     type Scales = [i8; 16];
     type Tiles = PlainTiles;
+    type Bf16Tiles = PlainBf16;
 
     const TILED: bool = TILED;
 
@@ -355,6 +356,11 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     #[inline(always)]
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
         work(&PlainTiles { tokens })
+    }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
+        work(&PlainBf16 { width })
     }
 
     #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::code_tiles::GroupCodes;
+use crate::part_tiles::PartSums;
 
 /// Calls a generic function with a value of every instruction set that this machine has, and of one that goes the way of
 /// tiles.
@@ -256,6 +257,46 @@ fn products_of_tiles_are_exact() {
                 }
                 let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums), 0)));
                 assert_eq!(read, sums.map(|sum| sum as f32));
+            }
+        }
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn products_of_bf16_tiles_agree_with_their_twin_to_the_bit() {
+    fn check<I: Isa>(isa: I) {
+        const STEPS: usize = 3;
+        let rows: [Vec<u8>; 2] = [1, 2].map(|seed| {
+            let numbers =
+                numbers::<_, { PANEL * 32 * STEPS }>(seed, |bits| (single(bits).to_bits() >> 16) as u16);
+            numbers.iter().flat_map(|bits| bits.to_le_bytes()).collect()
+        });
+        for (width, parts) in [(1, 2), (1, 3), (5, 2), (16, 2), (16, 3)] {
+            let words = STEPS * parts * 16 * width;
+            let vectors: [Vec<u32>; 2] = [3, 4].map(|seed| {
+                let numbers = numbers::<_, { STEPS * 3 * 16 * 16 }>(seed, single);
+                numbers[..words]
+                    .iter()
+                    .map(|x| x.to_bits() & 0xffff_0000 | (x * 0.7).to_bits() >> 16)
+                    .collect()
+            });
+            let (mut one, mut four) = ([PartSums::ZERO; 4], [PartSums::ZERO; 4]);
+            let mut want = [PartSums::ZERO; 4];
+            let (both_rows, both_vectors) =
+                (rows.each_ref().map(Vec::as_slice), vectors.each_ref().map(Vec::as_slice));
+            tiles::PlainBf16 { width }.four(both_rows, both_vectors, parts, &mut want);
+            isa.bf16_tiled(width, |tiles| {
+                for (at, sums) in one.iter_mut().enumerate() {
+                    tiles.one(&rows[at / 2], &vectors[at % 2], parts, sums);
+                }
+                tiles.four(both_rows, both_vectors, parts, &mut four);
+            });
+            for (at, want) in want.iter().enumerate() {
+                let used = ..PANEL * width;
+                assert!(want.0[used].iter().any(|sum| *sum != 0.0));
+                assert_eq!(one[at].0[used], want.0[used], "one, {width} tokens, {parts} parts");
+                assert_eq!(four[at].0[used], want.0[used], "four, {width} tokens, {parts} parts");
             }
         }
     }

@@ -4,6 +4,7 @@ use super::GROUP;
 use super::PANEL;
 use crate::bf16x3::{Cells, HALF, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
+use crate::part_tiles::{PAIRS, PartSums, STEP};
 
 /// Tokens of a tile.
 pub(crate) const TILE_TOKENS: usize = 16;
@@ -49,6 +50,71 @@ impl Tiles for PlainTiles {
     }
 }
 
+/// Tiles for panels of bf16 rows and the parts of so many tokens' vectors, set up on this thread; otherwise as [`Tiles`].
+pub(crate) trait Bf16Tiles {
+    /// The products of a panel's `rows`, 16 of bf16 numbers one after the other, with a tile of `vectors`, as
+    /// [`crate::part_tiles`] lays them out, in so many `parts`.
+    ///
+    /// # Panics
+    /// Where `vectors` has not as many steps as a row.
+    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums);
+
+    /// Two panels and two tiles: the sums of the first panel with both, then of the second.
+    ///
+    /// # Panics
+    /// As [`Bf16Tiles::one`].
+    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]);
+}
+
+/// How many steps the rows of a panel have, and as many parts of a tile of `width` tokens.
+///
+/// # Panics
+/// Where `vectors` does not.
+#[inline(always)]
+pub(super) fn steps(rows: &[u8], vectors: &[u32], parts: usize, width: usize) -> usize {
+    let steps = rows.len() / (2 * PANEL * STEP);
+    assert!(parts > 0 && vectors.len() == steps * parts * PAIRS * width, "vectors as long as the rows");
+    steps
+}
+
+/// The twin in plain loops, in the order of [`PlainCells`].
+pub(crate) struct PlainBf16 {
+    pub(super) width: usize,
+}
+
+impl Bf16Tiles for PlainBf16 {
+    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
+        let steps = steps(rows, vectors, parts, self.width);
+        let rows = rows.as_chunks::<4>().0.as_chunks::<PAIRS>().0; // [PANEL, steps]
+        for (at, total) in sums.0.iter_mut().take(PANEL * self.width).enumerate() {
+            let (row, token) = (at / self.width, at % self.width);
+            *total = 0.0;
+            for (step, vectors) in vectors.chunks_exact(parts * PAIRS * self.width).enumerate() {
+                for part in vectors.chunks_exact(PAIRS * self.width) {
+                    let mut sums = [0.0_f32; 2];
+                    for (pair, word) in rows[row * steps + step].iter().enumerate() {
+                        let (x, y) = (both(u32::from_le_bytes(*word)), both(part[pair * self.width + token]));
+                        sums = [x[0].mul_add(y[0], sums[0]), x[1].mul_add(y[1], sums[1])];
+                    }
+                    *total += sums[0] + sums[1];
+                }
+            }
+        }
+    }
+
+    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
+        for (at, sums) in sums.iter_mut().enumerate() {
+            self.one(rows[at / 2], vectors[at % 2], parts, sums);
+        }
+    }
+}
+
+/// The two bf16 numbers of a word.
+#[inline(always)]
+fn both(word: u32) -> [f32; 2] {
+    [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)]
+}
+
 /// The twin in plain loops: the same sums in the same order, so that it agrees to the bit where no number is subnormal,
 /// which the instructions take for zero.
 pub(crate) struct PlainCells;
@@ -57,7 +123,6 @@ impl Cells for PlainCells {
     fn cell(&self, left: &[Slab], right: &[Slab], add: bool, c: &mut [f32], stride: usize) {
         assert_eq!(left.len(), right.len(), "the depth of both factors");
         assert!(c.len() >= (SIDE - 1) * stride + SIDE && stride >= SIDE, "room for a cell");
-        let wide = |word: u32| [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)];
         if left.is_empty() {
             return;
         }
@@ -70,7 +135,7 @@ impl Cells for PlainCells {
                         let ys = &right.0[of_right][column / HALF];
                         let mut sums = [0.0_f32; 2];
                         for (x, y) in xs.iter().zip(ys) {
-                            let (x, y) = (wide(*x), wide(y[column % HALF]));
+                            let (x, y) = (both(*x), both(y[column % HALF]));
                             sums = [x[0].mul_add(y[0], sums[0]), x[1].mul_add(y[1], sums[1])];
                         }
                         *total += sums[0] + sums[1];

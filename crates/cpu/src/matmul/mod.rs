@@ -12,6 +12,7 @@
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
 //! | `block_tiles` | many tokens, on machines that multiply tiles |
+//! | `part_tiles` | bf16 on such machines, any number of tokens |
 //!
 //! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
 //! block types where `exact` forbids activations in 8 bits.
@@ -22,6 +23,7 @@ mod block_rows;
 mod block_tiles;
 mod element;
 mod panels;
+mod part_tiles;
 mod product;
 mod rows;
 mod units;

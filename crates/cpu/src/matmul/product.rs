@@ -9,11 +9,12 @@ use super::block::{self, Block, Pairs, Quads};
 use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
-use super::units::{self, Active, STRIP, Units};
-use super::{block_panels, block_rows, panels, rows};
+use super::units::{self, Active, Order, STRIP, Units};
+use super::{block_panels, block_rows, panels, part_tiles, rows};
 use crate::activations::{Forms, Input, MANY, MANY_CODES, groups};
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
+use crate::part_tiles::{MOST_PARTS, STEP};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
@@ -26,6 +27,9 @@ pub(crate) enum Kind {
     F32,
     F16,
     BF16,
+    /// bf16 in whole steps and panels: as the others, or in tiles with so many parts of each activation, where the machine
+    /// multiplies those.
+    Parts(usize),
     /// Block types in integers.
     Block(Dtype),
     /// Anything, by way of f32.
@@ -33,11 +37,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kernels for rows of `dtype`.
-    pub(crate) fn of(dtype: Dtype, exact: bool) -> Self {
+    /// The kernels for a matrix `[outputs, inputs]` of `dtype`.
+    pub(crate) fn of(dtype: Dtype, [outputs, inputs]: [usize; 2], exact: bool) -> Self {
         match dtype {
             Dtype::F32 => Self::F32,
             Dtype::F16 => Self::F16,
+            Dtype::BF16 if outputs >= PANEL && inputs >= STEP && inputs.is_multiple_of(STEP) => {
+                Self::Parts(if exact { MOST_PARTS } else { MOST_PARTS - 1 })
+            }
             Dtype::BF16 => Self::BF16,
             _ if !exact && block::bits(dtype) > 0 => Self::Block(dtype),
             _ => Self::Dequantized,
@@ -46,19 +53,43 @@ impl Kind {
 
     /// Whether a matrix of few active inputs can be stored by unit.
     pub(crate) fn is_plain(self) -> bool {
-        matches!(self, Self::F32 | Self::F16 | Self::BF16)
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Parts(_))
+    }
+
+    /// The parts of activations that they take with the instructions `I`, or none.
+    fn parts<I: Isa>(self) -> usize {
+        if let Self::Parts(parts) = self
+            && I::TILED
+        {
+            parts
+        } else {
+            0
+        }
     }
 
     /// The number of tokens from which on they walk panels.
-    fn many(self) -> usize {
-        if matches!(self, Self::Block(_)) { MANY_CODES } else { MANY }
+    fn many<I: Isa>(self) -> usize {
+        match self {
+            Self::Block(_) => MANY_CODES,
+            Self::Parts(_) if I::TILED => TILE_TOKENS + 1,
+            _ => MANY,
+        }
+    }
+
+    /// The order in which products are added up that few active inputs give.
+    pub(crate) fn order<I: Isa>(self) -> Order {
+        match self.parts::<I>() {
+            0 => Order::Classes,
+            parts => Order::Steps(parts),
+        }
     }
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
         let bits = if let Self::Block(dtype) = self { block::bits(dtype) } else { 0 };
         let (codes, tiles) = (bits > 0, I::TILED && (1..=8).contains(&bits));
-        Forms { numbers: !codes, codes, tiles, words: !tiles && bits > I::QUAD_BITS }
+        let parts = self.parts::<I>();
+        Forms { numbers: !codes && parts == 0, codes, tiles, words: !tiles && bits > I::QUAD_BITS, parts }
     }
 }
 
@@ -142,21 +173,25 @@ impl<'a> Product<'a> {
     }
 
     /// Whether the matrix is read in rows, not in panels.
-    fn is_few(&self) -> bool {
-        self.input.tokens < self.matrix.kind.many()
+    fn is_few<I: Isa>(&self) -> bool {
+        self.input.tokens < self.matrix.kind.many::<I>()
     }
 
-    /// The matrix by unit, where few tokens' active units are known or many tokens want panels.
-    fn units(&self) -> Option<&'a Units> {
-        let wanted = self.active.is_some() || !self.is_few();
+    /// The matrix by unit, where few tokens' active units are known or many tokens want panels of it.
+    fn units<I: Isa>(&self) -> Option<&'a Units> {
+        let wanted = self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.parts::<I>() == 0;
         self.matrix.units.as_ref().filter(|_| wanted)
     }
 
     /// The outputs of member `number` of `members` where few tokens share the work out: one piece for each, so that each
     /// reads memory in one stream. Handed out in small tasks, neighbouring rows go to different cores, whose prefetchers
     /// fetch what the other reads: with tasks of 32 KB, decoding took half as long again.
-    fn share(&self, number: usize, members: usize) -> Range<usize> {
-        let unit = if self.units().is_some() { STRIP } else { 1 };
+    fn share<I: Isa>(&self, number: usize, members: usize) -> Range<usize> {
+        let unit = match self.matrix.kind {
+            _ if self.units::<I>().is_some() => STRIP,
+            Kind::Parts(_) => PANEL,
+            _ => 1,
+        };
         let units = self.matrix.outputs().div_ceil(unit);
         let at = |number: usize| (units * number / members * unit).min(self.matrix.outputs());
         at(number)..at(number + 1)
@@ -166,6 +201,7 @@ impl<'a> Product<'a> {
     fn task_outputs<I: Isa>(&self) -> usize {
         let (panel_bytes, least) = match self.matrix.kind {
             Kind::Block(_) => (self.matrix.inputs() * PANEL * 2, 1),
+            Kind::Parts(_) if I::TILED => (self.matrix.inputs() * PANEL * 2, 2),
             _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
@@ -184,7 +220,7 @@ impl<'a> Product<'a> {
 
     /// The bytes that a task reads, where they lie in one piece.
     fn bytes_of_task<I: Isa>(&self, task: usize) -> &'a [u8] {
-        if self.units().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task::<I>(task)) }
+        if self.units::<I>().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task::<I>(task)) }
     }
 
     /// What is to be asked for, in at most `parts`.
@@ -195,7 +231,7 @@ impl<'a> Product<'a> {
 
     /// Does the outputs `outputs`, for every token.
     pub(crate) fn run<I: Isa>(&self, isa: I, outputs: Range<usize>, desk: &mut Desk) {
-        if let Some(units) = self.units() {
+        if let Some(units) = self.units::<I>() {
             return match self.matrix.kind {
                 Kind::F32 => self.by_unit::<I, element::F32>(isa, outputs, units, desk),
                 Kind::F16 => self.by_unit::<I, element::F16>(isa, outputs, units, desk),
@@ -204,9 +240,10 @@ impl<'a> Product<'a> {
         }
         let raw = self.matrix.rows(outputs.clone());
         match self.matrix.kind {
+            Kind::Parts(_) if I::TILED => part_tiles::all(isa, self, outputs),
             Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, desk),
             Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, desk),
-            Kind::BF16 => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
+            Kind::BF16 | Kind::Parts(_) => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q8_0) => self.block::<I, block::Q8_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q4_0) => self.block::<I, block::Q4_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q4_1) => self.block::<I, block::Q4_1>(isa, outputs, raw, desk),
@@ -220,7 +257,7 @@ impl<'a> Product<'a> {
     }
 
     fn plain<I: Isa, E: Element>(&self, isa: I, outputs: Range<usize>, raw: &[E::Raw], desk: &mut Desk) {
-        if self.is_few() {
+        if self.is_few::<I>() {
             return isa.run(
                 #[inline(always)]
                 || rows::few::<I, E>(isa, self, outputs, raw),
@@ -312,7 +349,7 @@ impl<'a> Product<'a> {
         let length = self.matrix.tensor.stored_row_bytes();
         let mut numbers = std::mem::take(&mut desk.rows);
         grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
-        if self.is_few() {
+        if self.is_few::<I>() {
             for (raw, first) in raw.chunks(TILE_ROWS * length).zip(outputs.step_by(TILE_ROWS)) {
                 let count = raw.len() / length;
                 let numbers = &mut numbers[..count * inputs];
@@ -344,7 +381,7 @@ impl<'a> Product<'a> {
 
     fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
         debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
-        if self.is_few() {
+        if self.is_few::<I>() {
             return isa.run(
                 #[inline(always)]
                 || block_rows::few::<I, B>(isa, self, outputs, raw),
@@ -469,9 +506,9 @@ fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
 
 /// Does `products`, none of which reads what another writes, in one phase.
 pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, products: &[Product<'_>]) {
-    if products.iter().all(Product::is_few) {
+    if products.iter().all(Product::is_few::<I>) {
         for product in products {
-            product.run(isa, product.share(member.number(), member.members()), desk);
+            product.run(isa, product.share::<I>(member.number(), member.members()), desk);
         }
         return member.meet(|| ());
     }

@@ -17,7 +17,7 @@ pub struct Ground<'a> {
     exact: bool,
     /// How far numbers may lie from those of the reference.
     pub tolerance: Tolerance,
-    approximated: Option<(&'a [Dtype], Tolerance)>,
+    approximated: &'a [(&'a [Dtype], Tolerance)],
 }
 
 impl<'a> Ground<'a> {
@@ -25,7 +25,7 @@ impl<'a> Ground<'a> {
         backend: &'a dyn Backend,
         exact: bool,
         tolerance: Tolerance,
-        approximated: Option<(&'a [Dtype], Tolerance)>,
+        approximated: &'a [(&'a [Dtype], Tolerance)],
     ) -> Self {
         Self { backend, exact, tolerance, approximated }
     }
@@ -34,10 +34,8 @@ impl<'a> Ground<'a> {
     pub(super) fn of(&self, weights: &Weights) -> Self {
         let approximated =
             |types: &[Dtype]| weights.tensors().iter().any(|(_, tensor)| types.contains(&tensor.dtype()));
-        let tolerance = match self.approximated {
-            Some((types, tolerance)) if approximated(types) => tolerance,
-            _ => self.tolerance,
-        };
+        let found = self.approximated.iter().find(|(types, _)| approximated(types));
+        let tolerance = found.map_or(self.tolerance, |(_, tolerance)| *tolerance);
         Self { tolerance, ..*self }
     }
 

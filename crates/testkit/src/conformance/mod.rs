@@ -61,7 +61,7 @@ pub struct Conformance<'a> {
     backend: &'a dyn Backend,
     exact: bool,
     tolerance: Tolerance,
-    approximated: Option<(&'a [Dtype], Tolerance)>,
+    approximated: Vec<(&'a [Dtype], Tolerance)>,
     skips: Vec<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ pub struct Conformance<'a> {
 #[must_use]
 pub fn conformance(backend: &dyn Backend) -> Conformance<'_> {
     let tolerance = Tolerance::F32_ROUNDING;
-    Conformance { backend, exact: false, tolerance, approximated: None, skips: Vec::new() }
+    Conformance { backend, exact: false, tolerance, approximated: Vec::new(), skips: Vec::new() }
 }
 
 impl<'a> Conformance<'a> {
@@ -82,10 +82,10 @@ impl<'a> Conformance<'a> {
     }
 
     /// Judges the numbers of models that hold a tensor of one of `types` by `tolerance`, for a backend that approximates
-    /// where it may. That a sequence is unmoved by chunks, neighbours and repetition is judged as before.
+    /// where it may; asked for several lists, by the first that applies. That a sequence is unmoved by chunks, neighbours and repetition is judged as before.
     #[must_use]
     pub fn approximates(mut self, types: &'a [Dtype], tolerance: Tolerance) -> Self {
-        self.approximated = Some((types, tolerance));
+        self.approximated.push((types, tolerance));
         self
     }
 
@@ -106,7 +106,7 @@ impl<'a> Conformance<'a> {
     /// Runs every case.
     #[must_use]
     pub fn run(&self) -> Report {
-        let ground = Ground::new(self.backend, self.exact, self.tolerance, self.approximated);
+        let ground = Ground::new(self.backend, self.exact, self.tolerance, &self.approximated);
         let cases = cases();
         let unknown = self.skips.iter().filter(|(skip, _)| cases.iter().all(|case| case.name != *skip));
         let mut outcomes: Vec<Outcome> = unknown

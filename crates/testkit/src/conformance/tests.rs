@@ -39,7 +39,7 @@ fn skips_are_reported_and_must_exist() {
 /// Runs one case on a wrong backend.
 fn fails(fault: Fault, name: &str) {
     let case = cases().into_iter().find(|case| case.name == name).expect("a case of that name");
-    let found = verdict(&case, &Ground::new(&Wrong(fault), false, Tolerance::F32_ROUNDING, None));
+    let found = verdict(&case, &Ground::new(&Wrong(fault), false, Tolerance::F32_ROUNDING, &[]));
     assert!(matches!(found, Verdict::Failed(_)), "{fault:?} passed `{name}`: {found:?}");
 }
 

@@ -1,0 +1,106 @@
+//! bf16 rows on machines that multiply tiles of those: sixteen rows, straight from where they lie, meet the parts of a tile of
+//! tokens, step by step.
+//!
+//! A step's products with one part are added up by the machine, numbers of even place apart from those of odd place, before
+//! they go to the sum. One token alone goes the same way, so that it gets the same bits, and gets them sooner than by rows:
+//! sixteen streams keep more of memory's answers under way than one.
+
+use std::ops::Range;
+
+use super::product::Product;
+use crate::arch::{Bf16Tiles, Isa, LANES, PANEL, list};
+use crate::part_tiles::PartSums;
+
+/// The outputs `outputs` of `product` for all of its tokens.
+#[inline(always)]
+pub(super) fn all<I: Isa>(isa: I, product: &Product<'_>, outputs: Range<usize>) {
+    let cut = product.input.cut();
+    isa.bf16_tiled(cut.room, |tiles| {
+        isa.run(
+            #[inline(always)]
+            || {
+                if cut.tiles == 1 {
+                    one(isa, tiles, product, outputs);
+                } else {
+                    many(isa, tiles, product, outputs);
+                }
+            },
+        );
+    });
+}
+
+/// Sixteen rows of a matrix, of which some are wanted: the last of a matrix go with others before them.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    /// The first that is wanted.
+    output: usize,
+    /// How many come before it.
+    before: usize,
+    wanted: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn new(product: &Product<'a>, outputs: &Range<usize>, output: usize) -> Self {
+        let first = output.min(product.matrix.outputs() - PANEL);
+        let wanted = outputs.end.saturating_sub(output).min(PANEL - (output - first));
+        Self { bytes: product.matrix.rows(first..first + PANEL), output, before: output - first, wanted }
+    }
+}
+
+/// Few tokens.
+#[inline(always)]
+fn one<I: Isa>(isa: I, tiles: &I::Bf16Tiles, product: &Product<'_>, outputs: Range<usize>) {
+    let cut = product.input.cut();
+    let vectors = product.input.part_tile(0);
+    let mut sums = PartSums::ZERO;
+    for output in outputs.clone().step_by(PANEL) {
+        let rows = Rows::new(product, &outputs, output);
+        tiles.one(rows.bytes, vectors, cut.parts, &mut sums);
+        finish(isa, product, &rows, 0, &sums);
+    }
+}
+
+/// Many: two tiles of them at a time meet 32 rows.
+#[inline(always)]
+fn many<I: Isa>(isa: I, tiles: &I::Bf16Tiles, product: &Product<'_>, outputs: Range<usize>) {
+    let cut = product.input.cut();
+    let mut sums = [PartSums::ZERO; 4];
+    let mut ahead = product.ahead_in(cut.tiles / 2 * outputs.len().div_ceil(2 * PANEL));
+    for tile in (0..cut.tiles).step_by(2) {
+        let vectors = [0, 1].map(|n| product.input.part_tile(tile + n));
+        for output in outputs.clone().step_by(2 * PANEL) {
+            isa.prefetch_far(ahead.next().unwrap_or(&[]));
+            let first = Rows::new(product, &outputs, output);
+            let next = if output + PANEL < outputs.end { output + PANEL } else { output };
+            let second = Rows::new(product, &outputs, next);
+            tiles.four([first.bytes, second.bytes], vectors, cut.parts, &mut sums);
+            let blocks = [first, second].into_iter().take(if next == output { 1 } else { 2 });
+            for (rows, sums) in blocks.zip(sums.as_chunks::<2>().0) {
+                finish(isa, product, &rows, tile, &sums[0]);
+                finish(isa, product, &rows, tile + 1, &sums[1]);
+            }
+        }
+    }
+}
+
+/// Hands the sums of one tile of tokens on.
+#[inline(always)]
+fn finish<I: Isa>(isa: I, product: &Product<'_>, rows: &Rows<'_>, tile: usize, sums: &PartSums) {
+    let cut = product.input.cut();
+    let wanted = rows.before..rows.before + rows.wanted;
+    if cut.room == 1 {
+        return product.finish(isa, tile, rows.output, &sums.0[wanted]);
+    }
+    let by_row = list!(PANEL, isa.splat(0.0), |row| match sums.0[row * cut.room..].first_chunk::<LANES>() {
+        Some(lanes) => isa.load(lanes),
+        None => isa.splat(0.0),
+    });
+    let by_token = isa.transpose(by_row);
+    let tokens = tile * cut.width..((tile + 1) * cut.width).min(cut.tokens);
+    for (token, lanes) in tokens.zip(by_token) {
+        let mut out = [0.0; PANEL];
+        isa.store(lanes, &mut out);
+        product.finish(isa, token, rows.output, &out[wanted.clone()]);
+    }
+}
