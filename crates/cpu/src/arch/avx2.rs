@@ -61,10 +61,8 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch_far<T>(self, x: &[T]) {
-        for line in (0..size_of_val(x)).step_by(64) {
-            enter!(_mm_prefetch::<_MM_HINT_T1>(x.as_ptr().cast::<i8>().wrapping_add(line)));
-        }
+    fn prefetch_second(self, at: *const u8) {
+        enter!(_mm_prefetch::<_MM_HINT_T1>(at.cast()))
     }
 
     #[inline(always)]

@@ -180,6 +180,7 @@ impl<B: Beyond> Isa for Avx512<B> {
 
     as_avx2! {
         fn prefetch(at: *const u8);
+        fn prefetch_second(at: *const u8);
         fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];
         fn turn(rows: [__m256i; 8]) -> [__m256i; 8];
         fn unsigned(x: __m256i) -> __m256i;
@@ -220,11 +221,6 @@ impl<B: Beyond> Isa for Avx512<B> {
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
         if B::VNNI { enter!(run_vnni(kernel)) } else { enter!(run(kernel)) }
-    }
-
-    #[inline(always)]
-    fn prefetch_far<T>(self, x: &[T]) {
-        self.0.prefetch_far(x);
     }
 
     // One instruction inside `run`, where FMA is on.

@@ -106,13 +106,19 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
+    /// The same, no nearer than the second-level cache: for what is read soon, but not at once. More of these can be under way.
+    #[inline(always)]
+    fn prefetch_second(self, at: *const u8) {
+        let _ = at;
+    }
+
     /// Asks for the memory [`Isa::ROWS_AHEAD`] of `x`, as much as `x` takes.
     #[inline(always)]
     fn prefetch_ahead<T>(self, x: &T) {
         if Self::ROWS_AHEAD > 0 {
             let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(Self::ROWS_AHEAD);
             for line in (0..size_of::<T>()).step_by(64) {
-                self.prefetch(ahead.wrapping_add(line));
+                self.prefetch_second(ahead.wrapping_add(line));
             }
         }
     }
@@ -120,7 +126,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Asks for all cache lines of `x`, which will be read soon, but not at once.
     #[inline(always)]
     fn prefetch_far<T>(self, x: &[T]) {
-        let _ = x;
+        for line in (0..size_of_val(x)).step_by(64) {
+            self.prefetch_second(x.as_ptr().cast::<u8>().wrapping_add(line));
+        }
     }
 
     /// The numbers of `x`.

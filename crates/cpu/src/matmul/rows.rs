@@ -1,7 +1,7 @@
 //! Few tokens, plain numbers: stored rows are dotted with each token, straight from where they lie.
 //!
 //! One row after the other, so that memory is read in one stream, which the machine's own prefetchers follow: four rows
-//! at once, or asking for lines ahead, halve the speed. The memory is the limit then.
+//! at once halve the speed. Where those look too little ahead ([`Isa::ROWS_AHEAD`]), lines are asked for.
 
 use std::ops::Range;
 
@@ -69,6 +69,7 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {
+            isa.prefetch_ahead(&chunked[r][chunk]);
             let row = E::read(isa, &chunked[r][chunk]);
             for t in 0..T {
                 sums[t][r] = isa.lanes_mul_add(row, isa.load(&whole[t][chunk]), sums[t][r]);
