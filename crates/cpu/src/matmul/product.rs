@@ -198,10 +198,15 @@ impl<'a> Product<'a> {
     }
 
     /// Outputs of one task of many tokens.
-    fn task_outputs<I: Isa>(&self) -> usize {
+    fn task_outputs<I: Isa>(&self, members: usize) -> usize {
+        if self.matrix.kind.parts::<I>() > 0 {
+            // Two panels at a time. The tokens' parts take more room than the rows, and are read once for each task: few tasks.
+            let pair_bytes = self.matrix.inputs() * PANEL * 4;
+            let most = (self.matrix.outputs() / (8 * PANEL * members)).max(1);
+            return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
+        }
         let (panel_bytes, least) = match self.matrix.kind {
             Kind::Block(_) => (self.matrix.inputs() * PANEL * 2, 1),
-            Kind::Parts(_) if I::TILED => (self.matrix.inputs() * PANEL * 2, 2),
             _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
@@ -209,18 +214,23 @@ impl<'a> Product<'a> {
         (I::TASK_BYTES / panel_bytes).clamp(least, most) * PANEL
     }
 
-    fn tasks<I: Isa>(&self) -> usize {
-        self.matrix.outputs().div_ceil(self.task_outputs::<I>())
+    fn tasks<I: Isa>(&self, members: usize) -> usize {
+        self.matrix.outputs().div_ceil(self.task_outputs::<I>(members))
     }
 
-    fn outputs_of_task<I: Isa>(&self, task: usize) -> Range<usize> {
-        let first = task * self.task_outputs::<I>();
-        first..(first + self.task_outputs::<I>()).min(self.matrix.outputs())
+    fn outputs_of_task<I: Isa>(&self, task: usize, members: usize) -> Range<usize> {
+        let outputs = self.task_outputs::<I>(members);
+        let first = task * outputs;
+        first..(first + outputs).min(self.matrix.outputs())
     }
 
     /// The bytes that a task reads, where they lie in one piece.
-    fn bytes_of_task<I: Isa>(&self, task: usize) -> &'a [u8] {
-        if self.units::<I>().is_some() { &[] } else { self.matrix.rows(self.outputs_of_task::<I>(task)) }
+    fn bytes_of_task<I: Isa>(&self, task: usize, members: usize) -> &'a [u8] {
+        if self.units::<I>().is_some() {
+            &[]
+        } else {
+            self.matrix.rows(self.outputs_of_task::<I>(task, members))
+        }
     }
 
     /// What is to be asked for, in at most `parts`.
@@ -512,11 +522,12 @@ pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, pro
         }
         return member.meet(|| ());
     }
-    let tasks = products.iter().map(Product::tasks::<I>).sum();
+    let members = member.members();
+    let tasks = products.iter().map(|product| product.tasks::<I>(members)).sum();
     // The product of a task, and which of its tasks that is.
     let find = |mut task: usize| {
         for product in products {
-            let own = product.tasks::<I>();
+            let own = product.tasks::<I>(members);
             if task < own {
                 return Some((product, task));
             }
@@ -527,9 +538,10 @@ pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, pro
     member.each(tasks, |task| {
         if let Some((product, own)) = find(task) {
             // Tasks take about the same time, so that this member's next is likely the one after the others'.
-            let next = find(task + member.members());
-            let ahead = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task));
-            Product { ahead, ..*product }.run(isa, product.outputs_of_task::<I>(own), desk);
+            let next = find(task + members);
+            let ahead =
+                next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task, members));
+            Product { ahead, ..*product }.run(isa, product.outputs_of_task::<I>(own, members), desk);
         }
     });
 }
