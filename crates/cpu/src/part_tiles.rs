@@ -159,6 +159,15 @@ fn rounded(x: f32) -> f32 {
     f32::from_bits(if bits & !(1 << 31) >= BEYOND { cut } else { near })
 }
 
+/// A row of a tile of a matrix: 32 bf16 numbers, in a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(crate) [u8; 64]);
+
+impl Line {
+    pub(crate) const ZERO: Self = Self([0; 64]);
+}
+
 /// What a tile gives: a sum for each row of a panel and token that the tile has room for, `[PANEL, room]`.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]

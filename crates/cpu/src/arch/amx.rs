@@ -15,11 +15,11 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
-use super::tiles::{Bf16Tiles, SignedQuads, TILE_TOKENS, TileSums, Tiles, steps};
+use super::tiles::{Bf16Tiles, SignedQuads, TILE_TOKENS, TileSums, Tiles, check, steps};
 use super::{GROUP, Missing, PANEL};
 use crate::bf16x3::{Cells, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
-use crate::part_tiles::PartSums;
+use crate::part_tiles::{Line, PartSums};
 
 /// Proof that this machine has AMX for bytes and for bf16 and VNNI beside it, and that the system lets this process use it.
 #[derive(Debug, Clone, Copy)]
@@ -213,13 +213,14 @@ impl Drop for Bf16Registers {
 impl Bf16Tiles for Bf16Registers {
     #[inline(always)]
     fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
-        let steps = steps(rows, vectors, parts, self.width);
+        let steps = steps(rows);
+        check(steps, vectors, parts, self.width);
         if steps == 0 {
             return *sums = PartSums::ZERO;
         }
         // SAFETY: the shapes are set, since `self` lives on this thread, and no other is made meanwhile. What is read are
         // `steps` times 64 bytes of each of 16 rows, one after the other, and as many times `parts` tiles of 16 rows of
-        // `width` words, which the slices hold, as `steps` has made sure; what is written are 16 rows of `width` numbers.
+        // `width` words, which the slices hold, as `check` has made sure; what is written are 16 rows of `width` numbers.
         unsafe {
             asm!(
                 "tilezero tmm0",
@@ -254,13 +255,17 @@ impl Bf16Tiles for Bf16Registers {
     }
 
     #[inline(always)]
-    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
-        let [steps, other] = [0, 1].map(|n| steps(rows[n], vectors[n], parts, self.width));
-        assert_eq!(steps, other, "rows of one matrix");
+    fn four(&self, rows: [&[Line]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
+        let steps = rows[0].len() / PANEL;
+        assert!(
+            rows[1].len() / PANEL == steps && self.width == TILE_TOKENS,
+            "rows of one matrix, whole tiles"
+        );
+        vectors.iter().for_each(|vectors| check(steps, vectors, parts, self.width));
         if steps == 0 {
             return *sums = [PartSums::ZERO; 4];
         }
-        // SAFETY: as in `one`, for both panels and both tiles of tokens; `sums` holds four times what is written there, each
+        // SAFETY: as in `one`, for both panels, of whose tiles there are `steps`, and both tiles of tokens; `sums` holds four times what is written there, each
         // `size_of::<PartSums>()` bytes, which is 1024, after the other.
         unsafe {
             asm!(
@@ -269,8 +274,8 @@ impl Bf16Tiles for Bf16Registers {
                 "tilezero tmm2",
                 "tilezero tmm3",
                 "2:",
-                "tileloadd tmm4, [{rows} + {stride} * 1]",
-                "tileloadd tmm5, [{others} + {stride} * 1]",
+                "tileloadd tmm4, [{rows} + {line} * 1]",
+                "tileloadd tmm5, [{others} + {line} * 1]",
                 "mov {left}, {parts}",
                 "3:",
                 "tileloadd tmm6, [{vectors} + {line} * 1]",
@@ -279,12 +284,12 @@ impl Bf16Tiles for Bf16Registers {
                 "tileloadd tmm7, [{next} + {line} * 1]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
                 "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {vectors}, {tile}",
-                "add {next}, {tile}",
+                "add {vectors}, 1024",
+                "add {next}, 1024",
                 "dec {left}",
                 "jnz 3b",
-                "add {rows}, 64",
-                "add {others}, 64",
+                "add {rows}, 1024",
+                "add {others}, 1024",
                 "dec {steps}",
                 "jnz 2b",
                 "tilestored [{sums} + {line} * 1], tmm0",
@@ -293,11 +298,9 @@ impl Bf16Tiles for Bf16Registers {
                 "tilestored [{sums} + {line} * 1 + 3072], tmm3",
                 rows = inout(reg) rows[0].as_ptr() => _,
                 others = inout(reg) rows[1].as_ptr() => _,
-                stride = in(reg) 64 * steps,
                 vectors = inout(reg) vectors[0].as_ptr() => _,
                 next = inout(reg) vectors[1].as_ptr() => _,
-                line = in(reg) 4 * self.width,
-                tile = in(reg) 4 * self.width * PANEL,
+                line = in(reg) 64_usize,
                 parts = in(reg) parts,
                 left = out(reg) _,
                 steps = inout(reg) steps => _,

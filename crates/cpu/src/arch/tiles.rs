@@ -4,7 +4,7 @@ use super::GROUP;
 use super::PANEL;
 use crate::bf16x3::{Cells, HALF, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
-use crate::part_tiles::{PAIRS, PartSums, STEP};
+use crate::part_tiles::{Line, PAIRS, PartSums, STEP};
 
 /// Tokens of a tile.
 pub(crate) const TILE_TOKENS: usize = 16;
@@ -59,22 +59,28 @@ pub(crate) trait Bf16Tiles {
     /// Where `vectors` has not as many steps as a row.
     fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums);
 
-    /// Two panels and two tiles: the sums of the first panel with both, then of the second.
+    /// Two panels, whose tiles lie one after the other, `[steps, PANEL]`, and two tiles of 16 tokens: the sums of the first panel
+    /// with both, then of the second.
     ///
     /// # Panics
     /// As [`Bf16Tiles::one`].
-    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]);
+    fn four(&self, rows: [&[Line]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]);
 }
 
-/// How many steps the rows of a panel have, and as many parts of a tile of `width` tokens.
+/// Sees that `vectors` has `parts` of so many steps of a tile of `width` tokens.
 ///
 /// # Panics
-/// Where `vectors` does not.
+/// Where it has not.
 #[inline(always)]
-pub(super) fn steps(rows: &[u8], vectors: &[u32], parts: usize, width: usize) -> usize {
-    let steps = rows.len() / (2 * PANEL * STEP);
-    assert!(parts > 0 && vectors.len() == steps * parts * PAIRS * width, "vectors as long as the rows");
-    steps
+pub(super) fn check(steps: usize, vectors: &[u32], parts: usize, width: usize) {
+    let fits = parts > 0 && vectors.len() == steps * parts * PAIRS * width;
+    assert!(fits, "vectors as long as the rows");
+}
+
+/// The steps of a panel of stored rows.
+#[inline(always)]
+pub(super) fn steps(rows: &[u8]) -> usize {
+    rows.len() / (2 * PANEL * STEP)
 }
 
 /// The twin in plain loops, in the order of [`PlainCells`].
@@ -82,17 +88,22 @@ pub(crate) struct PlainBf16 {
     pub(super) width: usize,
 }
 
-impl Bf16Tiles for PlainBf16 {
-    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
-        let steps = steps(rows, vectors, parts, self.width);
-        let rows = rows.as_chunks::<4>().0.as_chunks::<PAIRS>().0; // [PANEL, steps]
+impl PlainBf16 {
+    /// The sums of a panel whose row `row` has `line(row, step)` at a step.
+    fn sums<'a>(
+        &self,
+        line: impl Fn(usize, usize) -> &'a [u8; 64],
+        vectors: &[u32],
+        parts: usize,
+        sums: &mut PartSums,
+    ) {
         for (at, total) in sums.0.iter_mut().take(PANEL * self.width).enumerate() {
             let (row, token) = (at / self.width, at % self.width);
             *total = 0.0;
             for (step, vectors) in vectors.chunks_exact(parts * PAIRS * self.width).enumerate() {
                 for part in vectors.chunks_exact(PAIRS * self.width) {
                     let mut sums = [0.0_f32; 2];
-                    for (pair, word) in rows[row * steps + step].iter().enumerate() {
+                    for (pair, word) in line(row, step).as_chunks::<4>().0.iter().enumerate() {
                         let (x, y) = (both(u32::from_le_bytes(*word)), both(part[pair * self.width + token]));
                         sums = [x[0].mul_add(y[0], sums[0]), x[1].mul_add(y[1], sums[1])];
                     }
@@ -101,10 +112,21 @@ impl Bf16Tiles for PlainBf16 {
             }
         }
     }
+}
 
-    fn four(&self, rows: [&[u8]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
+impl Bf16Tiles for PlainBf16 {
+    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
+        let steps = steps(rows);
+        check(steps, vectors, parts, self.width);
+        let lines = rows.as_chunks::<64>().0;
+        self.sums(|row, step| &lines[row * steps + step], vectors, parts, sums);
+    }
+
+    fn four(&self, rows: [&[Line]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {
         for (at, sums) in sums.iter_mut().enumerate() {
-            self.one(rows[at / 2], vectors[at % 2], parts, sums);
+            let (rows, vectors) = (rows[at / 2], vectors[at % 2]);
+            check(rows.len() / PANEL, vectors, parts, self.width);
+            self.sums(|row, step| &rows[step * PANEL + row].0, vectors, parts, sums);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! bf16 rows on machines that multiply tiles of those: sixteen rows, straight from where they lie, meet the parts of a tile of
-//! tokens, step by step.
+//! bf16 rows on machines that multiply tiles of those: sixteen rows, for few tokens straight from where they lie, meet the parts
+//! of a tile of tokens, step by step.
 //!
 //! A step's products with one part are added up by the machine, numbers of even place apart from those of odd place, before
 //! they go to the sum. One token alone goes the same way, so that it gets the same bits, and gets them sooner than by rows:
@@ -7,13 +7,13 @@
 
 use std::ops::Range;
 
-use super::product::Product;
+use super::product::{Product, grow};
 use crate::arch::{Bf16Tiles, Isa, LANES, PANEL, list};
-use crate::part_tiles::PartSums;
+use crate::part_tiles::{Line, PartSums};
 
 /// The outputs `outputs` of `product` for all of its tokens.
 #[inline(always)]
-pub(super) fn all<I: Isa>(isa: I, product: &Product<'_>, outputs: Range<usize>) {
+pub(super) fn all<I: Isa>(isa: I, product: &Product<'_>, outputs: Range<usize>, room: &mut Vec<Line>) {
     let cut = product.input.cut();
     isa.bf16_tiled(cut.room, |tiles| {
         isa.run(
@@ -22,7 +22,7 @@ pub(super) fn all<I: Isa>(isa: I, product: &Product<'_>, outputs: Range<usize>) 
                 if cut.tiles == 1 {
                     one(isa, tiles, product, outputs);
                 } else {
-                    many(isa, tiles, product, outputs);
+                    many(isa, tiles, product, outputs, room);
                 }
             },
         );
@@ -61,25 +61,49 @@ fn one<I: Isa>(isa: I, tiles: &I::Bf16Tiles, product: &Product<'_>, outputs: Ran
     }
 }
 
-/// Many: two tiles of them at a time meet 32 rows.
+/// Many: two tiles of them at a time meet 32 rows, whose tiles are put together first: from where they lie, they take twice as
+/// long to load, and are loaded again for every two tiles.
 #[inline(always)]
-fn many<I: Isa>(isa: I, tiles: &I::Bf16Tiles, product: &Product<'_>, outputs: Range<usize>) {
+fn many<I: Isa>(
+    isa: I,
+    tiles: &I::Bf16Tiles,
+    product: &Product<'_>,
+    outputs: Range<usize>,
+    room: &mut Vec<Line>,
+) {
     let cut = product.input.cut();
+    let panels = outputs.len().div_ceil(PANEL);
+    let own = PANEL * cut.steps;
+    grow(room, panels * own, Line::ZERO);
+    for (output, panel) in outputs.clone().step_by(PANEL).zip(room.chunks_exact_mut(own)) {
+        pack(Rows::new(product, &outputs, output).bytes, panel);
+    }
+    let mut ahead = product.ahead_in(cut.tiles / 2 * panels.div_ceil(2));
     let mut sums = [PartSums::ZERO; 4];
-    let mut ahead = product.ahead_in(cut.tiles / 2 * outputs.len().div_ceil(2 * PANEL));
     for tile in (0..cut.tiles).step_by(2) {
         let vectors = [0, 1].map(|n| product.input.part_tile(tile + n));
-        for output in outputs.clone().step_by(2 * PANEL) {
+        for pair in room[..panels * own].chunks(2 * own).enumerate() {
             isa.prefetch_far(ahead.next().unwrap_or(&[]));
-            let first = Rows::new(product, &outputs, output);
-            let next = if output + PANEL < outputs.end { output + PANEL } else { output };
-            let second = Rows::new(product, &outputs, next);
-            tiles.four([first.bytes, second.bytes], vectors, cut.parts, &mut sums);
-            let blocks = [first, second].into_iter().take(if next == output { 1 } else { 2 });
-            for (rows, sums) in blocks.zip(sums.as_chunks::<2>().0) {
+            let (first, second) = pair.1.split_at(own);
+            let second = if second.is_empty() { first } else { second };
+            tiles.four([first, second], vectors, cut.parts, &mut sums);
+            let start = outputs.start + 2 * PANEL * pair.0;
+            for (output, sums) in (start..outputs.end).step_by(PANEL).zip(sums.as_chunks::<2>().0) {
+                let rows = Rows::new(product, &outputs, output);
                 finish(isa, product, &rows, tile, &sums[0]);
                 finish(isa, product, &rows, tile + 1, &sums[1]);
             }
+        }
+    }
+}
+
+/// Turns sixteen stored rows into tiles: `[steps, PANEL]`.
+#[inline(always)]
+fn pack(rows: &[u8], panel: &mut [Line]) {
+    let steps = panel.len() / PANEL;
+    for (row, lines) in rows.as_chunks::<64>().0.chunks_exact(steps).enumerate() {
+        for (line, tile) in lines.iter().zip(panel.as_chunks_mut::<PANEL>().0) {
+            tile[row] = Line(*line);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{block_panels, block_rows, panels, part_tiles, rows};
 use crate::activations::{Forms, Input, MANY, MANY_CODES, groups};
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
-use crate::part_tiles::{MOST_PARTS, STEP};
+use crate::part_tiles::{Line, MOST_PARTS, STEP};
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
@@ -145,6 +145,7 @@ pub(crate) struct Desk {
     quads: Vec<GroupPanel<Quads>>,
     pairs: Vec<GroupPanel<Pairs>>,
     signed: Vec<GroupPanel<Signed>>,
+    tiles: Vec<Line>,
 }
 
 impl Default for Desk {
@@ -156,6 +157,7 @@ impl Default for Desk {
             quads: Vec::new(),
             pairs: Vec::new(),
             signed: Vec::new(),
+            tiles: Vec::new(),
         }
     }
 }
@@ -202,7 +204,7 @@ impl<'a> Product<'a> {
         if self.matrix.kind.parts::<I>() > 0 {
             // Two panels at a time. The tokens' parts take more room than the rows, and are read once for each task: few tasks.
             let pair_bytes = self.matrix.inputs() * PANEL * 4;
-            let most = (self.matrix.outputs() / (8 * PANEL * members)).max(1);
+            let most = (self.matrix.outputs() / (4 * PANEL * members)).max(1);
             return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
         }
         let (panel_bytes, least) = match self.matrix.kind {
@@ -250,7 +252,7 @@ impl<'a> Product<'a> {
         }
         let raw = self.matrix.rows(outputs.clone());
         match self.matrix.kind {
-            Kind::Parts(_) if I::TILED => part_tiles::all(isa, self, outputs),
+            Kind::Parts(_) if I::TILED => part_tiles::all(isa, self, outputs, &mut desk.tiles),
             Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, desk),
             Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, desk),
             Kind::BF16 | Kind::Parts(_) => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
@@ -508,7 +510,7 @@ fn tiles_of(tokens: usize, most: usize) -> impl Iterator<Item = (usize, usize)> 
 }
 
 /// Makes `buffer` at least `len` long; what it holds stays.
-fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
+pub(super) fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
     if buffer.len() < len {
         buffer.resize(len, filler);
     }
