@@ -16,7 +16,8 @@ fn odd() -> TinyModel {
     }
 }
 
-/// Models, and whether to load them without approximations.
+/// Models, and whether to load them without approximations. They have bf16 matrices of odd sizes at most, which every path adds
+/// up in one order.
 fn models() -> Vec<(Weights, bool)> {
     let turned = TinyModel { thin_transposed: true, ..odd() };
     let plain = [odd(), odd().in_dtype(Dtype::BF16), turned].map(|model| (model, false));
@@ -25,6 +26,12 @@ fn models() -> Vec<(Weights, bool)> {
     let exact = [(TinyModel::of(Dtype::Q4K), true)];
     let models = plain.into_iter().chain(blocks).chain(exact);
     models.map(|(model, exact)| (model.weights(), exact)).collect()
+}
+
+/// Those and one whose bf16 matrices are multiplied in tiles where the machine does that.
+fn all_models() -> Vec<(Weights, bool)> {
+    let tiles = [false, true].map(|exact| (TinyModel::of(Dtype::BF16).weights(), exact));
+    models().into_iter().chain(tiles).collect()
 }
 
 fn load(weights: &Weights, path: Path, threads: usize, exact: bool) -> Box<dyn Model> {
@@ -44,7 +51,7 @@ fn available() -> impl Iterator<Item = Path> {
 
 #[test]
 fn chunks_and_threads_change_no_bit() {
-    for (weights, exact) in models() {
+    for (weights, exact) in all_models() {
         for path in available() {
             let want = play(&mut *load(&weights, path, 1, exact), &tokens(41), 1).expect("plays");
             for threads in [1, 2, 3] {
@@ -84,7 +91,7 @@ fn together(model: &mut dyn Model, sequences: &[Vec<u32>]) -> Vec<(Vec<f32>, Sta
 #[test]
 fn neighbours_change_no_bit() {
     let sequences: Vec<Vec<u32>> = [1, 0, 9, 2, 1, 30].into_iter().map(tokens).collect();
-    for (weights, exact) in models() {
+    for (weights, exact) in all_models() {
         for path in available() {
             let mut model = load(&weights, path, 2, exact);
             let got = together(&mut *model, &sequences);

@@ -2,11 +2,12 @@
 //!
 //! The order of every sum depends on the sizes of the matrix alone: a dot product is added up in classes of numbers
 //! (`n mod 16` for plain types) or of groups (`g mod 8` for block types), in order within a class, and the classes are
-//! folded in halves. So a token's result is the same, to the bit, whatever the batch, the chunk and the number of
-//! threads.
+//! folded in halves; bf16 on machines that multiply tiles goes step by step (`part_tiles`). So a token's result is the
+//! same, to the bit, whatever the batch, the chunk and the number of threads.
 //!
 //! | file | what |
 //! |---|---|
+//! | `kind` | which kernels a matrix takes |
 //! | `product` | one product: its tasks, and which kernel does them |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
 //! | `units` | plain numbers stored by input, of which most are zero |
@@ -22,13 +23,15 @@ mod block_panels;
 mod block_rows;
 mod block_tiles;
 mod element;
+mod kind;
 mod panels;
 mod part_tiles;
 mod product;
 mod rows;
 mod units;
 
-pub(crate) use product::{Desk, Kind, Product, Then, dot, multiply};
+pub(crate) use kind::Kind;
+pub(crate) use product::{Desk, Product, Then, dot, multiply};
 pub(crate) use units::{Active, STRIP, Units, fill};
 
 #[cfg(test)]

@@ -9,89 +9,18 @@ use super::block::{self, Block, Pairs, Quads};
 use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
-use super::units::{self, Active, Order, STRIP, Units};
+use super::kind::Kind;
+use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, part_tiles, rows};
-use crate::activations::{Forms, Input, MANY, MANY_CODES, groups};
+use crate::activations::{Input, groups};
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
-use crate::part_tiles::{Line, MOST_PARTS, STEP};
+use crate::part_tiles::Line;
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
 /// Rows dequantised together for few tokens.
 const TILE_ROWS: usize = 4;
-
-/// Which kernels a matrix takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    F32,
-    F16,
-    BF16,
-    /// bf16 in whole steps and panels: as the others, or in tiles with so many parts of each activation, where the machine
-    /// multiplies those.
-    Parts(usize),
-    /// Block types in integers.
-    Block(Dtype),
-    /// Anything, by way of f32.
-    Dequantized,
-}
-
-impl Kind {
-    /// The kernels for a matrix `[outputs, inputs]` of `dtype`.
-    pub(crate) fn of(dtype: Dtype, [outputs, inputs]: [usize; 2], exact: bool) -> Self {
-        match dtype {
-            Dtype::F32 => Self::F32,
-            Dtype::F16 => Self::F16,
-            Dtype::BF16 if outputs >= PANEL && inputs >= STEP && inputs.is_multiple_of(STEP) => {
-                Self::Parts(if exact { MOST_PARTS } else { MOST_PARTS - 1 })
-            }
-            Dtype::BF16 => Self::BF16,
-            _ if !exact && block::bits(dtype) > 0 => Self::Block(dtype),
-            _ => Self::Dequantized,
-        }
-    }
-
-    /// Whether a matrix of few active inputs can be stored by unit.
-    pub(crate) fn is_plain(self) -> bool {
-        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Parts(_))
-    }
-
-    /// The parts of activations that they take with the instructions `I`, or none.
-    fn parts<I: Isa>(self) -> usize {
-        if let Self::Parts(parts) = self
-            && I::TILED
-        {
-            parts
-        } else {
-            0
-        }
-    }
-
-    /// The number of tokens from which on they walk panels.
-    fn many<I: Isa>(self) -> usize {
-        match self {
-            Self::Block(_) => MANY_CODES,
-            Self::Parts(_) if I::TILED => TILE_TOKENS + 1,
-            _ => MANY,
-        }
-    }
-
-    /// The order in which products are added up that few active inputs give.
-    pub(crate) fn order<I: Isa>(self) -> Order {
-        match self.parts::<I>() {
-            0 => Order::Classes,
-            parts => Order::Steps(parts),
-        }
-    }
-
-    /// The forms of activations that they take with the instructions `I`.
-    pub(crate) fn forms<I: Isa>(self) -> Forms {
-        let bits = if let Self::Block(dtype) = self { block::bits(dtype) } else { 0 };
-        let (codes, tiles) = (bits > 0, I::TILED && (1..=8).contains(&bits));
-        let parts = self.parts::<I>();
-        Forms { numbers: !codes && parts == 0, codes, tiles, words: !tiles && bits > I::QUAD_BITS, parts }
-    }
-}
 
 /// What becomes of a product.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,81 @@
+//! Which kernels a matrix takes, and what they want of activations.
+
+use wkv7_core::Dtype;
+
+use super::block;
+use super::units::Order;
+use crate::activations::{Forms, MANY, MANY_CODES};
+use crate::arch::{Isa, PANEL, TILE_TOKENS};
+use crate::part_tiles::{MOST_PARTS, STEP};
+
+/// Which kernels a matrix takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    F32,
+    F16,
+    BF16,
+    /// bf16 in whole steps and panels: as the others, or in tiles with so many parts of each activation, where the machine
+    /// multiplies those.
+    Parts(usize),
+    /// Block types in integers.
+    Block(Dtype),
+    /// Anything, by way of f32.
+    Dequantized,
+}
+
+impl Kind {
+    /// The kernels for a matrix `[outputs, inputs]` of `dtype`.
+    pub(crate) fn of(dtype: Dtype, [outputs, inputs]: [usize; 2], exact: bool) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::BF16 if outputs >= PANEL && inputs >= STEP && inputs.is_multiple_of(STEP) => {
+                Self::Parts(if exact { MOST_PARTS } else { MOST_PARTS - 1 })
+            }
+            Dtype::BF16 => Self::BF16,
+            _ if !exact && block::bits(dtype) > 0 => Self::Block(dtype),
+            _ => Self::Dequantized,
+        }
+    }
+
+    /// Whether a matrix of few active inputs can be stored by unit.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Parts(_))
+    }
+
+    /// The parts of activations that they take with the instructions `I`, or none.
+    pub(super) fn parts<I: Isa>(self) -> usize {
+        if let Self::Parts(parts) = self
+            && I::TILED
+        {
+            parts
+        } else {
+            0
+        }
+    }
+
+    /// The number of tokens from which on they walk panels.
+    pub(super) fn many<I: Isa>(self) -> usize {
+        match self {
+            Self::Block(_) => MANY_CODES,
+            Self::Parts(_) if I::TILED => TILE_TOKENS + 1,
+            _ => MANY,
+        }
+    }
+
+    /// The order in which products are added up that few active inputs give.
+    pub(crate) fn order<I: Isa>(self) -> Order {
+        match self.parts::<I>() {
+            0 => Order::Classes,
+            parts => Order::Steps(parts),
+        }
+    }
+
+    /// The forms of activations that they take with the instructions `I`.
+    pub(crate) fn forms<I: Isa>(self) -> Forms {
+        let bits = if let Self::Block(dtype) = self { block::bits(dtype) } else { 0 };
+        let (codes, tiles) = (bits > 0, I::TILED && (1..=8).contains(&bits));
+        let parts = self.parts::<I>();
+        Forms { numbers: !codes && parts == 0, codes, tiles, words: !tiles && bits > I::QUAD_BITS, parts }
+    }
+}
