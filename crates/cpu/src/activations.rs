@@ -138,10 +138,9 @@ impl<'a> SharedActivations<'a> {
         Self { n, ..self }
     }
 
-    /// Tokens that one thread has to put, in order: a multiple of it from a multiple on, or all that are left.
+    /// [`Cut::group`], or one.
     pub(crate) fn group(&self) -> usize {
-        let cut = self.cut();
-        if self.forms.parts > 0 && cut.tiles > 1 { cut.width } else { 1 }
+        self.cut().group().unwrap_or(1)
     }
 
     /// Puts the vector of `token` in.

@@ -22,7 +22,7 @@ pub(crate) const HALF: usize = LANES;
 /// Pairs of numbers in a line of a tile.
 const PAIRS: usize = LANES;
 /// The bits that stay of a number cut to bf16.
-const HIGH: u32 = 0xffff_0000;
+pub(crate) const HIGH: u32 = 0xffff_0000;
 
 /// Pairs of bf16: a number and, in the upper bits, that which is [`PAIRS`] deeper; of a left factor by row and pair, of a right
 /// factor by pair and column.

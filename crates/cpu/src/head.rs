@@ -96,14 +96,12 @@ pub(crate) fn head<I: Isa>(
         let tokens = pass.pieces.iter().flat_map(|piece| piece.places.end - piece.wanted..piece.places.end);
         let count: usize = pass.pieces.iter().map(|piece| piece.wanted).sum();
         let mut tokens = tokens.enumerate();
-        let (mut passed, group) = (0, vectors.wanted.group());
-        member.each(count.div_ceil(group), |number| {
+        let mut passed = 0;
+        member.each_group(count, vectors.wanted.group(), |wanted| {
             // Tasks come in rising order.
-            for wanted in number * group..((number + 1) * group).min(count) {
-                if let Some((_, token)) = tokens.nth(wanted - passed) {
-                    passed = wanted + 1;
-                    put(wanted, token);
-                }
+            if let Some((_, token)) = tokens.nth(wanted - passed) {
+                passed = wanted + 1;
+                put(wanted, token);
             }
         });
     }

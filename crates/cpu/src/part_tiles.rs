@@ -5,6 +5,7 @@
 //! (`2^-24` would be that of f32); three leave none but for subnormal parts, which tiles take for zero.
 
 use crate::arch::{Isa, LANES, PANEL, TILE_TOKENS, list};
+use crate::bf16x3::HIGH;
 use crate::team::Shared;
 
 /// Inputs that a tile multiplies at once.
@@ -13,9 +14,6 @@ pub(crate) const STEP: usize = 2 * PAIRS;
 pub(crate) const PAIRS: usize = LANES;
 /// The most parts of a number.
 pub(crate) const MOST_PARTS: usize = 3;
-/// The bits of an f32 that a bf16 keeps.
-const HIGH: u32 = 0xffff_0000;
-
 /// How the tokens of a forward are cut into tiles, and their vectors into parts.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut {
@@ -37,6 +35,12 @@ impl Cut {
         let tiles = if one { 1 } else { 2 * tokens.div_ceil(2 * TILE_TOKENS) };
         let room = if one { tokens } else { TILE_TOKENS };
         Self { tokens, parts, steps: n / STEP, tiles, width: tokens.div_ceil(tiles), room }
+    }
+
+    /// Tokens that one thread has to put, in order: a multiple of it from a multiple on, or all that are left. `None` where it
+    /// does not matter.
+    pub(crate) fn group(self) -> Option<usize> {
+        (self.parts > 0 && self.tiles > 1).then_some(self.width)
     }
 
     /// Words of a tile.

@@ -104,9 +104,7 @@ impl<'a, I: Isa> Pass<'a, I> {
         if self.is_single() {
             return task(0);
         }
-        member.each(self.tokens().div_ceil(self.group), |number| {
-            (number * self.group..((number + 1) * self.group).min(self.tokens())).for_each(&mut task);
-        });
+        member.each_group(self.tokens(), self.group, task);
     }
 
     /// Every token's normalised input, and the vectors that the token shift makes of it: `put(token, n, x)` gets the

@@ -107,15 +107,12 @@ impl AllForms {
         }
         forms
     }
-}
 
-impl AllForms {
-    /// Tokens that one thread has to put, in order, where it matters.
+    /// [`Cut::group`] of so many tokens.
     pub(crate) fn group(&self, tokens: usize) -> Option<usize> {
         let Self { mixed, inner, read, hidden, wanted: _ } = self; // the last are put apart
         let all = mixed.iter().chain(inner).chain([read, hidden]);
-        let cut = Cut::new(tokens, 0, all.map(|forms| forms.parts).max().unwrap_or(0));
-        (cut.parts > 0 && cut.tiles > 1).then_some(cut.width)
+        Cut::new(tokens, 0, all.map(|forms| forms.parts).max().unwrap_or(0)).group()
     }
 }
 

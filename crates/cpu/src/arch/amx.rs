@@ -265,8 +265,8 @@ impl Bf16Tiles for Bf16Registers {
         if steps == 0 {
             return *sums = [PartSums::ZERO; 4];
         }
-        // SAFETY: as in `one`, for both panels, of whose tiles there are `steps`, and both tiles of tokens; `sums` holds four times what is written there, each
-        // `size_of::<PartSums>()` bytes, which is 1024, after the other.
+        // SAFETY: as in `one`, for both panels, of whose tiles there are `steps`, and both tiles of tokens; `sums` holds four
+        // times what is written there, each `size_of::<PartSums>()` bytes, which is 1024, after the other.
         unsafe {
             asm!(
                 "tilezero tmm0",

@@ -2,7 +2,7 @@
 
 use super::GROUP;
 use super::PANEL;
-use crate::bf16x3::{Cells, HALF, SIDE, Slab};
+use crate::bf16x3::{Cells, HALF, HIGH, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PAIRS, PartSums, STEP};
 
@@ -134,7 +134,7 @@ impl Bf16Tiles for PlainBf16 {
 /// The two bf16 numbers of a word.
 #[inline(always)]
 fn both(word: u32) -> [f32; 2] {
-    [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)]
+    [f32::from_bits(word << 16), f32::from_bits(word & HIGH)]
 }
 
 /// The twin in plain loops: the same sums in the same order, so that it agrees to the bit where no number is subnormal,

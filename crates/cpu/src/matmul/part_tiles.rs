@@ -82,12 +82,12 @@ fn many<I: Isa>(
     let mut sums = [PartSums::ZERO; 4];
     for tile in (0..cut.tiles).step_by(2) {
         let vectors = [0, 1].map(|n| product.input.part_tile(tile + n));
-        for pair in room[..panels * own].chunks(2 * own).enumerate() {
+        for (pair, panels) in room[..panels * own].chunks(2 * own).enumerate() {
             isa.prefetch_far(ahead.next().unwrap_or(&[]));
-            let (first, second) = pair.1.split_at(own);
+            let (first, second) = panels.split_at(own);
             let second = if second.is_empty() { first } else { second };
             tiles.four([first, second], vectors, cut.parts, &mut sums);
-            let start = outputs.start + 2 * PANEL * pair.0;
+            let start = outputs.start + 2 * PANEL * pair;
             for (output, sums) in (start..outputs.end).step_by(PANEL).zip(sums.as_chunks::<2>().0) {
                 let rows = Rows::new(product, &outputs, output);
                 finish(isa, product, &rows, tile, &sums[0]);

@@ -82,15 +82,12 @@ fn products_in<I: Isa>(
     {
         let (vectors, out, desks) = (vectors.share(), Shared::new(out), Shared::new(&mut desks));
         team.run(|member| {
-            let group = vectors.group();
-            member.each(tokens.div_ceil(group), |number| {
-                for token in number * group..((number + 1) * group).min(tokens) {
-                    isa.run(
-                        #[inline(always)]
-                        // SAFETY: each task puts its own group.
-                        || unsafe { vectors.put(isa, token, &x[token * n..(token + 1) * n]) },
-                    );
-                }
+            member.each_group(tokens, vectors.group(), |token| {
+                isa.run(
+                    #[inline(always)]
+                    // SAFETY: each task puts its own group.
+                    || unsafe { vectors.put(isa, token, &x[token * n..(token + 1) * n]) },
+                );
             });
             // SAFETY: each member takes its own desk.
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];

@@ -234,6 +234,14 @@ impl Member<'_> {
         self.meet(|| self.next.store(0, Ordering::Relaxed));
     }
 
+    /// The same for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
+    #[inline(always)]
+    pub(crate) fn each_group(&self, items: usize, together: usize, mut task: impl FnMut(usize)) {
+        self.each(items.div_ceil(together), |group| {
+            (group * together..((group + 1) * together).min(items)).for_each(&mut task);
+        });
+    }
+
     /// Waits for all members; the last to come runs `last` before anyone goes on.
     #[inline(always)]
     pub(crate) fn meet(&self, last: impl FnOnce()) {
