@@ -3,7 +3,7 @@
 use wgpu::{Adapter, DeviceType, Instance, InstanceDescriptor, MemoryBudgetThresholds};
 use wkv7_core::Error;
 
-use crate::{BACKEND, Choice};
+use crate::{BACKEND, Choice, Features};
 
 /// Share of what the system says is free that buffers may take before their creation fails: beyond it, drivers stall.
 const MEMORY_PERCENT: u8 = 97;
@@ -33,12 +33,7 @@ pub struct DeviceFacts {
 impl DeviceFacts {
     fn of(index: usize, adapter: &Adapter) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
-        let used = [
-            ("subgroups", wgpu::Features::SUBGROUP, true),
-            ("int64", wgpu::Features::SHADER_INT64, info.device_type == DeviceType::Cpu),
-        ];
-        let features =
-            used.into_iter().filter(|(_, feature, wanted)| *wanted && adapter.features().contains(*feature));
+        let features = Features::USUAL.of(adapter, info.device_type == DeviceType::Cpu);
         Self {
             index,
             kind: kind(info.device_type),
@@ -47,7 +42,7 @@ impl DeviceFacts {
             name: info.name,
             largest_buffer: limits.max_buffer_size,
             largest_binding: limits.max_storage_buffer_binding_size,
-            features: features.map(|(name, ..)| name).collect(),
+            features: features.names(),
         }
     }
 

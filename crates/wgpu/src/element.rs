@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use wkv7_core::{Dtype, Layout, Tensor};
 
-use crate::Features;
+use crate::{Features, Shape};
 
 /// An element type that kernels read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub(crate) enum Element {
     Q6K,
 }
 
-const WORDS: [&str; 2] = [include_str!("shaders/words_32.wgsl"), include_str!("shaders/words_64.wgsl")];
+const WORDS: &str = include_str!("shaders/words_32.wgsl");
 const SCALE_MIN: &str = include_str!("shaders/scale_min.wgsl");
 
 impl Element {
@@ -74,9 +74,13 @@ impl Element {
     }
 
     /// The kernel text that reads it.
-    pub(crate) fn files(self, features: Features) -> Vec<&'static str> {
-        let plain = WORDS[usize::from(features.int64)];
-        let [words, _] = WORDS; // blocks have odd numbers of words
+    pub(crate) fn files(self, features: Features, shape: Shape) -> Vec<&'static str> {
+        let plain = match shape {
+            Shape::Wide => include_str!("shaders/words_128.wgsl"),
+            Shape::Narrow if features.int64 => include_str!("shaders/words_64.wgsl"),
+            Shape::Narrow => WORDS,
+        };
+        let words = WORDS; // blocks have odd numbers of words
         match self {
             Self::F32 => vec![plain, include_str!("shaders/weight_f32.wgsl")],
             Self::F16 => vec![plain, include_str!("shaders/weight_f16.wgsl")],

@@ -8,6 +8,8 @@ use wkv7_core::Error;
 
 use crate::adapter::{self, DeviceFacts};
 use crate::pipeline::Pipelines;
+use crate::profile::{self, Profile};
+use crate::settings::COOPERATIVE;
 use crate::{BACKEND, Features, Settings, Shape};
 
 /// What a device was asked for since it was opened.
@@ -49,6 +51,10 @@ pub(crate) struct Gpu {
     /// Bytes of one buffer.
     pub(crate) buffer_limit: u64,
     faults: Arc<Faults>,
+    /// Where dispatches are timed.
+    pub(crate) profile: Option<Profile>,
+    subgroup_sizes: [u32; 2], // least, most
+    workgroup_bytes: u32,
 }
 
 /// What the device said on its own account.
@@ -76,13 +82,10 @@ impl Gpu {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Error> {
         let wanted = settings.features.map_or_else(Features::from_environment, Ok)?;
         let (adapter, facts) = adapter::choose(&adapter::instance(), &settings.adapter)?;
-        let shape =
-            settings.shape.unwrap_or(if facts.kind == "software" { Shape::Narrow } else { Shape::Wide });
-        let has = |feature| adapter.features().contains(feature);
-        let features = Features {
-            subgroups: wanted.subgroups && has(wgpu::Features::SUBGROUP),
-            int64: wanted.int64 && shape == Shape::Narrow && has(wgpu::Features::SHADER_INT64),
-        };
+        let is_software = facts.kind == "software";
+        let shape = settings.shape.unwrap_or(if is_software { Shape::Narrow } else { Shape::Wide });
+        let mut features = wanted.of(&adapter, is_software);
+        features.int64 &= shape == Shape::Narrow;
         let mut limits = adapter.limits();
         if let Some(limit) = settings.binding_limit {
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
@@ -90,10 +93,19 @@ impl Gpu {
         let mut required_features = wgpu::Features::empty();
         required_features.set(wgpu::Features::SUBGROUP, features.subgroups);
         required_features.set(wgpu::Features::SHADER_INT64, features.int64);
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if features.cooperative {
+            required_features |= COOPERATIVE;
+            // SAFETY: what is experimental is used by one kernel alone, as the properties of the adapter allow it.
+            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
+        let is_timed = settings.profile && adapter.features().contains(profile::FEATURES);
+        required_features.set(profile::FEATURES, is_timed);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some(BACKEND),
             required_features,
             required_limits: limits.clone(),
+            experimental_features,
             ..wgpu::DeviceDescriptor::default()
         };
         let opened = pollster::block_on(adapter.request_device(&descriptor));
@@ -110,6 +122,8 @@ impl Gpu {
             heard.say(format!("the device was lost ({reason:?}): {message}"));
         });
         let pipelines = Pipelines::new(&device);
+        let info = adapter.get_info();
+        let profile = is_timed.then(|| Profile::new(&device, queue.get_timestamp_period()));
         Ok(Self {
             shape,
             facts,
@@ -121,7 +135,22 @@ impl Gpu {
             binding_limit: limits.max_storage_buffer_binding_size,
             buffer_limit: limits.max_buffer_size,
             faults,
+            profile,
+            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
         })
+    }
+
+    /// Whether lanes of subgroups can share the rows of a head of this size, as `wkv_tokens.wgsl` wants it.
+    pub(crate) fn shares_rows(&self, head_size: u32) -> bool {
+        let [least, most] = self.subgroup_sizes;
+        self.features.subgroups
+            && self.shape == Shape::Wide
+            && head_size.is_multiple_of(16)
+            && head_size / 4 <= least
+            && (2 * head_size).is_multiple_of(most)
+            && 2 * head_size <= 256
+            && 7 * 8 * 4 * head_size <= self.workgroup_bytes
     }
 
     pub(crate) fn counts(&self) -> Counts {

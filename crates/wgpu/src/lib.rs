@@ -21,8 +21,9 @@
 //! | `product`, `element` | matrices of one dispatch; element types |
 //! | `regions`, `vectors`, `steps` | what lies where in the buffers that kernels read |
 //! | `pipeline`, `shaders/` | kernels |
+//! | `profile` | where the device's time goes |
 //! | `weights`, `scratch` | what a model keeps on the device |
-//! | `model`, `returned` | slots and forwards, what they give back |
+//! | `model`, `recorded`, `returned` | slots and forwards, their command buffers, what they give back |
 
 mod adapter;
 mod channel_mix;
@@ -33,6 +34,8 @@ mod model;
 mod pipeline;
 mod plan;
 mod product;
+mod profile;
+mod recorded;
 mod regions;
 mod returned;
 mod scratch;
@@ -44,10 +47,12 @@ mod vectors;
 mod weights;
 mod wkv;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapter::{DeviceFacts, devices};
 pub use gpu::Counts;
+pub use profile::Spent;
 pub use settings::{Choice, FEATURES_VARIABLE, Features, Settings, Shape};
 
 use gpu::Gpu;
@@ -98,6 +103,14 @@ impl Wgpu {
         gpu.as_ref()
             .and_then(|gpu| gpu.device.generate_allocator_report())
             .map(|report| report.total_allocated_bytes)
+    }
+
+    /// What the device's time went into since this was last asked, by kernel and number of workgroups; empty where
+    /// [`Settings::profile`] does not ask for it or the adapter cannot tell.
+    #[must_use]
+    pub fn profile(&self) -> BTreeMap<String, Spent> {
+        let gpu = self.gpu.lock().unwrap_or_else(PoisonError::into_inner);
+        gpu.as_ref().and_then(|gpu| gpu.profile.as_ref()).map(profile::Profile::take).unwrap_or_default()
     }
 
     /// Takes the device away as a driver's crash would; for tests of what happens then.

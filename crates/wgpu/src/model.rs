@@ -1,15 +1,14 @@
 //! The model: its slots, and a forward as passes of one command buffer each.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use wgpu::{CommandEncoderDescriptor, ComputePassDescriptor};
 use wkv7_core::{
     Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Report, Slot, Slots, State, Tensor, Weights,
 };
 
 use crate::gpu::Gpu;
 use crate::plan::Plan;
+use crate::recorded::Recorded;
 use crate::returned::Returned;
 use crate::scratch::{Scratch, Sizes};
 use crate::steps::{self, Piece};
@@ -23,6 +22,7 @@ pub(crate) struct WgpuModel {
     embedding: Tensor, // rows are read from where the file has them
     loaded: Loaded,
     scratch: Scratch,
+    recorded: Option<Recorded>, // what is likely to come next
     slots: Slots<Past>,
     words: Vec<u32>,
     x: Vec<f32>,
@@ -65,6 +65,7 @@ impl WgpuModel {
             embedding: weights.emb.clone(),
             loaded,
             scratch,
+            recorded: None,
             slots: Slots::new(info.id, info.max_slots),
             words: Vec::new(),
             x: Vec::new(),
@@ -81,32 +82,24 @@ impl WgpuModel {
         let extent = steps::write(&self.scratch.sizes.lists, pieces, &pasts, &mut self.words);
         self.embed(batch, pieces);
 
-        let (gpu, scratch) = (&*self.gpu, &self.scratch);
-        gpu.scoped(|| {
-            let mut encoder =
-                gpu.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("forward") });
-            scratch.enter(&mut encoder, &self.words, &self.x)?;
-            {
-                let mut pass = encoder
-                    .begin_compute_pass(&ComputePassDescriptor { label: None, timestamp_writes: None });
-                for dispatch in &self.loaded.dispatches {
-                    let Some((pipeline, [x, y])) = dispatch.of(&extent) else { continue };
-                    pass.set_pipeline(pipeline);
-                    pass.set_bind_group(0, &dispatch.bindings, &[]);
-                    pass.dispatch_workgroups(x, y, 1);
-                    gpu.counters.dispatches.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            let parts = scratch.leave(&mut encoder, &extent);
-            gpu.queue.submit([encoder.finish()]);
-            gpu.counters.command_buffers.fetch_add(1, Ordering::Relaxed);
-            gpu.counters.bytes_read.fetch_add(4 * parts.iter().sum::<usize>() as u64, Ordering::Relaxed);
+        let (gpu, scratch, loaded) = (&*self.gpu, &self.scratch, &self.loaded);
+        let recorded = self.recorded.take().filter(|recorded| recorded.extent == extent);
+        self.recorded = gpu.scoped(|| {
+            scratch.enter(&self.words, &self.x)?;
+            let recorded = recorded.unwrap_or_else(|| Recorded::new(gpu, loaded, scratch, extent));
+            let (parts, kernels) = recorded.submit(gpu);
             scratch.reopen();
-            let config = &self.info.config;
+            // One token of each sequence is likely to be followed by one more of each.
+            let is_decode = extent.tokens == extent.sequences;
+            let next = is_decode.then(|| Recorded::new(gpu, loaded, scratch, extent));
             scratch.take(gpu, parts.iter().sum(), |words| {
-                let returned = Returned::new(words, parts, &extent, config);
+                let returned = Returned::new(words, parts, &extent, &self.info.config);
                 returned.hand_over(batch, pieces, outputs);
-            })
+            })?;
+            if let Some(profile) = &gpu.profile {
+                profile.add(gpu, &kernels)?;
+            }
+            Ok(next)
         })?;
         for piece in pieces {
             self.slots.get_mut(batch.steps()[piece.step].slot)?.parity ^= 1;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
     ComputePipeline, ComputePipelineDescriptor, Device, PipelineLayout, PipelineLayoutDescriptor,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 use wkv7_core::Error;
 
@@ -23,9 +23,11 @@ use crate::{Features, Shape};
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
 /// Rows, and tokens, of a workgroup in a product of many tokens.
-pub(crate) const TILE: u32 = 32;
+pub(crate) const TILE: u32 = 64;
 /// Tokens that a workgroup of a product takes at once where there are several but few.
 pub(crate) const FEW: u32 = 4;
+/// The same where there are many and no tiles.
+pub(crate) const MANY: u32 = 8;
 /// Matrices of one product.
 pub(crate) const SEGMENTS: usize = 8;
 
@@ -40,8 +42,12 @@ pub(crate) enum Kernel {
     Rows(Element, u32),
     /// Products of many tokens, by tiles.
     Tile(Element),
+    /// The same by cooperative matrices of f16.
+    Cooperative(Element),
     /// The recurrent memory of heads of this size.
     Wkv(u32),
+    /// The same, where there are many tokens.
+    WkvTokens(u32),
     /// The largest logits of a list.
     TopOfList,
     /// The largest logits of a row, of those of its lists.
@@ -52,6 +58,9 @@ const BINDINGS: &str = include_str!("shaders/bindings.wgsl");
 const SUM: [&str; 2] = [include_str!("shaders/sum_tree.wgsl"), include_str!("shaders/sum_subgroup.wgsl")];
 const GATHER: [&str; 2] =
     [include_str!("shaders/gather_tree.wgsl"), include_str!("shaders/gather_subgroup.wgsl")];
+const ACT: &str = include_str!("shaders/act_1.wgsl");
+const ACT_BY_FOUR: &str = include_str!("shaders/act_4.wgsl");
+const WKV_PARAMS: &str = include_str!("shaders/wkv_params.wgsl");
 const SCALING: &str = include_str!("shaders/scaling.wgsl");
 const SEGMENT: &str = include_str!("shaders/segment.wgsl");
 const ORDER: &str = include_str!("shaders/order.wgsl");
@@ -65,27 +74,38 @@ impl Kernel {
             Self::NormShift(mixes) => vec![("WIDTH", NORM_WIDTH), ("MIXES", mixes)],
             Self::Rows(_, tokens) => [&product[..], &[("WIDTH", shape.width()), ("TOKENS", tokens)]].concat(),
             Self::Tile(_) => product.to_vec(),
+            Self::Cooperative(_) => [&product[..], &[("BROUGHT", 4), ("TWO", 2)]].concat(),
             Self::Wkv(head_size) => vec![("HEAD_SIZE", head_size)],
+            Self::WkvTokens(head_size) => {
+                vec![("HEAD_SIZE", head_size), ("COLUMNS", head_size / 16), ("FOUR", 4)]
+            }
             Self::TopOfList => vec![("WIDTH", shape.width()), ("LISTS", LISTS as u32)],
             Self::TopOfRow => vec![("WIDTH", LISTS as u32), ("LISTS", LISTS as u32)],
         }
     }
 
-    fn files(self, features: Features) -> Vec<&'static str> {
+    fn files(self, features: Features, shape: Shape) -> Vec<&'static str> {
         let sum = SUM[usize::from(features.subgroups)];
+        let product_act = if shape == Shape::Wide { ACT_BY_FOUR } else { ACT };
+        let product = |element: Element| {
+            [&[BINDINGS, product_act, SEGMENT, EIGHT], &*element.files(features, shape)].concat()
+        };
         match self {
-            Self::Norm => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm.wgsl")],
-            Self::NormShift(_) => vec![BINDINGS, sum, SCALING, include_str!("shaders/norm_shift.wgsl")],
+            Self::Norm => vec![BINDINGS, ACT, sum, SCALING, include_str!("shaders/norm.wgsl")],
+            Self::NormShift(_) => vec![BINDINGS, ACT, sum, SCALING, include_str!("shaders/norm_shift.wgsl")],
             Self::Rows(element, _) => {
                 let gather = GATHER[usize::from(features.subgroups)];
                 let rows = include_str!("shaders/matmul_rows.wgsl");
-                [&[BINDINGS, sum, SEGMENT, EIGHT], &*element.files(features), &[gather, rows]].concat()
+                [&*product(element), &[sum, gather, rows]].concat()
             }
-            Self::Tile(element) => {
-                let tile = include_str!("shaders/matmul_tile.wgsl");
-                [&[BINDINGS, SEGMENT, EIGHT], &*element.files(features), &[tile]].concat()
+            Self::Tile(element) => [&*product(element), &[include_str!("shaders/matmul_tile.wgsl")]].concat(),
+            Self::Cooperative(element) => {
+                [&*product(element), &[include_str!("shaders/matmul_cooperative.wgsl")]].concat()
             }
-            Self::Wkv(_) => vec![BINDINGS, include_str!("shaders/wkv.wgsl")],
+            Self::Wkv(_) => vec![BINDINGS, ACT, WKV_PARAMS, include_str!("shaders/wkv.wgsl")],
+            Self::WkvTokens(_) => {
+                vec![BINDINGS, ACT_BY_FOUR, WKV_PARAMS, include_str!("shaders/wkv_tokens.wgsl")]
+            }
             Self::TopOfList => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_list.wgsl")],
             Self::TopOfRow => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_row.wgsl")],
         }
@@ -93,9 +113,12 @@ impl Kernel {
 
     fn text(self, features: Features, shape: Shape) -> String {
         let constants = self.constants(shape);
-        let mut text: String =
-            constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")).collect();
-        for file in self.files(features) {
+        let mut text = String::new();
+        if matches!(self, Self::Cooperative(_)) {
+            text += "enable f16;\nenable wgpu_cooperative_matrix;\n";
+        }
+        text.extend(constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")));
+        for file in self.files(features, shape) {
             text += &written_out(&file.lines().collect::<Vec<_>>(), &constants);
         }
         text
@@ -182,9 +205,14 @@ impl Pipelines {
         gpu.counters.pipelines.fetch_add(1, Ordering::Relaxed);
         let label = format!("{kernel:?}");
         let source = ShaderSource::Wgsl(kernel.text(gpu.features, gpu.shape).into());
+        // Indices come from the plan and the steps, all of which this crate forms and tests; what the compiler would put
+        // around them costs more than the loads of a small product. Where the device can check buffers itself, it does.
+        let checks = ShaderRuntimeChecks::unchecked();
         let module = gpu.scoped(|| {
             let descriptor = ShaderModuleDescriptor { label: Some(&label), source };
-            Ok(gpu.device.create_shader_module(descriptor))
+            // SAFETY: kernels index buffers by offsets of `regions`, `steps` and `product`, which lie within them, with
+            // rows and tokens clamped to those that there are; their loops count to numbers of the same sources.
+            Ok(unsafe { gpu.device.create_shader_module_trusted(descriptor, checks) })
         })?;
         let pipeline = gpu.scoped(|| {
             Ok(gpu.device.create_compute_pipeline(&ComputePipelineDescriptor {
@@ -192,12 +220,68 @@ impl Pipelines {
                 layout: Some(&self.layout),
                 module: &module,
                 entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false, // kernels write it before they read it
+                    ..wgpu::PipelineCompilationOptions::default()
+                },
                 cache: None,
             }))
         })?;
         let pipeline = Arc::new(pipeline);
         made.insert(kernel, Arc::clone(&pipeline));
         Ok(pipeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wgpu::naga;
+
+    use super::*;
+
+    /// Kernels of features that no software adapter has must not wait for a graphics card to be read for the first time.
+    #[test]
+    fn every_kernel_is_valid() {
+        let elements = [
+            Element::F32,
+            Element::F16,
+            Element::BF16,
+            Element::Q8_0,
+            Element::Q4_0,
+            Element::Q4K,
+            Element::Q5K,
+            Element::Q6K,
+        ];
+        let products = elements.into_iter().flat_map(|element| {
+            [
+                Kernel::Rows(element, 1),
+                Kernel::Rows(element, FEW),
+                Kernel::Tile(element),
+                Kernel::Cooperative(element),
+            ]
+        });
+        let others = [
+            Kernel::Norm,
+            Kernel::NormShift(6),
+            Kernel::Wkv(64),
+            Kernel::WkvTokens(64),
+            Kernel::WkvTokens(128),
+            Kernel::TopOfList,
+            Kernel::TopOfRow,
+        ];
+        for kernel in products.chain(others) {
+            for (features, shape) in
+                [(Features::ALL, Shape::Wide), (Features::NONE, Shape::Wide), (Features::ALL, Shape::Narrow)]
+            {
+                let text = kernel.text(features, shape);
+                let module = naga::front::wgsl::parse_str(&text)
+                    .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&text)));
+                let capabilities = naga::valid::Capabilities::all();
+                let mut validator =
+                    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
+                let validated = validator.validate(&module);
+                validated.unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&text)));
+            }
+        }
     }
 }

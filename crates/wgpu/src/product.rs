@@ -50,6 +50,10 @@ pub(crate) struct Matrix {
     pub(crate) end: End,
 }
 
+/// What activations are multiplied by where they become F16: the largest, squares of the channel mix, may pass what F16
+/// holds, and the smallest that matter beside others are far above its least.
+const INPUT_SCALE: f32 = 1.0 / 64.0;
+
 /// Rows of one matrix within a part.
 #[derive(Debug, Clone)]
 struct Piece {
@@ -64,6 +68,7 @@ pub(crate) struct Part {
     pub(crate) element: Element,
     pub(crate) bytes: usize,
     strip: u32,
+    exact: bool,
     matrices: Vec<Matrix>,
     pieces: Vec<Piece>,
 }
@@ -81,7 +86,14 @@ pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64, strip: u32) -
             let part = match last.filter(|part| part.room(limit, row_bytes) > 0) {
                 Some(part) => part,
                 None => {
-                    parts.push(Part { element, bytes: 0, strip, matrices: Vec::new(), pieces: Vec::new() });
+                    parts.push(Part {
+                        element,
+                        bytes: 0,
+                        strip,
+                        exact,
+                        matrices: Vec::new(),
+                        pieces: Vec::new(),
+                    });
                     let Some(part) = parts.last_mut() else { break };
                     part
                 }
@@ -100,6 +112,11 @@ pub(crate) fn plan(matrices: Vec<Matrix>, exact: bool, limit: u64, strip: u32) -
 }
 
 impl Part {
+    /// Whether its numbers may become F16 where many tokens meet it.
+    pub(crate) fn allows_halves(&self) -> bool {
+        !self.exact && self.element != Element::F32
+    }
+
     /// Rows of `row_bytes` that still fit.
     fn room(&self, limit: usize, row_bytes: usize) -> usize {
         let groups = MAX_GROUPS - self.groups(self.strip).min(MAX_GROUPS);
@@ -122,7 +139,7 @@ impl Part {
 
     /// The words of the kernel's parameters. `rows_word` says which word of the steps counts the rows of activations.
     pub(crate) fn params(&self, rows_word: u32) -> Vec<u32> {
-        let mut words = vec![self.pieces.len() as u32, rows_word, 0, 0];
+        let mut words = vec![self.pieces.len() as u32, rows_word, INPUT_SCALE.to_bits(), 0];
         let (mut strips, mut tiles) = (0, 0);
         for piece in &self.pieces {
             let Matrix { tensor, from, to, end } = &self.matrices[piece.matrix];

@@ -136,16 +136,11 @@ impl Scratch {
         }
     }
 
-    /// Puts the steps and the rows of the embedding where a pass finds them.
+    /// Puts the steps and the rows of the embedding where [`Scratch::bring`] finds them.
     ///
     /// # Errors
     /// [`Error::Device`].
-    pub(crate) fn enter(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        steps: &[u32],
-        x: &[f32],
-    ) -> Result<(), Error> {
+    pub(crate) fn enter(&self, steps: &[u32], x: &[f32]) -> Result<(), Error> {
         let words: Vec<u8> = steps.iter().flat_map(|word| word.to_le_bytes()).collect();
         let (middle, end) = (self.sizes.steps_bytes(), self.sizes.steps_bytes() + 4 * x.len() as u64);
         let mut view = self.entry.get_mapped_range_mut(0..end).map_err(|error| failed(error.to_string()))?;
@@ -153,10 +148,15 @@ impl Scratch {
         view.slice(middle as usize..).copy_from_slice(&bytes(x));
         drop(view);
         self.entry.unmap();
-        encoder.copy_buffer_to_buffer(&self.entry, 0, &self.steps, 0, middle);
-        let at = 4 * self.sizes.regions.x.offset as u64;
-        encoder.copy_buffer_to_buffer(&self.entry, middle, &self.act, at, 4 * x.len() as u64);
         Ok(())
+    }
+
+    /// Copies the steps and so many rows of the embedding to where kernels read them.
+    pub(crate) fn bring(&self, encoder: &mut wgpu::CommandEncoder, rows: usize) {
+        let (steps, x) = (self.sizes.steps_bytes(), self.sizes.regions.x);
+        encoder.copy_buffer_to_buffer(&self.entry, 0, &self.steps, 0, steps);
+        let bytes = 4 * (rows * x.stride) as u64;
+        encoder.copy_buffer_to_buffer(&self.entry, steps, &self.act, 4 * x.offset as u64, bytes);
     }
 
     /// Makes the entry ready for the next pass, once everything submitted is done.

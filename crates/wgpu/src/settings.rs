@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use wgpu::{Adapter, CooperativeMatrixProperties, CooperativeScalarType};
 use wkv7_core::Error;
 
 use crate::BACKEND;
@@ -53,34 +54,78 @@ pub struct Features {
     pub subgroups: bool,
     /// Loads of 64 bits, by which software adapters read weights twice as fast; graphics cards do without.
     pub int64: bool,
+    /// Products of many tokens by cooperative matrices: activations, and weights that are not F16, are rounded to F16 for
+    /// them, unless [`LoadOptions::exact`](wkv7_core::LoadOptions::exact) forbids it. Used only where it is asked for by
+    /// name: the interface calls it experimental, and the adapters that the tests run on do not have it.
+    pub cooperative: bool,
 }
 
 impl Features {
+    /// Those that are used where nothing is said.
+    pub const USUAL: Self = Self { subgroups: true, int64: true, cooperative: false };
     /// All that an adapter has.
-    pub const ALL: Self = Self { subgroups: true, int64: true };
+    pub const ALL: Self = Self { subgroups: true, int64: true, cooperative: true };
     /// Only what every adapter has.
-    pub const NONE: Self = Self { subgroups: false, int64: false };
+    pub const NONE: Self = Self { subgroups: false, int64: false, cooperative: false };
 
-    /// What [`FEATURES_VARIABLE`] says; all where it is not set.
+    /// What [`FEATURES_VARIABLE`] says; the usual ones where it is not set.
     ///
     /// # Errors
     /// [`Error::Unavailable`] for a word that is no feature.
     pub fn from_environment() -> Result<Self, Error> {
         match std::env::var(FEATURES_VARIABLE) {
             Ok(text) => text.parse(),
-            Err(_) => Ok(Self::ALL),
+            Err(_) => Ok(Self::USUAL),
         }
     }
 }
 
+impl Features {
+    /// Those that are to be used, by name.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let used = [(self.subgroups, "subgroups"), (self.int64, "int64"), (self.cooperative, "cooperative")];
+        used.into_iter().filter_map(|(is_used, name)| is_used.then_some(name)).collect()
+    }
+
+    /// Those of them that `adapter` has and that suit it.
+    pub(crate) fn of(self, adapter: &Adapter, is_software: bool) -> Self {
+        let has = |features| adapter.features().contains(features);
+        Self {
+            subgroups: self.subgroups && has(wgpu::Features::SUBGROUP),
+            int64: self.int64 && is_software && has(wgpu::Features::SHADER_INT64),
+            cooperative: self.cooperative && has(COOPERATIVE) && multiplies_halves(adapter),
+        }
+    }
+}
+
+/// What the kernels of cooperative matrices need.
+pub(crate) const COOPERATIVE: wgpu::Features = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SUBGROUP);
+/// Bytes of workgroup memory that they take.
+const COOPERATIVE_BYTES: u32 = 36 << 10;
+
+/// Whether subgroups of 32 lanes multiply matrices of 16 by 16 F16 numbers and add in F32.
+fn multiplies_halves(adapter: &Adapter) -> bool {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let size = CooperativeMatrixProperties {
+        m_size: 16,
+        n_size: 16,
+        k_size: 16,
+        ab_type: CooperativeScalarType::F16,
+        cr_type: CooperativeScalarType::F32,
+        saturating_accumulation: false,
+    };
+    (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
+        && limits.max_compute_workgroup_storage_size >= COOPERATIVE_BYTES
+        && adapter.cooperative_matrix_properties().contains(&size)
+}
+
 impl fmt::Display for Features {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.subgroups, self.int64) {
-            (true, true) => "subgroups, int64",
-            (true, false) => "subgroups",
-            (false, true) => "int64",
-            (false, false) => "no optional features",
-        })
+        let names = self.names();
+        f.pad(&if names.is_empty() { "no optional features".to_owned() } else { names.join(", ") })
     }
 }
 
@@ -95,9 +140,10 @@ impl FromStr for Features {
                 "all" => features = Self::ALL,
                 "subgroups" => features.subgroups = true,
                 "int64" => features.int64 = true,
+                "cooperative" => features.cooperative = true,
                 _ => {
                     let why = format!(
-                        "{FEATURES_VARIABLE} says `{word}`, expected `none`, `all`, `subgroups` or `int64`"
+                        "{FEATURES_VARIABLE} says `{word}`, expected `none`, `all`, `subgroups`, `int64` or `cooperative`"
                     );
                     return Err(Error::Unavailable { backend: BACKEND.to_owned(), why });
                 }
@@ -148,6 +194,8 @@ pub struct Settings {
     pub shape: Option<Shape>,
     /// Bytes of device memory that a model may take; larger ones are refused. `None` leaves it to the device.
     pub memory_limit: Option<u64>,
+    /// Whether every dispatch is timed, where the adapter can; see [`Wgpu::profile`](crate::Wgpu::profile).
+    pub profile: bool,
     /// Bytes that a kernel may see of one buffer, where that is to be less than the adapter allows.
     pub binding_limit: Option<u64>,
 }
@@ -168,9 +216,9 @@ mod tests {
         assert_eq!("none".parse::<Features>().expect("a word"), Features::NONE);
         assert_eq!(
             "subgroups".parse::<Features>().expect("a word"),
-            Features { subgroups: true, int64: false }
+            Features { subgroups: true, ..Features::NONE }
         );
-        assert_eq!("int64, subgroups".parse::<Features>().expect("words"), Features::ALL);
+        assert_eq!("int64, subgroups, cooperative".parse::<Features>().expect("words"), Features::ALL);
         let error = "tensor-cores".parse::<Features>().expect_err("no such feature").to_string();
         assert!(error.contains("`tensor-cores`") && error.contains("`subgroups`"), "{error}");
     }

@@ -9,7 +9,7 @@ use wkv7_core::{Error, Packed, Progress};
 
 use crate::Shape;
 use crate::gpu::Gpu;
-use crate::pipeline::{FEW, Kernel, TILE};
+use crate::pipeline::{FEW, Kernel, MANY, TILE};
 use crate::plan::{Grid, PARAMS_BYTES, Plan, Planned, Work};
 use crate::product::Part;
 use crate::scratch::Scratch;
@@ -28,15 +28,30 @@ pub(crate) struct Dispatch {
     tiled: bool,
     pub(crate) bindings: BindGroup,
     pipelines: [Arc<ComputePipeline>; 3], // of one, few, many rows of activations
+    names: [String; 3],
 }
 
 impl Dispatch {
+    /// The kernel of a pass of this extent and the workgroups that it has.
+    pub(crate) fn name(&self, extent: &Extent) -> String {
+        let (which, [x, y]) = self.choose(extent);
+        format!("{} {x}x{y}", self.names[which])
+    }
+
     /// The pipeline and the workgroups for a pass of this extent; `None` where there is nothing to do.
     pub(crate) fn of(&self, extent: &Extent) -> Option<(&ComputePipeline, [u32; 2])> {
-        let (which, groups) = match self.grid {
+        let (which, groups) = self.choose(extent);
+        (!groups.contains(&0)).then(|| (&*self.pipelines[which], groups.map(|n| n as u32)))
+    }
+
+    /// Which of the pipelines, and the workgroups.
+    fn choose(&self, extent: &Extent) -> (usize, [usize; 2]) {
+        match self.grid {
             Grid::Tokens => (0, [extent.tokens, 1]),
             Grid::Wanted => (0, [extent.wanted(), 1]),
-            Grid::Heads(heads) => (0, [heads, extent.sequences]),
+            Grid::Heads(heads) => {
+                (if extent.tokens > extent.sequences { 2 } else { 0 }, [heads, extent.sequences])
+            }
             Grid::Lists => (0, [LISTS, extent.tops]),
             Grid::Tops => (0, [extent.tops, 1]),
             Grid::Product { strips, tiles, rows_word } => {
@@ -44,12 +59,12 @@ impl Dispatch {
                 match rows {
                     0 | 1 => (0, [strips, rows]),
                     // From here on a tile, half empty as it may be, beats rows read again and again.
-                    rows if rows <= 8 || !self.tiled => (1, [strips, rows.div_ceil(FEW as usize)]),
-                    _ => (2, [tiles, rows.div_ceil(TILE as usize)]),
+                    2..=8 => (1, [strips, rows.div_ceil(FEW as usize)]),
+                    _ if self.tiled => (2, [tiles, rows.div_ceil(TILE as usize)]),
+                    _ => (2, [strips, rows.div_ceil(MANY as usize)]),
                 }
             }
-        };
-        (!groups.contains(&0)).then(|| (&*self.pipelines[which], groups.map(|n| n as u32)))
+        }
     }
 }
 
@@ -181,11 +196,20 @@ impl Buffers {
             entries: &entries,
         });
         let kernels = match &planned.work {
+            Work::Kernel(Kernel::Wkv(head_size), _) if gpu.shares_rows(*head_size) => {
+                [Kernel::Wkv(*head_size), Kernel::Wkv(*head_size), Kernel::WkvTokens(*head_size)]
+            }
             Work::Kernel(kernel, _) => [*kernel; 3],
-            Work::Product(Part { element, .. }) => [
-                Kernel::Rows(*element, 1),
-                Kernel::Rows(*element, FEW),
-                if gpu.shape == Shape::Wide { Kernel::Tile(*element) } else { Kernel::Rows(*element, FEW) },
+            Work::Product(part) => [
+                Kernel::Rows(part.element, 1),
+                Kernel::Rows(part.element, FEW),
+                match gpu.shape {
+                    Shape::Narrow => Kernel::Rows(part.element, MANY),
+                    Shape::Wide if gpu.features.cooperative && part.allows_halves() => {
+                        Kernel::Cooperative(part.element)
+                    }
+                    Shape::Wide => Kernel::Tile(part.element),
+                },
             ],
         };
         let [one, few, many] = kernels.map(|kernel| gpu.pipelines.get(gpu, kernel));
@@ -194,6 +218,7 @@ impl Buffers {
             grid: planned.grid,
             bindings,
             pipelines: [one?, few?, many?],
+            names: kernels.map(|kernel| format!("{kernel:?}")),
         })
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use support::{feed, options, software};
 use wkv7_core::{Backend, Batch, Dtype, Error, Outputs, Reference, Step, Want, top};
 use wkv7_testkit::{Random, TinyModel, Tolerance, close};
-use wkv7_wgpu::{Choice, Counts, Features, Settings, Wgpu};
+use wkv7_wgpu::{Choice, Counts, Features, Settings, Shape, Wgpu};
 
 /// What forwards of `sizes` tokens asked for, one after the other, after the first two.
 fn asked(backend: &Wgpu, model: &TinyModel, sizes: &[usize]) -> Vec<Counts> {
@@ -50,6 +50,30 @@ fn after_loading_nothing_is_made_anymore() {
     // Stronger than "after the second": all is made by loading.
     assert!(counts.iter().all(|later| made(later) == made(&counts[0])), "{counts:?}");
     assert!(counts[0].buffers > 0 && counts[0].pipelines > 0);
+}
+
+/// Also that kernels which not every adapter can run are run here, so that the conformance suite means them too.
+#[test]
+fn what_the_time_goes_into_is_told_by_kernel() {
+    let wide = |settings: &mut Settings| (settings.shape, settings.profile) = (Some(Shape::Wide), true);
+    let Some(backend) = software(wide) else { return };
+    let model = TinyModel::default();
+    asked(&backend, &model, &[1]);
+    let decode = backend.profile();
+    asked(&backend, &model, &[20]);
+    let prefill = backend.profile();
+    let kernels = |of: &str| {
+        [&decode, &prefill].map(|spent| {
+            spent.iter().filter(|(name, _)| name.starts_with(of)).map(|(_, spent)| spent.count).sum::<u64>()
+        })
+    };
+    assert_eq!(kernels("Wkv(32)"), [2, 0], "{decode:?} {prefill:?}");
+    assert_eq!(kernels("WkvTokens(32)"), [0, 2]);
+    assert_eq!(kernels("NormShift(6)"), [2, 2]);
+    assert_eq!(kernels("Rows(F32, 1)"), [11, 1]); // of prefill, the head
+    assert_eq!(kernels("Tile(F32)"), [0, 10]);
+    assert!(prefill.values().map(|spent| spent.seconds).sum::<f64>() > 0.0);
+    assert!(backend.profile().is_empty(), "taken");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 // What every kernel is given; one layout for all, so that one pipeline layout serves the whole program.
 // Before this text come the constants that the host chooses, after it the kernel.
 
-@group(0) @binding(1) var<storage, read_write> act: array<f32>;    // activations, in regions
-// Binding 2, part of a group of matrices, is declared by what reads it.
+// Bindings 1, activations, and 2, part of a group of matrices, are declared by what reads them.
 @group(0) @binding(3) var<storage, read> vectors: array<f32>;      // the layer's, one after the other
 @group(0) @binding(4) var<storage, read_write> state: array<f32>;  // the layer's, [slots, slot_stride]
 @group(0) @binding(5) var<storage, read> steps: array<u32>;        // what this pass does

@@ -5,10 +5,7 @@ struct Eight {
 }
 
 fn activations(at: u32) -> Eight {
-    return Eight(
-        vec4<f32>(act[at], act[at + 1u], act[at + 2u], act[at + 3u]),
-        vec4<f32>(act[at + 4u], act[at + 5u], act[at + 6u], act[at + 7u]),
-    );
+    return Eight(four_at(at), four_at(at + 4u));
 }
 
 // Byte n of a word.

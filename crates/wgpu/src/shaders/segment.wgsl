@@ -19,7 +19,8 @@ struct Segment {
 struct Params {
     segments: u32,
     rows_word: u32, // which word of `steps` says how many rows of activations there are
-    unused: vec2<u32>,
+    input_scale: f32, // of activations where they become f16: their numbers stay in its range
+    unused: u32,
     segment: array<Segment, SEGMENTS>,
 }
 
@@ -38,18 +39,18 @@ const END_LOGITS: u32 = 7u;
 fn store(s: u32, row: u32, token: u32, sum: f32) {
     let to = params.segment[s].to_offset + token * params.segment[s].to_stride + row;
     switch params.segment[s].end {
-        case END_TANH: { act[to] = hyperbolic_tangent(sum); }
-        case END_SIGMOID: { act[to] = sigmoid(sum); }
+        case END_TANH: { put(to, hyperbolic_tangent(sum)); }
+        case END_SIGMOID: { put(to, sigmoid(sum)); }
         case END_SQUARED_RELU: {
             // Not `max`, which would turn a NaN into zero and hide a broken model.
-            act[to] = select(sum * sum, 0.0, sum < 0.0);
+            put(to, select(sum * sum, 0.0, sum < 0.0));
         }
-        case END_ADD: { act[to] += sum; }
-        case END_BIASED_SIGMOID: { act[to] = sigmoid(sum + vectors[params.segment[s].bias + row]); }
+        case END_ADD: { put(to, number_at(to) + sum); }
+        case END_BIASED_SIGMOID: { put(to, sigmoid(sum + vectors[params.segment[s].bias + row])); }
         case END_DECAY: {
-            act[to] = exp(-DECAY_SCALE * sigmoid(sum + vectors[params.segment[s].bias + row]));
+            put(to, exp(-DECAY_SCALE * sigmoid(sum + vectors[params.segment[s].bias + row])));
         }
         case END_LOGITS: { results[to] = bitcast<u32>(sum); }
-        default: { act[to] = sum; }
+        default: { put(to, sum); }
     }
 }

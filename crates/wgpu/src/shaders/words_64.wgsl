@@ -6,3 +6,8 @@ fn two_words(at: u32) -> vec2<u32> {
     let both = weights[at / 2u];
     return vec2<u32>(u32(both), u32(both >> 32u));
 }
+
+// The words at `at`, a multiple of four, and after it.
+fn four_words(at: u32) -> vec4<u32> {
+    return vec4<u32>(two_words(at), two_words(at + 2u));
+}

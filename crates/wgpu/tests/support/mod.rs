@@ -1,4 +1,5 @@
-//! The software adapter that the tests run on.
+//! The adapter that the tests run on: a software adapter, which every machine can have, or a real device that
+//! `WKV7_WGPU_DEVICE` names as `--backend wgpu:` does.
 
 use wkv7_core::{Batch, Error, LoadOptions, Model, Outputs, Slot, Step, Want};
 use wkv7_testkit::software_adapter;
@@ -7,9 +8,14 @@ use wkv7_wgpu::{Choice, Settings, Wgpu, devices};
 /// The backend on a software adapter, as `change` makes its settings; `None` where there is none, which is said, and a
 /// failure where `CI=true`.
 pub fn software(change: impl FnOnce(&mut Settings)) -> Option<Wgpu> {
-    let device = software_adapter(devices().into_iter().find(|device| device.kind == "software"))?;
     let mut settings = Settings::default();
-    settings.adapter = Choice::Index(device.index);
+    settings.adapter = match std::env::var("WKV7_WGPU_DEVICE") {
+        Ok(name) => name.parse().unwrap_or_default(),
+        Err(_) => {
+            let found = devices().into_iter().find(|device| device.kind == "software");
+            Choice::Index(software_adapter(found)?.index)
+        }
+    };
     change(&mut settings);
     Some(Wgpu::with(settings))
 }
