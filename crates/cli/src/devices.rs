@@ -58,7 +58,7 @@ impl List {
         if let Some(remark) = self.remark {
             return format!("{remark}\n");
         }
-        let head = ["index", "name", "kind", "api", "driver", "features", "largest buffer"];
+        let head = ["index", "name", "kind", "api", "driver", "features", "memory"];
         let mut grid = Grid::new(head, 6);
         for device in &self.devices {
             grid.row([
@@ -68,7 +68,7 @@ impl List {
                 device.api.clone(),
                 device.driver.clone(),
                 device.features.join(" "),
-                bytes(device.largest_buffer),
+                device.memory.map(bytes).unwrap_or_default(),
             ]);
         }
         grid.to_string()

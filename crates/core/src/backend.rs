@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Batch, Config, Error, Fingerprint, ModelId, Outputs, Report, Slot, State, Weights};
 
@@ -26,6 +27,14 @@ pub trait Model: Send {
     /// How it computes, what it packed, what it has seen of the weights' sparsity; it grows with use.
     fn report(&self) -> Report {
         Report::default()
+    }
+
+    /// What the device can do at best, measured now for about `time`; `None` where the host's threads compute.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn ceiling(&mut self, _time: Duration) -> Result<Option<DeviceCeiling>, Error> {
+        Ok(None)
     }
 
     /// Reserves a zeroed state. Never grows silently.
@@ -63,6 +72,17 @@ pub trait Model: Send {
     /// # Errors
     /// Those of the device. The states of the batch's slots are then unspecified: rewrite or close them.
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error>;
+}
+
+/// What a device can do at best. A multiply-add counts as two operations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceCeiling {
+    /// The device's name.
+    pub name: String,
+    /// Bytes that its kernels read from its memory in a second.
+    pub read_bytes_per_second: f64,
+    /// f32 operations in a second.
+    pub fma_flops: f64,
 }
 
 /// What is known of a loaded model.

@@ -29,7 +29,7 @@ pub mod tensors;
 pub mod top;
 pub mod weights;
 
-pub use backend::{Backend, LoadOptions, Model, ModelInfo, Progress};
+pub use backend::{Backend, DeviceCeiling, LoadOptions, Model, ModelInfo, Progress};
 pub use batch::{Batch, Outputs, Step, Want};
 pub use bytes::{Bytes, Source};
 pub use config::{Config, Ranks, Recipe};

@@ -3,7 +3,7 @@
 use wgpu::{Adapter, DeviceType, Instance, InstanceDescriptor, MemoryBudgetThresholds};
 use wkv7_core::Error;
 
-use crate::{BACKEND, Choice, Features};
+use crate::{BACKEND, Choice, Features, memory};
 
 /// Share of what the system says is free that buffers may take before their creation fails: beyond it, drivers stall.
 const MEMORY_PERCENT: u8 = 97;
@@ -22,7 +22,9 @@ pub struct DeviceFacts {
     pub api: String,
     /// The driver and its version.
     pub driver: String,
-    /// The largest buffer that it gives, in bytes; no interface that all have tells the whole memory.
+    /// Bytes of its memory; `None` where its interface is not asked, which is everywhere but over Vulkan.
+    pub memory: Option<u64>,
+    /// The largest buffer that it gives, in bytes.
     pub largest_buffer: u64,
     /// Bytes of a buffer that a kernel sees.
     pub largest_binding: u64,
@@ -40,6 +42,7 @@ impl DeviceFacts {
             api: info.backend.to_string(),
             driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
             name: info.name,
+            memory: memory::bytes(adapter),
             largest_buffer: limits.max_buffer_size,
             largest_binding: limits.max_storage_buffer_binding_size,
             features: features.names(),

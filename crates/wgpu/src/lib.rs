@@ -16,20 +16,22 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `settings`, `adapter`, `gpu` | which device, what of it may be used, opening it, its errors |
+//! | `settings`, `adapter`, `memory`, `gpu` | which device, what of it may be used, opening it, its errors |
 //! | `plan` | the dispatches of a forward, collected by `time_mix`, `wkv`, `channel_mix`, `head`, `top` |
 //! | `product`, `element` | matrices of one dispatch; element types |
 //! | `regions`, `vectors`, `steps` | what lies where in the buffers that kernels read |
 //! | `pipeline`, `shaders/` | kernels |
-//! | `profile` | where the device's time goes |
+//! | `ceiling`, `profile` | what the device can do at best, where its time goes |
 //! | `weights`, `scratch` | what a model keeps on the device |
 //! | `model`, `recorded`, `returned` | slots and forwards, their command buffers, what they give back |
 
 mod adapter;
+mod ceiling;
 mod channel_mix;
 mod element;
 mod gpu;
 mod head;
+mod memory;
 mod model;
 mod pipeline;
 mod plan;

@@ -1,9 +1,11 @@
 //! The model: its slots, and a forward as passes of one command buffer each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wkv7_core::{
-    Batch, Error, LoadOptions, Model, ModelInfo, Outputs, Report, Slot, Slots, State, Tensor, Weights,
+    Batch, DeviceCeiling, Error, LoadOptions, Model, ModelInfo, Outputs, Report, Slot, Slots, State, Tensor,
+    Weights,
 };
 
 use crate::gpu::Gpu;
@@ -13,7 +15,7 @@ use crate::returned::Returned;
 use crate::scratch::{Scratch, Sizes};
 use crate::steps::{self, Piece};
 use crate::weights::{self, Loaded};
-use crate::{BACKEND, Settings};
+use crate::{BACKEND, Settings, ceiling};
 
 /// A model on a device.
 pub(crate) struct WgpuModel {
@@ -52,7 +54,8 @@ impl WgpuModel {
         let (regions, lists) = (sizes.regions.clone(), sizes.lists);
         let plan =
             Plan::new(weights, &regions, &lists, sizes.places, options.exact, limit, gpu.shape.strip())?;
-        check_room(&plan, &sizes, &info, limit, settings.memory_limit)?;
+        let memory = settings.memory_limit.into_iter().chain(gpu.facts.memory).min();
+        check_room(&plan, &sizes, &info, limit, memory)?;
         let scratch = gpu.scoped(|| Ok(Scratch::new(&gpu, sizes)))?;
         let loaded = Loaded::new(&gpu, &plan, &scratch, options.progress.as_ref())?;
         info.packed_bytes = loaded.bytes;
@@ -127,11 +130,11 @@ fn check_room(
     sizes: &Sizes,
     info: &ModelInfo,
     binding_limit: u64,
-    memory_limit: Option<u64>,
+    memory: Option<u64>,
 ) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::Unavailable { backend: BACKEND.to_owned(), why });
     let needed = weights::device_bytes(plan).saturating_add(sizes.bytes());
-    if let Some(available) = memory_limit.filter(|available| needed > *available) {
+    if let Some(available) = memory.filter(|available| needed > *available) {
         return refuse(format!(
             "the model needs {needed} bytes of device memory, {} of them for {} slots, and {available} are available; \
              load it with fewer slots or fewer tokens per forward, or convert it to a smaller type",
@@ -157,6 +160,10 @@ impl Model for WgpuModel {
 
     fn report(&self) -> Report {
         self.report.clone()
+    }
+
+    fn ceiling(&mut self, time: Duration) -> Result<Option<DeviceCeiling>, Error> {
+        ceiling::measure(&self.gpu, time).map(Some)
     }
 
     fn open_slot(&mut self) -> Result<Slot, Error> {

@@ -18,7 +18,7 @@ use wkv7_core::Error;
 use crate::element::Element;
 use crate::gpu::Gpu;
 use crate::top::LISTS;
-use crate::{Features, Shape};
+use crate::{Features, Shape, ceiling};
 
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
@@ -48,6 +48,10 @@ pub(crate) enum Kernel {
     Wkv(u32),
     /// The same, where there are many tokens.
     WkvTokens(u32),
+    /// Reads, and nothing else.
+    CeilingRead,
+    /// Multiplies, and nothing else.
+    CeilingMultiply,
     /// The largest logits of a list.
     TopOfList,
     /// The largest logits of a row, of those of its lists.
@@ -79,6 +83,9 @@ impl Kernel {
             Self::WkvTokens(head_size) => {
                 vec![("HEAD_SIZE", head_size), ("COLUMNS", head_size / 16), ("FOUR", 4)]
             }
+            Self::CeilingRead | Self::CeilingMultiply => {
+                vec![("WIDTH", shape.ceiling_width()), ("COUNT", ceiling::COUNT)]
+            }
             Self::TopOfList => vec![("WIDTH", shape.width()), ("LISTS", LISTS as u32)],
             Self::TopOfRow => vec![("WIDTH", LISTS as u32), ("LISTS", LISTS as u32)],
         }
@@ -106,6 +113,12 @@ impl Kernel {
             Self::WkvTokens(_) => {
                 vec![BINDINGS, ACT_BY_FOUR, WKV_PARAMS, include_str!("shaders/wkv_tokens.wgsl")]
             }
+            Self::CeilingRead => {
+                let words = Element::F32.files(features, shape); // and what unpacks them, unused
+                [&[BINDINGS, product_act, EIGHT], &*words, &[include_str!("shaders/ceiling_read.wgsl")]]
+                    .concat()
+            }
+            Self::CeilingMultiply => vec![BINDINGS, include_str!("shaders/ceiling_multiply.wgsl")],
             Self::TopOfList => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_list.wgsl")],
             Self::TopOfRow => vec![BINDINGS, sum, ORDER, include_str!("shaders/top_of_row.wgsl")],
         }
@@ -266,6 +279,8 @@ mod tests {
             Kernel::Wkv(64),
             Kernel::WkvTokens(64),
             Kernel::WkvTokens(128),
+            Kernel::CeilingRead,
+            Kernel::CeilingMultiply,
             Kernel::TopOfList,
             Kernel::TopOfRow,
         ];

@@ -173,6 +173,14 @@ impl Shape {
         }
     }
 
+    /// Lanes of a workgroup that shows what the device can do.
+    pub(crate) fn ceiling_width(self) -> u32 {
+        match self {
+            Self::Wide => 256,
+            Self::Narrow => 64,
+        }
+    }
+
     /// Lanes that share the columns there.
     pub(crate) fn width(self) -> u32 {
         match self {

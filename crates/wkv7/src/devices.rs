@@ -16,7 +16,9 @@ pub struct Device {
     pub api: String,
     /// The driver and its version.
     pub driver: String,
-    /// Bytes of the largest buffer it gives; its whole memory is not told in the same way everywhere.
+    /// Bytes of its memory; `None` where its interface does not tell.
+    pub memory: Option<u64>,
+    /// Bytes of the largest buffer it gives.
     pub largest_buffer: u64,
     /// Bytes of a buffer that a kernel sees; larger matrices are split.
     pub largest_binding: u64,
@@ -35,6 +37,7 @@ pub fn devices() -> Option<Vec<Device>> {
         kind: facts.kind,
         api: facts.api,
         driver: facts.driver,
+        memory: facts.memory,
         largest_buffer: facts.largest_buffer,
         largest_binding: facts.largest_binding,
         features: facts.features,

@@ -58,7 +58,7 @@ pub mod eval;
 pub mod tune;
 pub mod verify;
 
-pub use wkv7_core::{Config, Dtype, Fingerprint, ModelInfo, State, Top, Want, Weights};
+pub use wkv7_core::{Config, DeviceCeiling, Dtype, Fingerprint, ModelInfo, State, Top, Want, Weights};
 pub use wkv7_cpu::Ceiling;
 
 pub use adapters::Adapter;

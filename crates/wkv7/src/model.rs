@@ -182,6 +182,15 @@ impl Model {
         Ok(self.lock()?.report())
     }
 
+    /// What the device that computes can do at best, measured now for about `time`; `None` where the host's threads
+    /// compute, for which there is [`Ceiling`](crate::Ceiling).
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], those of the device.
+    pub fn ceiling(&self, time: Duration) -> Result<Option<wkv7_core::DeviceCeiling>, Error> {
+        Ok(self.lock()?.ceiling(time)?)
+    }
+
     /// The sizes.
     #[must_use]
     pub fn config(&self) -> &Config {

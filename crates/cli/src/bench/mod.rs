@@ -22,7 +22,7 @@ use crate::terminal::progress::Bar;
 use crate::terminal::{interrupt, output};
 use args::{Counts, ThreadCounts, soak_tokens};
 use measure::{Sweep, Tokens};
-use report::{Figure, Load, Report};
+use report::{Figure, Load, Report, Roof};
 
 /// Measure speed, beside what the machine can do at best
 #[derive(Debug, Args)]
@@ -76,9 +76,9 @@ Examples:
   wkv7 bench model.gguf --threads 1,4,8 --json
   wkv7 bench model.pth --prefill \"\" --batch 1,8,64 --plot speed.svg
   wkv7 bench model.pth --decode 0 --prefill \"\" --batch \"\" --soak 100000
-  wkv7 bench model.pth --backend cpu,reference --repetitions 3
+  wkv7 bench model.pth --backend cpu,wgpu --repetitions 3
 
-Shares are of what the same threads can do at best, measured in the same run:
+Shares are of what the same threads, or the device, can do at best, measured in the same run:
   memory           all weights but the embedding, once a forward, of the read bandwidth
   f32, int8, bf16  the multiply-adds of the layers, of the peak of such instructions
 A backend that skips weights which do not matter may pass 100 %.
@@ -117,15 +117,20 @@ impl Bench {
         let mut steps = Steps { done: 0, total: self.steps(threads.len()) };
         for &threads in &threads {
             for (at, backend) in self.backend.iter().enumerate() {
-                let soak = self.soak.filter(|_| at == 0 && Some(threads) == most);
+                let is_last = Some(threads) == most;
+                if !is_last && !counts_threads(backend) {
+                    continue;
+                }
+                let soak = self.soak.filter(|_| at == 0 && is_last);
                 self.measure_load(&model, &mut report, &mut steps, backend, threads, soak)?;
             }
             if !self.no_ceiling {
                 let bar = Bar::items();
                 steps.next(&bar, format!("what {threads} threads can do"));
-                report.add_ceiling(&Ceiling::measure(threads, CEILING)?);
+                report.ceilings.push(Roof::from(&Ceiling::measure(threads, CEILING)?));
             }
         }
+        report.set_shares();
         Ok(report)
     }
 
@@ -160,6 +165,9 @@ impl Bench {
             report.results.push(Figure::new(kind, backend, threads, count, speed));
         }
         drop(bar);
+        if let Some(ceiling) = if self.no_ceiling { None } else { model.ceiling(CEILING)? } {
+            report.ceilings.push(Roof::of_device(backend, threads, ceiling));
+        }
         if let Some(count) = soak {
             report.soak = Some(soak::run(&model, &mut tokens, count)?);
         }
@@ -177,7 +185,9 @@ impl Bench {
     }
 
     fn steps(&self, thread_counts: usize) -> usize {
-        thread_counts * (self.backend.len() * self.sweep().count() + usize::from(!self.no_ceiling))
+        let every = self.backend.iter().filter(|backend| counts_threads(backend)).count();
+        let loads = thread_counts * every + (self.backend.len() - every);
+        loads * self.sweep().count() + thread_counts * usize::from(!self.no_ceiling)
     }
 
     fn options(&self, backend: &str, threads: usize) -> Options {
@@ -193,6 +203,11 @@ impl Bench {
         options.load.exact = self.exact;
         options
     }
+}
+
+/// Whether the number of threads matters to a backend: a device has its own.
+fn counts_threads(backend: &str) -> bool {
+    backend.split(':').next() != Some("wgpu")
 }
 
 /// How much of the whole is done.

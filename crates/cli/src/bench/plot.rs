@@ -1,7 +1,7 @@
 //! Speed as a picture: against the size of a batch, the length of a prompt, and the number of threads.
 //!
 //! Three panels side by side, each with its own scales and, below it, what its lines are. A dashed line is the
-//! roof: what the same threads could do at best.
+//! roof: what the same threads, or the device, could do at best.
 
 use std::fmt::Write as _;
 
@@ -93,7 +93,8 @@ fn against_threads(report: &Report) -> Panel {
     lines.retain(|line| !line.points.is_empty());
     if !lines.is_empty() && !report.ceilings.is_empty() {
         let speed = |roof: &Roof| roof.read_bytes_per_second / report.bytes_per_token as f64;
-        let points = report.ceilings.iter().map(|roof| (roof.threads as f64, speed(roof))).collect();
+        let own = report.ceilings.iter().filter(|roof| roof.backend.is_none());
+        let points = own.map(|roof| (roof.threads as f64, speed(roof))).collect();
         let colour = colour(lines.len());
         lines.push(Line { name: "roof: memory".to_owned(), colour, roof: true, points });
     }
@@ -121,10 +122,9 @@ fn by_load(report: &Report, kind: Kind, name: &str, roof: impl Fn(&Roof, f64) ->
         let colour = colour(lines.len());
         let threads = threads(load.threads);
         lines.push(Line { name: format!("{}, {threads}", load.backend), colour, roof: false, points });
-        let name = format!("{name}, {threads}");
-        if let Some(ceiling) =
-            report.roof(load.threads).filter(|_| roofs.iter().all(|line| line.name != name))
-        {
+        let Some(ceiling) = report.roof(load.backend, load.threads) else { continue };
+        let name = format!("{name}, {}", ceiling.device.as_ref().unwrap_or(&threads));
+        if roofs.iter().all(|line| line.name != name) {
             let steps = (0..=64).map(|step| least * (most / least).powf(f64::from(step) / 64.0));
             let points = steps.map(|x| (x, roof(ceiling, x))).collect();
             roofs.push(Line { name, colour, roof: true, points });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wkv7::{Ceiling, Model};
+use wkv7::{Ceiling, DeviceCeiling, Model};
 
 use super::machine::{self, Machine};
 use super::measure::{Kind, Speed};
@@ -42,9 +42,15 @@ pub struct Facts {
     pub dtypes: BTreeMap<&'static str, u64>,
 }
 
-/// [`Ceiling`], for JSON.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// What threads of the machine, or a device, can do at best, for JSON.
+#[derive(Debug, Clone, Serialize)]
 pub struct Roof {
+    /// The backend of a device; of none, it is the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<&'static str>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     pub threads: usize,
     pub read_bytes_per_second: f64,
     pub fma_flops: f64,
@@ -114,25 +120,49 @@ impl Report {
         })
     }
 
-    /// Adds what so many threads can do, and the shares of it that they reached.
-    pub fn add_ceiling(&mut self, ceiling: &Ceiling) {
-        let roof = Roof::from(ceiling);
+    /// Sets the shares of all figures, once everything has been measured.
+    pub fn set_shares(&mut self) {
         let (bytes, operations) = (self.bytes_per_token as f64, self.operations_per_token as f64);
-        for figure in self.results.iter_mut().filter(|figure| figure.threads == roof.threads) {
-            figure.set_shares(&roof, bytes, operations);
+        for figure in &mut self.results {
+            if let Some(roof) = find(&self.ceilings, figure.backend, figure.threads) {
+                figure.set_shares(roof, bytes, operations);
+            }
         }
-        self.ceilings.push(roof);
     }
 
-    /// What `threads` threads can do, where that was measured.
-    pub fn roof(&self, threads: usize) -> Option<&Roof> {
-        self.ceilings.iter().find(|roof| roof.threads == threads)
+    /// What the device of `backend` can do, or `threads` threads where it has none; where that was measured.
+    pub fn roof(&self, backend: &str, threads: usize) -> Option<&Roof> {
+        find(&self.ceilings, backend, threads)
+    }
+}
+
+/// See [`Report::roof`].
+fn find<'a>(roofs: &'a [Roof], backend: &str, threads: usize) -> Option<&'a Roof> {
+    let of_device = roofs.iter().find(|roof| roof.backend == Some(backend));
+    of_device.or_else(|| roofs.iter().find(|roof| roof.backend.is_none() && roof.threads == threads))
+}
+
+impl Roof {
+    /// That of the device that `backend` uses.
+    pub fn of_device(backend: &'static str, threads: usize, ceiling: DeviceCeiling) -> Self {
+        Self {
+            backend: Some(backend),
+            device: Some(ceiling.name),
+            threads,
+            read_bytes_per_second: ceiling.read_bytes_per_second,
+            fma_flops: ceiling.fma_flops,
+            int8_ops: None,
+            int16_ops: None,
+            bf16_flops: None,
+        }
     }
 }
 
 impl From<&Ceiling> for Roof {
     fn from(ceiling: &Ceiling) -> Self {
         Self {
+            backend: None,
+            device: None,
             threads: ceiling.threads,
             read_bytes_per_second: ceiling.read_bytes_per_second,
             fma_flops: ceiling.fma_flops,
@@ -197,7 +227,8 @@ impl Figure {
 
     /// The share of the bfloat16 peak.
     pub fn bf16_share(&self, report: &Report) -> Option<f64> {
-        let peak = report.roof(self.threads)?.bf16_flops.filter(|_| self.kind != Kind::Decode)?;
+        let peak =
+            report.roof(self.backend, self.threads)?.bf16_flops.filter(|_| self.kind != Kind::Decode)?;
         Some(report.operations_per_token as f64 * self.tokens_per_second.median / peak)
     }
 }
@@ -207,8 +238,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_device_has_a_roof_of_its_own() {
+        let ceiling =
+            |speed| DeviceCeiling { name: "card".to_owned(), read_bytes_per_second: speed, fma_flops: 1.0 };
+        let host =
+            |threads| Roof { backend: None, device: None, ..Roof::of_device("", threads, ceiling(1.0)) };
+        let roofs = [host(1), Roof::of_device("wgpu", 2, ceiling(9.0)), host(2)];
+        let found = |backend, threads| find(&roofs, backend, threads).map(|roof| roof.read_bytes_per_second);
+        assert_eq!([found("cpu", 2), found("wgpu", 2), found("wgpu", 1)], [Some(1.0), Some(9.0), Some(9.0)]);
+        assert_eq!(found("cpu", 3), None);
+    }
+
+    #[test]
     fn shares_are_of_what_binds() {
         let roof = Roof {
+            backend: None,
+            device: None,
             threads: 2,
             read_bytes_per_second: 1000.0,
             fma_flops: 4000.0,

@@ -77,13 +77,13 @@ fn ceilings(report: &Report) -> Grid<7> {
     let head = ["at best", "threads", "read GB/s", "f32 Gop/s", "int8 Gop/s", "int16 Gop/s", "bf16 Gop/s"];
     let mut grid = Grid::new(head, 1);
     let giga = |speed: f64| format!("{:.1}", speed / 1e9);
-    for Roof { threads, read_bytes_per_second, fma_flops, int8_ops, int16_ops, bf16_flops } in
+    for Roof { device, threads, read_bytes_per_second, fma_flops, int8_ops, int16_ops, bf16_flops, .. } in
         &report.ceilings
     {
         let some = |speed: &Option<f64>| speed.map(giga).unwrap_or_default();
         grid.row([
-            "machine".to_owned(),
-            threads.to_string(),
+            device.clone().unwrap_or_else(|| "machine".to_owned()),
+            if device.is_none() { threads.to_string() } else { String::new() },
             giga(*read_bytes_per_second),
             giga(*fma_flops),
             some(int8_ops),

@@ -40,6 +40,32 @@ fn a_device_is_named_by_index_or_name() {
 
 #[cfg(feature = "wgpu")]
 #[test]
+fn a_device_is_measured_once_beside_what_it_can_do_itself() {
+    let list = wkv7(["devices", "--json"]).ok().json();
+    let software =
+        list["devices"].as_array().expect("a list").iter().find(|device| device["kind"] == "software");
+    let Some(device) = wkv7_testkit::software_adapter(software) else { return };
+    if device["api"] == "vulkan" {
+        assert!(device["memory"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{device}");
+    }
+    let backend = format!("wgpu:{}", device["index"]);
+    let counts = ["--decode=2", "--prefill=4", "--batch=", "--repetitions=1", "--threads=1,2", "--json"];
+    let report = wkv7(["bench", model(), "--backend", &backend]).with(counts).ok().json();
+    let roofs = report["ceilings"].as_array().expect("a list");
+    let devices: Vec<_> = roofs.iter().filter_map(|roof| roof.get("device")).collect();
+    assert_eq!((roofs.len(), devices), (3, vec![&device["name"]]));
+    let results = report["results"].as_array().expect("a list");
+    assert_eq!(results.len(), 2, "{results:?}");
+    let roof = roofs.iter().find(|roof| roof["backend"] == "wgpu").expect("found above");
+    let decode = results.iter().find(|result| result["kind"] == "decode").expect("was asked for");
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let bytes = number(&decode["tokens_per_second"]["median"]) * number(&report["bytes_per_token"]);
+    let share = bytes / number(&roof["read_bytes_per_second"]);
+    assert!((number(&decode["bandwidth_share"]) / share - 1.0).abs() < 1e-9, "{decode} {roof}");
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
 fn a_driver_that_is_not_there_is_said_and_the_cpu_goes_on() {
     let without = |arguments: &[&str]| {
         let mut command = wkv7(arguments).into_command();
