@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::capi::boundary;
+use crate::gpu;
 use crate::peers;
 use crate::process::{cargo, run as run_command};
 use crate::train;
@@ -24,6 +25,8 @@ enum What {
     },
     /// Speed beside other engines: same model, threads and token counts, in turns
     Peers(Box<peers::Options>),
+    /// Speed of the wgpu backend beside web-rwkv: same card and weights, in turns
+    Gpu(gpu::Options),
     /// Training beside PyTorch on the CPU: same model, batches and threads, in turns
     Train(Box<train::Options>),
     /// Decoding through the C library and the languages that call it, beside Rust, in turns
@@ -40,6 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
             run_command(cargo(&["bench", "--package", "wkv7-benches"]).args(arguments))
         }
         What::Peers(options) => peers::run(options),
+        What::Gpu(options) => gpu::run(options),
         What::Train(options) => train::run(options),
         What::Boundary(options) => boundary::bench(options),
     }

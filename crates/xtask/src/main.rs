@@ -11,6 +11,7 @@ mod check;
 mod cpu;
 mod docs;
 mod golden;
+mod gpu;
 mod header;
 mod install;
 mod job;
