@@ -7,7 +7,8 @@ KINDS = ("prefill", "decode")
 
 def bench(binary, model, threads, *options):
     """What one `wkv7 bench` prints."""
-    words = [binary, "bench", model, "--threads", threads, "--batch", "", "--repetitions", "1", "--json", *options]
+    words = [binary, "bench", model, "--threads", threads, "--batch", "", "--repetitions", "1", "--json",
+             "--backend", "cpu", *options]
     done = subprocess.run([str(word) for word in words], check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 

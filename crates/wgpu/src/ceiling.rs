@@ -29,8 +29,15 @@ const TRIES: u32 = 3;
 pub(crate) fn measure(gpu: &Gpu, time: Duration) -> Result<DeviceCeiling, Error> {
     let width = u64::from(gpu.shape.ceiling_width());
     let piece = width * u64::from(COUNT) * 16; // bytes of a workgroup
-    let groups = (READ_BYTES.min(gpu.binding_limit).min(gpu.buffer_limit) / piece).clamp(1, 65_535) as u32;
-    let bindings = gpu.scoped(|| Ok(bindings(gpu, u64::from(groups) * piece)))?;
+    let fit =
+        |bytes: u64| (bytes.min(gpu.binding_limit).min(gpu.buffer_limit) / piece).clamp(1, 65_535) as u32;
+    // A model may have left little.
+    let sizes = [READ_BYTES, READ_BYTES / 8, READ_BYTES / 64].map(fit);
+    let made = |groups: u32| gpu.scoped(|| Ok(bindings(gpu, u64::from(groups) * piece)));
+    let (groups, bindings) = match sizes.iter().find_map(|&groups| Some((groups, made(groups).ok()?))) {
+        Some(found) => found,
+        None => (sizes[2], made(sizes[2])?),
+    };
     let each = time / (2 * TRIES);
     let read = rate(gpu, &bindings, Kernel::CeilingRead, groups, each)?;
     let multiply = rate(gpu, &bindings, Kernel::CeilingMultiply, MULTIPLIERS, each)?;

@@ -9,7 +9,7 @@ use wkv7_core::Error;
 use crate::adapter::{self, DeviceFacts};
 use crate::pipeline::Pipelines;
 use crate::profile::{self, Profile};
-use crate::settings::COOPERATIVE;
+use crate::settings::{COOPERATIVE, Ways};
 use crate::{BACKEND, Features, Settings, Shape};
 
 /// What a device was asked for since it was opened.
@@ -86,6 +86,7 @@ impl Gpu {
         let shape = settings.shape.unwrap_or(if is_software { Shape::Narrow } else { Shape::Wide });
         let mut features = wanted.of(&adapter, is_software);
         features.int64 &= shape == Shape::Narrow;
+        features.cooperative &= shape == Shape::Wide;
         let mut limits = adapter.limits();
         if let Some(limit) = settings.binding_limit {
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
@@ -141,16 +142,16 @@ impl Gpu {
         })
     }
 
+    /// What the text of its kernels follows from.
+    pub(crate) fn ways(&self) -> Ways {
+        Ways { features: self.features, shape: self.shape, writes_parts: self.facts.api != "metal" }
+    }
+
     /// Whether lanes of subgroups can share the rows of a head of this size, as `wkv_tokens.wgsl` wants it.
     pub(crate) fn shares_rows(&self, head_size: u32) -> bool {
-        let [least, most] = self.subgroup_sizes;
         self.features.subgroups
             && self.shape == Shape::Wide
-            && head_size.is_multiple_of(16)
-            && head_size / 4 <= least
-            && (2 * head_size).is_multiple_of(most)
-            && 2 * head_size <= 256
-            && 7 * 8 * 4 * head_size <= self.workgroup_bytes
+            && shares_rows(head_size, self.subgroup_sizes, self.workgroup_bytes)
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -227,10 +228,32 @@ impl Gpu {
     }
 }
 
+/// Whether subgroups of `least` to `most` lanes, and so many bytes of workgroup memory, do for heads of this size: those
+/// that share a token are a power of two and of one subgroup, and all subgroups are full.
+fn shares_rows(head_size: u32, [least, most]: [u32; 2], workgroup_bytes: u32) -> bool {
+    let lanes = 2 * head_size;
+    head_size.is_power_of_two()
+        && head_size >= 16
+        && head_size / 4 <= least
+        && lanes.is_multiple_of(most)
+        && lanes <= 256
+        && 7 * 8 * 4 * head_size <= workgroup_bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Choice;
+
+    #[test]
+    fn rows_are_shared_by_lanes_of_one_subgroup_only() {
+        let shares = |head_size, sizes| shares_rows(head_size, sizes, 32 << 10);
+        let on_cards: Vec<u32> = (1..=256).filter(|&head_size| shares(head_size, [32, 32])).collect();
+        assert_eq!(on_cards, [16, 32, 64, 128]);
+        assert!(shares(64, [32, 64]) && !shares(16, [32, 64]) && !shares(64, [8, 32]));
+        assert!(shares(32, [8, 8]) && !shares(64, [8, 8]));
+        assert!(!shares_rows(64, [32, 32], 14_000));
+    }
 
     #[test]
     fn what_the_device_has_against_a_call_is_an_error_and_it_goes_on() {

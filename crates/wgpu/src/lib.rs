@@ -3,8 +3,8 @@
 //! A forward is one command buffer: the host writes which tokens belong to which sequences and their rows of the
 //! embedding, the device does everything else, and only what is wanted comes back: logits, the largest of them, or the
 //! last norm's output. The dispatches are planned
-//! once, when a model is loaded; decode and prefill run the same list, and only the shape of a product's kernel depends
-//! on how many tokens meet it. Prompts of more tokens than the activations' buffer holds go in several passes, each a
+//! once, when a model is loaded; decode and prefill run the same list, and only the kernels of
+//! products and of the recurrent memory depend on how many tokens there are. Prompts of more tokens than the activations' buffer holds go in several passes, each a
 //! command buffer of its own.
 //!
 //! Matrices stay in F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q5_K and Q6_K, as in the file but for alignment; other types
@@ -76,7 +76,7 @@ impl Wgpu {
     pub const APPROXIMATED: [Dtype; 7] =
         [Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q2K, Dtype::Q3K, Dtype::Iq4Nl, Dtype::Iq4Xs];
 
-    /// The best real GPU, with all its features.
+    /// The best real GPU, with the usual features.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

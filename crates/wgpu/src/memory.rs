@@ -2,7 +2,7 @@
 
 use wgpu::Adapter;
 
-/// Bytes of the largest heap on the device; `None` where its interface is not asked for it.
+/// Bytes of all heaps on the device; `None` where its interface is not asked for it.
 #[cfg(any(target_os = "linux", target_os = "android", windows))]
 pub(crate) fn bytes(adapter: &Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
@@ -13,7 +13,10 @@ pub(crate) fn bytes(adapter: &Adapter) -> Option<u64> {
     // SAFETY: the physical device is of this instance, which the adapter keeps alive.
     let memory = unsafe { instance.get_physical_device_memory_properties(vulkan.raw_physical_device()) };
     let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
-    heaps.filter(|heap| heap.flags.as_raw() & ON_DEVICE != 0).map(|heap| heap.size).max()
+    heaps
+        .filter(|heap| heap.flags.as_raw() & ON_DEVICE != 0)
+        .map(|heap| heap.size)
+        .reduce(u64::saturating_add)
 }
 
 /// `None`: interfaces here are not asked.

@@ -54,8 +54,8 @@ impl WgpuModel {
         let (regions, lists) = (sizes.regions.clone(), sizes.lists);
         let plan =
             Plan::new(weights, &regions, &lists, sizes.places, options.exact, limit, gpu.shape.strip())?;
-        // A software adapter's memory is the machine's, whatever its driver says: Mesa's says 2 GiB.
-        let own = gpu.facts.memory.filter(|_| gpu.facts.kind != "software");
+        // What is not a card of its own takes the machine's memory, whatever its driver says: Mesa's software says 2 GiB.
+        let own = gpu.facts.memory.filter(|_| gpu.facts.kind == "discrete");
         let memory = settings.memory_limit.into_iter().chain(own).min();
         check_room(&plan, &sizes, &info, limit, memory)?;
         let scratch = gpu.scoped(|| Ok(Scratch::new(&gpu, sizes)))?;

@@ -17,8 +17,9 @@ use wkv7_core::Error;
 
 use crate::element::Element;
 use crate::gpu::Gpu;
+use crate::settings::Ways;
 use crate::top::LISTS;
-use crate::{Features, Shape, ceiling};
+use crate::{Shape, ceiling};
 
 /// Lanes of the kernels that share a row's channels.
 const NORM_WIDTH: u32 = 128;
@@ -91,9 +92,10 @@ impl Kernel {
         }
     }
 
-    fn files(self, features: Features, shape: Shape) -> Vec<&'static str> {
+    fn files(self, ways: Ways) -> Vec<&'static str> {
+        let Ways { features, shape, writes_parts } = ways;
         let sum = SUM[usize::from(features.subgroups)];
-        let product_act = if shape == Shape::Wide { ACT_BY_FOUR } else { ACT };
+        let product_act = if shape == Shape::Wide && writes_parts { ACT_BY_FOUR } else { ACT };
         let product = |element: Element| {
             [&[BINDINGS, product_act, SEGMENT, EIGHT], &*element.files(features, shape)].concat()
         };
@@ -124,14 +126,14 @@ impl Kernel {
         }
     }
 
-    fn text(self, features: Features, shape: Shape) -> String {
-        let constants = self.constants(shape);
+    fn text(self, ways: Ways) -> String {
+        let constants = self.constants(ways.shape);
         let mut text = String::new();
         if matches!(self, Self::Cooperative(_)) {
             text += "enable f16;\nenable wgpu_cooperative_matrix;\n";
         }
         text.extend(constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")));
-        for file in self.files(features, shape) {
+        for file in self.files(ways) {
             text += &written_out(&file.lines().collect::<Vec<_>>(), &constants);
         }
         text
@@ -217,14 +219,16 @@ impl Pipelines {
         }
         gpu.counters.pipelines.fetch_add(1, Ordering::Relaxed);
         let label = format!("{kernel:?}");
-        let source = ShaderSource::Wgsl(kernel.text(gpu.features, gpu.shape).into());
+        let source = ShaderSource::Wgsl(kernel.text(gpu.ways()).into());
         // Indices come from the plan and the steps, all of which this crate forms and tests; what the compiler would put
-        // around them costs more than the loads of a small product. Where the device can check buffers itself, it does.
+        // around them costs more than the loads of a small product. Vulkan checks buffers itself where a driver can.
         let checks = ShaderRuntimeChecks::unchecked();
         let module = gpu.scoped(|| {
             let descriptor = ShaderModuleDescriptor { label: Some(&label), source };
             // SAFETY: kernels index buffers by offsets of `regions`, `steps` and `product`, which lie within them, with
-            // rows and tokens clamped to those that there are; their loops count to numbers of the same sources.
+            // rows and tokens clamped to those that there are; ids that kernels themselves left in `results` are looked
+            // at before they are used; `wkv_tokens` keeps to its lanes whether or not subgroups are full, which
+            // `shares_rows` makes sure of as far as an interface tells. Loops count to numbers of the same sources.
             Ok(unsafe { gpu.device.create_shader_module_trusted(descriptor, checks) })
         })?;
         let pipeline = gpu.scoped(|| {
@@ -234,7 +238,7 @@ impl Pipelines {
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    zero_initialize_workgroup_memory: false, // kernels write it before they read it
+                    zero_initialize_workgroup_memory: false, // nothing is stored that came from what was not written
                     ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: None,
@@ -251,6 +255,7 @@ mod tests {
     use wgpu::naga;
 
     use super::*;
+    use crate::Features;
 
     /// Kernels of features that no software adapter has must not wait for a graphics card to be read for the first time.
     #[test]
@@ -285,10 +290,13 @@ mod tests {
             Kernel::TopOfRow,
         ];
         for kernel in products.chain(others) {
-            for (features, shape) in
-                [(Features::ALL, Shape::Wide), (Features::NONE, Shape::Wide), (Features::ALL, Shape::Narrow)]
-            {
-                let text = kernel.text(features, shape);
+            let ways = [
+                Ways { features: Features::ALL, shape: Shape::Wide, writes_parts: true },
+                Ways { features: Features::NONE, shape: Shape::Wide, writes_parts: false },
+                Ways { features: Features::ALL, shape: Shape::Narrow, writes_parts: true },
+            ];
+            for ways in ways {
+                let text = kernel.text(ways);
                 let module = naga::front::wgsl::parse_str(&text)
                     .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&text)));
                 let capabilities = naga::valid::Capabilities::all();

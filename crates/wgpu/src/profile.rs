@@ -1,5 +1,5 @@
 //! Where a device's time goes: timestamps between the dispatches of passes, summed up by kernel. They keep dispatches
-//! from overlapping, so that passes take longer than without.
+//! from overlapping, so that passes take longer than without. For one model at a time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -8,7 +8,7 @@ use wkv7_core::Error;
 
 use crate::BACKEND;
 
-/// The environment variable that forces optional features off: `none`, or a list of those to use, such as `subgroups`.
+/// The environment variable that says which optional features are used: `none`, or a list such as `subgroups`.
 pub const FEATURES_VARIABLE: &str = "WKV7_WGPU_FEATURES";
 
 /// Which adapter computes.
@@ -55,8 +55,8 @@ pub struct Features {
     /// Loads of 64 bits, by which software adapters read weights twice as fast; graphics cards do without.
     pub int64: bool,
     /// Products of many tokens by cooperative matrices: activations, and weights that are not F16, are rounded to F16 for
-    /// them, unless [`LoadOptions::exact`](wkv7_core::LoadOptions::exact) forbids it. Used only where it is asked for by
-    /// name: the interface calls it experimental, and the adapters that the tests run on do not have it.
+    /// them, unless [`LoadOptions::exact`](wkv7_core::LoadOptions::exact) forbids it. Used only where [`FEATURES_VARIABLE`] or
+    /// [`Settings::features`] asks for it: the interface calls it experimental, and the adapters that the tests run on do not have it.
     pub cooperative: bool,
 }
 
@@ -159,9 +159,19 @@ pub enum Shape {
     /// Workgroups of many lanes, and tiles in workgroup memory where many tokens meet a matrix: for graphics cards.
     Wide,
     /// Workgroups of few lanes, each with many sums: for software adapters, to which every load from memory, that of
-    /// workgroups too, is a loop over lanes. On llvmpipe 1.5 times as fast as the other for one token, 1.8 times for 8,
-    /// 2.9 times for 64 (`examples/shapes.rs`).
+    /// workgroups too, is a loop over lanes. On llvmpipe 1.7 times as fast as the other for one token, 1.7 times for 8,
+    /// 3.0 times for 64 (`examples/shapes.rs`).
     Narrow,
+}
+
+/// What the text of kernels follows from besides their names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ways {
+    pub(crate) features: Features,
+    pub(crate) shape: Shape,
+    /// Whether lanes may write numbers that lie in one vector of four: where an interface reads, changes and writes the
+    /// whole vector, as Metal does, they would undo each other's.
+    pub(crate) writes_parts: bool,
 }
 
 impl Shape {

@@ -58,8 +58,8 @@ impl Dispatch {
                 let rows = if rows_word == TOKENS_WORD { extent.tokens } else { extent.head() };
                 match rows {
                     0 | 1 => (0, [strips, rows]),
-                    // From here on a tile, half empty as it may be, beats rows read again and again.
                     2..=8 => (1, [strips, rows.div_ceil(FEW as usize)]),
+                    // From here on a tile, mostly empty as it may be, is taken to beat rows read again and again.
                     _ if self.tiled => (2, [tiles, rows.div_ceil(TILE as usize)]),
                     _ => (2, [strips, rows.div_ceil(MANY as usize)]),
                 }

@@ -22,7 +22,7 @@ use crate::terminal::progress::Bar;
 use crate::terminal::{interrupt, output};
 use args::{Counts, ThreadCounts, soak_tokens};
 use measure::{Sweep, Tokens};
-use report::{Figure, Load, Report, Roof};
+use report::{Figure, Load, Report, Roof, is_on_device};
 
 /// Measure speed, beside what the machine can do at best
 #[derive(Debug, Args)]
@@ -108,45 +108,44 @@ impl Bench {
         Ok(())
     }
 
-    /// Everything, one number of threads after the other.
+    /// Everything, one number of threads after the other; what a device computes, with the first of them alone.
     fn measure(&self) -> anyhow::Result<Report> {
         let threads = self.threads.clone().unwrap_or_default().0;
         let most = threads.iter().copied().max();
         let model = self.model.chosen();
         let mut report = Report::new(&model)?;
         let mut steps = Steps { done: 0, total: self.steps(threads.len()) };
+        let mut on_device = vec![false; self.backend.len()];
         for &threads in &threads {
             for (at, backend) in self.backend.iter().enumerate() {
-                let is_last = Some(threads) == most;
-                if !is_last && !counts_threads(backend) {
+                if on_device[at] {
+                    steps.total -= self.sweep().count();
                     continue;
                 }
-                let soak = self.soak.filter(|_| at == 0 && is_last);
-                self.measure_load(&model, &mut report, &mut steps, backend, threads, soak)?;
+                let load = Wanted { backend, threads, is_first: at == 0, has_most: Some(threads) == most };
+                on_device[at] = self.measure_load(&model, &mut report, &mut steps, &load)?;
             }
             if !self.no_ceiling {
                 let bar = Bar::items();
                 steps.next(&bar, format!("what {threads} threads can do"));
-                report.ceilings.push(Roof::from(&Ceiling::measure(threads, CEILING)?));
+                report.add_roof(Roof::from(&Ceiling::measure(threads, CEILING)?), 0);
             }
         }
-        report.set_shares();
         Ok(report)
     }
 
-    /// A fresh load of the model on one backend and one number of threads.
+    /// A fresh load of the model on one backend and one number of threads. Returns whether a device computes.
     fn measure_load(
         &self,
         model: &ModelName,
         report: &mut Report,
         steps: &mut Steps,
-        backend: &str,
-        threads: usize,
-        soak: Option<usize>,
-    ) -> anyhow::Result<()> {
+        wanted: &Wanted<'_>,
+    ) -> anyhow::Result<bool> {
+        let threads = wanted.threads;
         let peak = memory::forget_peak() || report.loads.is_empty();
         let start = Instant::now();
-        let model = model.load(self.options(backend, threads))?;
+        let model = model.load(self.options(wanted.backend, threads))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let mut tokens = Tokens::new(self.seed, model.config().vocab);
         let mut session = model.session()?;
@@ -158,22 +157,28 @@ impl Bench {
         let bar = Bar::items();
         let sweep = Sweep { model: &model, repetitions: self.repetitions };
         let backend = model.info().backend;
+        let on_device = is_on_device(backend);
+        let who = if on_device { backend.to_owned() } else { format!("{backend}, {threads} threads") };
+        let first = report.results.len();
         for (kind, count) in self.sweep() {
             let what = if count == 1 { "" } else { "s" };
-            steps.next(&bar, format!("{backend}, {threads} threads: {} {count} token{what}", kind.name()));
+            steps.next(&bar, format!("{who}: {} {count} token{what}", kind.name()));
             let speed = sweep.run(kind, count, &mut tokens)?;
             report.results.push(Figure::new(kind, backend, threads, count, speed));
         }
-        drop(bar);
-        if let Some(ceiling) = if self.no_ceiling { None } else { model.ceiling(CEILING)? } {
-            report.ceilings.push(Roof::of_device(backend, threads, ceiling));
+        if on_device && !self.no_ceiling {
+            bar.say(format!("what the device of {backend} can do"));
+            if let Some(ceiling) = model.ceiling(CEILING)? {
+                report.add_roof(Roof::of_device(backend, threads, ceiling), first);
+            }
         }
-        if let Some(count) = soak {
+        drop(bar);
+        if let Some(count) = self.soak.filter(|_| wanted.is_first && (wanted.has_most || on_device)) {
             report.soak = Some(soak::run(&model, &mut tokens, count)?);
         }
         let peak_bytes = memory::peak_bytes().filter(|_| peak);
         report.loads.push(Load::new(&model, threads, load_seconds, first_token_seconds, peak_bytes)?);
-        Ok(())
+        Ok(on_device)
     }
 
     /// What is timed on every load.
@@ -185,9 +190,7 @@ impl Bench {
     }
 
     fn steps(&self, thread_counts: usize) -> usize {
-        let every = self.backend.iter().filter(|backend| counts_threads(backend)).count();
-        let loads = thread_counts * every + (self.backend.len() - every);
-        loads * self.sweep().count() + thread_counts * usize::from(!self.no_ceiling)
+        thread_counts * (self.backend.len() * self.sweep().count() + usize::from(!self.no_ceiling))
     }
 
     fn options(&self, backend: &str, threads: usize) -> Options {
@@ -205,9 +208,14 @@ impl Bench {
     }
 }
 
-/// Whether the number of threads matters to a backend: a device has its own.
-fn counts_threads(backend: &str) -> bool {
-    backend.split(':').next() != Some("wgpu")
+/// A load that is to be measured.
+struct Wanted<'a> {
+    backend: &'a str,
+    threads: usize,
+    /// Whether the backend is the first of those asked for.
+    is_first: bool,
+    /// Whether these are the most threads.
+    has_most: bool,
 }
 
 /// How much of the whole is done.

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::measure::Kind;
-use super::report::{Figure, Report, Roof};
+use super::report::{Figure, Report, Roof, is_on_device};
 use crate::svg::{self, colour, path, round_step, stroke, text};
 use crate::terminal::table::count;
 
@@ -121,7 +121,12 @@ fn by_load(report: &Report, kind: Kind, name: &str, roof: impl Fn(&Roof, f64) ->
         }
         let colour = colour(lines.len());
         let threads = threads(load.threads);
-        lines.push(Line { name: format!("{}, {threads}", load.backend), colour, roof: false, points });
+        let who = if is_on_device(load.backend) {
+            load.backend.to_owned()
+        } else {
+            format!("{}, {threads}", load.backend)
+        };
+        lines.push(Line { name: who, colour, roof: false, points });
         let Some(ceiling) = report.roof(load.backend, load.threads) else { continue };
         let name = format!("{name}, {}", ceiling.device.as_ref().unwrap_or(&threads));
         if roofs.iter().all(|line| line.name != name) {

@@ -120,29 +120,38 @@ impl Report {
         })
     }
 
-    /// Sets the shares of all figures, once everything has been measured.
-    pub fn set_shares(&mut self) {
+    /// Adds a roof, and the shares of it that the figures under it reached: those since `first`, of a device; those of so
+    /// many threads that computed themselves, of the machine.
+    pub fn add_roof(&mut self, roof: Roof, first: usize) {
         let (bytes, operations) = (self.bytes_per_token as f64, self.operations_per_token as f64);
-        for figure in &mut self.results {
-            if let Some(roof) = find(&self.ceilings, figure.backend, figure.threads) {
-                figure.set_shares(roof, bytes, operations);
+        for figure in self.results.iter_mut().skip(first) {
+            if roof.is_over(figure.backend, figure.threads) {
+                figure.set_shares(&roof, bytes, operations);
             }
         }
+        self.ceilings.push(roof);
     }
 
-    /// What the device of `backend` can do, or `threads` threads where it has none; where that was measured.
+    /// What the device of `backend`, or `threads` threads, can do, where that was measured.
     pub fn roof(&self, backend: &str, threads: usize) -> Option<&Roof> {
-        find(&self.ceilings, backend, threads)
+        self.ceilings.iter().find(|roof| roof.is_over(backend, threads))
     }
 }
 
-/// See [`Report::roof`].
-fn find<'a>(roofs: &'a [Roof], backend: &str, threads: usize) -> Option<&'a Roof> {
-    let of_device = roofs.iter().find(|roof| roof.backend == Some(backend));
-    of_device.or_else(|| roofs.iter().find(|roof| roof.backend.is_none() && roof.threads == threads))
+/// Whether a backend computes on a device, whatever the number of threads.
+pub fn is_on_device(backend: &str) -> bool {
+    backend == "wgpu"
 }
 
 impl Roof {
+    /// Whether it bounds what `backend` does with so many threads.
+    fn is_over(&self, backend: &str, threads: usize) -> bool {
+        match self.backend {
+            Some(own) => own == backend,
+            None => !is_on_device(backend) && self.threads == threads,
+        }
+    }
+
     /// That of the device that `backend` uses.
     pub fn of_device(backend: &'static str, threads: usize, ceiling: DeviceCeiling) -> Self {
         Self {
@@ -243,10 +252,15 @@ mod tests {
             |speed| DeviceCeiling { name: "card".to_owned(), read_bytes_per_second: speed, fma_flops: 1.0 };
         let host =
             |threads| Roof { backend: None, device: None, ..Roof::of_device("", threads, ceiling(1.0)) };
-        let roofs = [host(1), Roof::of_device("wgpu", 2, ceiling(9.0)), host(2)];
-        let found = |backend, threads| find(&roofs, backend, threads).map(|roof| roof.read_bytes_per_second);
-        assert_eq!([found("cpu", 2), found("wgpu", 2), found("wgpu", 1)], [Some(1.0), Some(9.0), Some(9.0)]);
-        assert_eq!(found("cpu", 3), None);
+        let card = Roof::of_device("wgpu", 2, ceiling(9.0));
+        assert_eq!(
+            [("cpu", 2), ("cpu", 1), ("wgpu", 2)].map(|(name, n)| host(2).is_over(name, n)),
+            [true, false, false]
+        );
+        assert_eq!(
+            [("cpu", 2), ("wgpu", 2), ("wgpu", 1)].map(|(name, n)| card.is_over(name, n)),
+            [false, true, true]
+        );
     }
 
     #[test]

@@ -20,7 +20,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, lane: Lane) {
     var shift = 0.0;
     for (var n = 0u; n < top; n++) {
         let taken = first_of_all(own, lane);
-        let bits = results[source + taken.id];
+        var bits = 0u;
+        if taken.key != 0u {
+            bits = results[source + taken.id];
+        }
         if n == 0u {
             shift = shift_of(taken, bits);
         }

@@ -1,7 +1,8 @@
 // The recurrent memory over many tokens: one workgroup per head and sequence. Four lanes share two rows of the head's
 // memory, a quarter of the columns each, and keep them in registers. Tokens come in groups of GROUP: what each needs of
 // all channels is computed for the whole group at once, and so is what becomes of its read-out; in between, from token
-// to token, lanes only multiply and exchange sums within their four. Needs subgroups of at least 16 lanes.
+// to token, lanes only multiply and exchange sums within their four. Heads are powers of two, and the
+// lanes that share a token are of one subgroup.
 
 const GROUP: u32 = 8u;                // tokens
 const LANES: u32 = 2u * HEAD_SIZE;
@@ -73,7 +74,8 @@ fn main(
     @builtin(subgroup_size) subgroup_size: u32,
     @builtin(subgroup_invocation_id) within: u32,
 ) {
-    let lane = subgroup * subgroup_size + within; // so that lanes that exchange are of one subgroup
+    // So that lanes that exchange are of one subgroup.
+    let lane = min(subgroup * subgroup_size + within, LANES - 1u);
     let c = params.channels;
     let sequence = params.sequences_base + 4u * group.y;
     let first = steps[sequence];
