@@ -17,18 +17,20 @@ use wkv7_formats::{Checkpoint, Format, Vocabulary};
 use wkv7_testkit::TinyModel;
 use wkv7_testkit::files::toy::{self, Toy};
 use wkv7_testkit::files::{write, write_pth};
+use wkv7_train::data::Writer;
 
 /// What a target does with bytes.
 type Run = fn(&[u8]);
 
 /// The targets by name.
-const TARGETS: [(&str, Run); 6] = [
+const TARGETS: [(&str, Run); 7] = [
     ("pth", fuzz::checkpoint),
     ("safetensors", fuzz::checkpoint),
     ("gguf", fuzz::checkpoint),
     ("rwkv_cpp", fuzz::checkpoint),
     ("state_file", fuzz::state_file),
     ("vocabulary", fuzz::vocabulary),
+    ("binidx", fuzz::binidx),
 ];
 
 fn corpus(target: &str) -> PathBuf {
@@ -97,12 +99,27 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("state_file", "small", state(false)),
         ("state_file", "logits", state(true)),
         ("vocabulary", "few", VOCABULARY.to_vec()),
+        ("binidx", "halves", binidx(256)),
+        ("binidx", "words", binidx(70_000)),
     ]
 }
 
 /// Every way of writing a token, and a text of them.
 const VOCABULARY: &[u8] = b"1 'a' 1\n2 \"it's\" 4\n3 b'\\xff\\x00' 2\n4 '\\u00e9' 2\n5 '\\U0001f600' 4\n\
                             6 'a\\n' 2\n7 'aa a' 4\n\0aaa\naa ait's\xff";
+
+/// Three documents, as `fuzz::binidx` takes them; the vocabulary decides how tokens are stored.
+fn binidx(vocab: usize) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prefix = folder.path().join("seed");
+    let mut writer = Writer::create(&prefix, vocab).expect("begun");
+    for document in [&[1, 2, 3, 0][..], &[0], &[200, 7, 0]] {
+        writer.push(document).expect("written");
+    }
+    writer.finish().expect("written");
+    let [idx, bin] = ["idx", "bin"].map(|ending| fs::read(prefix.with_extension(ending)).expect("there"));
+    [&(idx.len() as u16).to_le_bytes()[..], &idx, &bin].concat()
+}
 
 fn tiny(dtype: Dtype) -> TinyModel {
     let ranks = vec![Ranks { decay: 2, rate: 3, value: 5, gate: 4 }];

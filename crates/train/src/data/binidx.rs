@@ -112,12 +112,20 @@ impl BinIdx {
     /// not follow each other from the first pointer to the end of `.bin`; documents that do not ascend.
     pub fn open(prefix: impl AsRef<Path>) -> Result<Self, Error> {
         let [bin, idx] = paths(prefix.as_ref());
-        let index = wkv7_formats::map(&idx)?;
-        let index = Index::read(&idx, &index)?;
-        let tokens = index.check(&idx, &bin, &wkv7_formats::map(&bin)?)?;
+        Self::from_bytes(prefix, &wkv7_formats::map(&idx)?, &wkv7_formats::map(&bin)?)
+    }
+
+    /// What is in `idx` and `bin`, as if they were the files that `prefix` names.
+    ///
+    /// # Errors
+    /// Those of [`BinIdx::open`], but for missing files.
+    pub fn from_bytes(prefix: impl AsRef<Path>, idx: &Bytes, bin: &Bytes) -> Result<Self, Error> {
+        let [path, index_path] = paths(prefix.as_ref());
+        let index = Index::read(&index_path, idx)?;
+        let tokens = index.check(&index_path, &path, bin)?;
         let Index { element, items, pointers, documents, .. } = index;
         let documents = (documents.len() > 8).then_some(documents);
-        Ok(Self { path: bin, element, tokens, pointers, documents, items })
+        Ok(Self { path, element, tokens, pointers, documents, items })
     }
 
     /// The file of the tokens.
