@@ -8,6 +8,7 @@
 //! | `wkv`, `lines` | all that a time mix does head by head; its loops over one vector |
 //! | `layer` | a layer: both blocks, forward and backward |
 //! | `head` | the loss |
+//! | `batch`, `group` | what goes through the model and how; a part of it on its way |
 //! | `model` | the whole |
 //! | `source` | where parameters come from |
 //! | `rows` | sharing rows out among threads |
@@ -15,6 +16,8 @@
 //! Everything is generic over [`wkv7_cpu::math::Math`]: in f32 it is compiled for the instruction sets of the CPU backend,
 //! in f64 the same lines are checked against finite differences. No sum depends on the number of threads.
 
+mod batch;
+mod group;
 mod head;
 mod lanes;
 mod layer;
@@ -29,8 +32,9 @@ mod source;
 mod tiled;
 mod wkv;
 
+pub use batch::{Batch, Options};
 pub use head::{IGNORED, Score};
-pub use model::{Batch, Engine, Numerics, Options};
+pub use model::{Engine, Numerics};
 pub use source::Frozen;
 pub(crate) use source::numbers;
 

@@ -7,51 +7,14 @@ use rayon::prelude::*;
 use wkv7_core::Config;
 use wkv7_cpu::math::{Math, Number, WithMath};
 
-use super::head::{Head, HeadScratch, IGNORED, Score};
-use super::layer::{Layer, Scratch, Sink, Tape};
-use super::norm::Norm;
-use super::rows::{Cut, Grow, TILE};
-use super::source::{Flat, Frozen, Part, Source};
-use super::wkv::Shape;
+use super::batch::{Batch, Options};
+use super::group::{Held, Lane};
+use super::head::{IGNORED, Score};
+use super::layer::Sink;
+use super::rows::{Cut, Grow};
+use super::source::{Flat, Frozen, Source};
 use crate::Error;
 use crate::layout::Layout;
-
-/// Sequences of equal length and what should follow each of their tokens.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch<'a> {
-    /// Token ids, `[sequences, tokens]`.
-    pub inputs: &'a [u32],
-    /// What should come next, `[sequences, tokens]`; [`IGNORED`] where it does not matter.
-    pub targets: &'a [u32],
-    /// Tokens of a sequence.
-    pub tokens: usize,
-}
-
-/// How gradients are computed. None of it changes them by more than rounding.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Options {
-    /// Threads; `None` for one per core that the process may use.
-    pub threads: Option<usize>,
-    /// Tokens between two states that are kept.
-    pub chunk: usize,
-    /// Rows (tokens of all sequences together) that go through the model at a time: more want more memory, fewer leave
-    /// more of it in the caches.
-    pub rows: usize,
-    /// Groups of so many rows that are under way side by side, each with gradients of its own, which are added up in the
-    /// end: threads then seldom wait for each other. A number of its own, so that no bit depends on the threads.
-    pub lanes: usize,
-    /// Keep only what each layer starts from and compute the rest again: less memory for a third more time.
-    pub checkpoint: bool,
-    /// The official trainer's pull on the largest logits.
-    pub l2_wrap: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { threads: None, chunk: 16, rows: 512, lanes: 2, checkpoint: false, l2_wrap: true }
-    }
-}
 
 /// What computes gradients in f32, whatever the instruction set.
 pub trait Numerics: Send {
@@ -123,43 +86,6 @@ pub struct Engine<M: Math> {
     pool: Arc<ThreadPool>,
     lanes: Vec<Lane<M::Number>>,
     most: Held,
-}
-
-/// Numbers in the buffers of all lanes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Held {
-    all: usize,
-    saved: usize, // activations that the way back wants to know again
-}
-
-/// What a group under way needs room for.
-#[derive(Debug, Default)]
-struct Lane<R> {
-    rows: Vec<R>,         // the embedding's, [rows, channels]
-    x: Vec<R>,            // the stream
-    dx: Vec<R>,           // its gradient
-    d_v_first: Vec<R>,    // that of the first layer's value
-    tapes: Vec<Tape<R>>,  // [layers], or one where they are not kept
-    streams: Vec<Vec<R>>, // before each layer, where tapes are not kept
-    first: Vec<R>,        // the first layer's value, likewise
-    scratch: Scratch<R>,
-    head: HeadScratch<R>,
-    room: Vec<R>, // a layer's parameters or the head's, where they do not lie in one vector
-    // Sums over the groups of a lane that is not the first, which adds to the caller's.
-    gradients: Vec<R>,
-    d_start: Vec<R>,
-}
-
-impl<R> Lane<R> {
-    /// Numbers that it has room for.
-    fn held(&self) -> Held {
-        let Self { rows, x, dx, d_v_first, first, room, gradients, d_start, .. } = self;
-        let lists = [rows, x, dx, d_v_first, room, gradients, d_start];
-        let lists = lists.into_iter().map(Vec::capacity).sum::<usize>();
-        let tapes = self.tapes.iter().map(Tape::capacity).sum::<usize>();
-        let saved = tapes + self.streams.iter().chain([first]).map(Vec::capacity).sum::<usize>();
-        Held { all: lists + saved + self.scratch.capacity() + self.head.capacity(), saved }
-    }
 }
 
 /// [`Engine`] to be made for whichever instruction set.
@@ -239,9 +165,9 @@ impl<M: Math> Engine<M> {
         check_len("gradients of the start", d_start.len(), states, true)?;
         gradients.fill(M::Number::default());
         d_start.fill(M::Number::default());
-        let (groups, scale) = (self.groups(batch), scale_of(batch));
+        let (groups, scale) = (batch.groups(self.options.rows), batch.scale());
         let mut lanes = self.take_lanes(groups.len());
-        let pool = Arc::clone(&self.pool);
+        let (pool, math, how) = (Arc::clone(&self.pool), self.math, (&self.layout, &self.options));
         let score = pool.install(|| {
             let (first, others) = lanes.split_at_mut(1);
             for lane in others.iter_mut() {
@@ -264,7 +190,7 @@ impl<M: Math> Engine<M> {
                     let mut score = Score::default();
                     for group in groups.iter().skip(number).step_by(count) {
                         let back = Some((&mut sink, &mut *d_start));
-                        score.add(&self.group(lane, parameters, start, *group, scale, back, None));
+                        score.add(&lane.run(math, how, parameters, start, *group, scale, back, None));
                     }
                     score
                 });
@@ -301,7 +227,7 @@ impl<M: Math> Engine<M> {
     ) -> Result<(Score, Vec<u32>), Error> {
         self.check(parameters.len(), start.len(), batch)?;
         let mut best = vec![0; batch.inputs.len()];
-        let groups = self.groups(batch);
+        let groups = batch.groups(self.options.rows);
         let mut lanes = self.take_lanes(groups.len());
         let mut of_lanes: Vec<Vec<_>> = lanes.iter().map(|_| Vec::new()).collect();
         let count = lanes.len();
@@ -309,12 +235,12 @@ impl<M: Math> Engine<M> {
         for (number, group) in groups.into_iter().zip(best.chunks_mut(some)).enumerate() {
             of_lanes[number % count].push(group);
         }
-        let pool = Arc::clone(&self.pool);
+        let (pool, math, how) = (Arc::clone(&self.pool), self.math, (&self.layout, &self.options));
         let scores: Vec<Score> = pool.install(|| {
             let work = lanes.par_iter_mut().zip(of_lanes).map(|(lane, groups)| {
                 let mut score = Score::default();
                 for (group, best) in groups {
-                    score.add(&self.group(lane, parameters, start, group, 1.0, None, Some(best)));
+                    score.add(&lane.run(math, how, parameters, start, group, 1.0, None, Some(best)));
                 }
                 score
             });
@@ -359,170 +285,6 @@ impl<M: Math> Engine<M> {
         match inputs.iter().find(strange).or(target) {
             Some(token) => Err(Error::Batch(format!("token {token}, but the vocabulary has {vocab}"))),
             None => Ok(()),
-        }
-    }
-
-    /// The parts of `batch` that go through the model at a time: whole sequences.
-    fn groups<'b>(&self, batch: Batch<'b>) -> Vec<Batch<'b>> {
-        let tokens = batch.tokens;
-        let some = (self.options.rows / tokens).max(1) * tokens;
-        let parts = batch.inputs.chunks(some).zip(batch.targets.chunks(some));
-        parts.map(|(inputs, targets)| Batch { inputs, targets, tokens }).collect()
-    }
-
-    /// One of them.
-    #[expect(clippy::too_many_arguments, reason = "the one way through the model")]
-    fn group(
-        &self,
-        lane: &mut Lane<M::Number>,
-        source: &dyn Source<M::Number>,
-        start: &[M::Number],
-        batch: Batch<'_>,
-        scale: f64,
-        back: Option<(&mut Sink<'_, M::Number>, &mut [M::Number])>,
-        best: Option<&mut [u32]>,
-    ) -> Score {
-        let Self { math, layout, options, .. } = self;
-        let Lane { rows, x, dx, d_v_first, tapes, streams, first, scratch, head: head_scratch, room, .. } =
-            lane;
-        let (math, config, ranges) = (*math, layout.config(), layout.ranges());
-        let (channels, layers) = (config.channels, config.layers);
-        let sequences = batch.inputs.len() / batch.tokens;
-        let shape = Shape {
-            sequences,
-            tokens: batch.tokens,
-            heads: config.heads,
-            size: config.head_size,
-            cut: Cut(options.chunk),
-        };
-        let keep = back.is_some() && !options.checkpoint;
-        tapes.resize_with(if keep { layers } else { 1 }, Tape::default);
-        streams.resize_with(if back.is_some() && !keep { layers } else { 0 }, Vec::new);
-        let state = channels * config.head_size;
-        let start_of = |number: usize| start.get(number * state..(number + 1) * state).unwrap_or(&[]);
-        let building = Building { source, layout, shape };
-        let eps = M::Number::of(f64::from(config.recipe.layer_norm_eps));
-
-        // Forward.
-        let mut ln0_room = Vec::new();
-        let part = Part::of(source, ranges.ln0_weight.start..ranges.ln0_bias.end, &mut ln0_room);
-        let ln0 = Norm { weight: part.get(&ranges.ln0_weight), bias: part.get(&ranges.ln0_bias), eps };
-        rows.grow(batch.inputs.len() * channels);
-        rows.par_chunks_mut(TILE * channels).zip(batch.inputs.par_chunks(TILE)).for_each(|(rows, tokens)| {
-            for (row, token) in rows.chunks_exact_mut(channels).zip(tokens) {
-                source.embedding(*token as usize, row);
-            }
-        });
-        x.grow(rows.len());
-        ln0.forward(math, rows, x);
-        for number in 0..layers {
-            if let Some(stream) = streams.get_mut(number) {
-                stream.clone_from(x);
-            }
-            let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &done[0].projected.value
-            } else {
-                &**first
-            };
-            let layer = building.layer(number, start_of(number), room);
-            layer.forward(math, x, v_first, &mut rest[0], scratch);
-            if number == 0 && !keep {
-                first.clone_from(&rest[0].projected.value);
-            }
-        }
-
-        // The loss, and back.
-        let part = Part::of(source, ranges.ln_out_weight.start..ranges.head.end, room);
-        let head = Head {
-            norm: Norm { weight: part.get(&ranges.ln_out_weight), bias: part.get(&ranges.ln_out_bias), eps },
-            matrix: part.get(&ranges.head),
-            vocab: config.vocab,
-            scale,
-            l2_wrap: options.l2_wrap,
-        };
-        let of_head = [&ranges.ln_out_weight, &ranges.ln_out_bias, &ranges.head];
-        let Some((sink, d_start)) = back else {
-            let mut sink = Sink(None);
-            return head.run(
-                math,
-                x,
-                batch.targets,
-                best,
-                None,
-                &mut sink,
-                of_head,
-                head_scratch,
-                &mut scratch.room,
-            );
-        };
-        dx.grow(x.len());
-        let score =
-            head.run(math, x, batch.targets, best, Some(dx), sink, of_head, head_scratch, &mut scratch.room);
-        d_v_first.clear();
-        d_v_first.grow(x.len());
-        for number in (0..layers).rev() {
-            let d_start = match d_start.len() {
-                0 => &mut [][..],
-                _ => &mut d_start[number * state..(number + 1) * state],
-            };
-            let layer = building.layer(number, start_of(number), room);
-            if !keep {
-                x.clone_from(&streams[number]);
-                let v_first = if number == 0 { &[][..] } else { &**first };
-                layer.forward(math, x, v_first, &mut tapes[0], scratch);
-            }
-            let tape = &tapes[if keep { number } else { 0 }];
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &tapes[0].projected.value
-            } else {
-                &**first
-            };
-            layer.backward(math, tape, v_first, dx, d_v_first, sink, d_start, scratch);
-        }
-        if sink.wanted() {
-            let (mut weight, mut bias) =
-                (vec![M::Number::default(); channels], vec![M::Number::default(); channels]);
-            let d_rows = x;
-            d_rows.fill(M::Number::default());
-            ln0.backward(math, rows, dx, d_rows, (&mut weight, &mut bias));
-            sink.add(&weight, &ranges.ln0_weight);
-            sink.add(&bias, &ranges.ln0_bias);
-            // In the order of the tokens, since several may be the same.
-            for (row, token) in d_rows.chunks_exact(channels).zip(batch.inputs) {
-                let from = ranges.emb.start + *token as usize * channels;
-                sink.add(row, &(from..from + channels));
-            }
-        }
-        score
-    }
-}
-
-/// What layers are made of.
-struct Building<'a, R> {
-    source: &'a dyn Source<R>,
-    layout: &'a Layout,
-    shape: Shape,
-}
-
-impl<'a, R> Building<'a, R> {
-    /// Layer `number`, with its parameters where they lie or in `room`.
-    fn layer<'b>(&'b self, number: usize, start: &'b [R], room: &'b mut Vec<R>) -> Layer<'b, R>
-    where
-        'a: 'b,
-    {
-        let (config, at) = (self.layout.config(), &self.layout.ranges().layers[number]);
-        Layer {
-            parameters: Part::of(self.source, at.ln1_weight.start..at.ffn_value.end, room),
-            at,
-            shape: self.shape,
-            ffn: config.ffn,
-            recipe: config.recipe,
-            start,
         }
     }
 }
@@ -606,10 +368,4 @@ fn check_len(what: &'static str, found: usize, want: usize, or_empty: bool) -> R
     } else {
         Err(Error::WrongLength { what, want, found })
     }
-}
-
-/// One over the number of targets that count.
-fn scale_of(batch: Batch<'_>) -> f64 {
-    let counted = batch.targets.iter().filter(|target| **target != IGNORED).count();
-    1.0 / counted.max(1) as f64
 }
