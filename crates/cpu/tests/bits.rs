@@ -54,9 +54,11 @@ fn chunks_and_threads_change_no_bit() {
     for (weights, exact) in all_models() {
         for path in available() {
             let want = play(&mut *load(&weights, path, 1, exact), &tokens(41), 1).expect("plays");
-            for threads in [1, 2, 3] {
+            // More threads than cores take long to meet.
+            let all = [1, 2, 3, 5, 16, 41];
+            for (threads, chunks) in [(1, &all[1..]), (2, &all), (3, &[1, 16])] {
                 let mut model = load(&weights, path, threads, exact);
-                for chunk in [1, 2, 3, 5, 16, 41] {
+                for &chunk in chunks {
                     let got = play(&mut *model, &tokens(41), chunk).expect("plays");
                     assert!(
                         got.logits == want.logits,
