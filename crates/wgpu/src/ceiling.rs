@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, BufferUsages, CommandEncoderDescriptor,
-    ComputePassDescriptor,
-};
+use wgpu::{BindGroup, BufferUsages, CommandEncoderDescriptor, ComputePassDescriptor};
 use wkv7_core::{DeviceCeiling, Error};
 
 use crate::gpu::Gpu;
@@ -15,8 +12,8 @@ use crate::pipeline::Kernel;
 const READ_BYTES: u64 = 512 << 20;
 /// Fours of words that a lane reads, and chains of multiplications that it has.
 pub(crate) const COUNT: u32 = 8;
-/// Rounds of a chain, as in `ceiling_multiply.wgsl`.
-const ROUNDS: u64 = 256;
+/// Steps of a chain.
+pub(crate) const ROUNDS: u32 = 256;
 /// Workgroups that multiply: many times what runs at once anywhere.
 const MULTIPLIERS: u32 = 8192;
 /// Tries of each, of which the best counts.
@@ -32,19 +29,19 @@ pub(crate) fn measure(gpu: &Gpu, time: Duration) -> Result<DeviceCeiling, Error>
     let fit =
         |bytes: u64| (bytes.min(gpu.binding_limit).min(gpu.buffer_limit) / piece).clamp(1, 65_535) as u32;
     // A model may have left little.
-    let sizes = [READ_BYTES, READ_BYTES / 8, READ_BYTES / 64].map(fit);
-    let made = |groups: u32| gpu.scoped(|| Ok(bindings(gpu, u64::from(groups) * piece)));
-    let (groups, bindings) = match sizes.iter().find_map(|&groups| Some((groups, made(groups).ok()?))) {
-        Some(found) => found,
-        None => (sizes[2], made(sizes[2])?),
+    let made = |bytes| {
+        let groups = fit(bytes);
+        gpu.scoped(|| Ok((groups, bindings(gpu, u64::from(groups) * piece))))
     };
+    let (groups, bindings) =
+        made(READ_BYTES).or_else(|_| made(READ_BYTES / 8)).or_else(|_| made(READ_BYTES / 64))?;
     let each = time / (2 * TRIES);
     let read = rate(gpu, &bindings, Kernel::CeilingRead, groups, each)?;
     let multiply = rate(gpu, &bindings, Kernel::CeilingMultiply, MULTIPLIERS, each)?;
     Ok(DeviceCeiling {
         name: gpu.facts.name.clone(),
         read_bytes_per_second: read * u64::from(groups) as f64 * piece as f64,
-        fma_flops: multiply * f64::from(MULTIPLIERS) * (width * u64::from(COUNT) * 4 * 2 * ROUNDS) as f64,
+        fma_flops: multiply * f64::from(MULTIPLIERS) * (width * u64::from(COUNT * ROUNDS) * 4 * 2) as f64,
     })
 }
 
@@ -53,16 +50,8 @@ fn bindings(gpu: &Gpu, bytes: u64) -> BindGroup {
     let params = make(crate::plan::PARAMS_BYTES as u64, BufferUsages::UNIFORM);
     let large = make(bytes, BufferUsages::STORAGE);
     let small = [(); 5].map(|()| make(16, BufferUsages::STORAGE));
-    let buffers = [&params, &small[0], &large, &small[1], &small[2], &small[3], &small[4]];
-    let entries: Vec<_> = (0..)
-        .zip(buffers)
-        .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-        .collect();
-    gpu.device.create_bind_group(&BindGroupDescriptor {
-        label: Some("ceiling"),
-        layout: &gpu.pipelines.bindings,
-        entries: &entries,
-    })
+    let [act, vectors, state, steps, results] = &small;
+    gpu.bind(params.as_entire_buffer_binding(), [act, &large, vectors, state, steps, results])
 }
 
 /// How often a second the device gets through a dispatch of `groups` workgroups of `kernel`: the best of tries, each of

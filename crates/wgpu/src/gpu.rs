@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, ErrorFilter, Queue};
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferDescriptor,
+    BufferUsages, Device, ErrorFilter, Queue,
+};
 use wkv7_core::Error;
 
 use crate::adapter::{self, DeviceFacts};
@@ -179,6 +182,22 @@ impl Gpu {
             size,
             usage,
             mapped_at_creation: mapped,
+        })
+    }
+
+    /// What a kernel is given: its parameters, then activations, weights, vectors, state, steps, results. Errors go to the
+    /// scope around it.
+    pub(crate) fn bind(&self, params: BufferBinding<'_>, storage: [&Buffer; 6]) -> BindGroup {
+        let mut entries = vec![BindGroupEntry { binding: 0, resource: BindingResource::Buffer(params) }];
+        entries.extend(
+            (1..)
+                .zip(storage)
+                .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() }),
+        );
+        self.device.create_bind_group(&BindGroupDescriptor {
+            label: None,
+            layout: &self.pipelines.bindings,
+            entries: &entries,
         })
     }
 

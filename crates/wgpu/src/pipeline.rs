@@ -85,7 +85,7 @@ impl Kernel {
                 vec![("HEAD_SIZE", head_size), ("COLUMNS", head_size / 16), ("FOUR", 4)]
             }
             Self::CeilingRead | Self::CeilingMultiply => {
-                vec![("WIDTH", shape.ceiling_width()), ("COUNT", ceiling::COUNT)]
+                vec![("WIDTH", shape.ceiling_width()), ("COUNT", ceiling::COUNT), ("ROUNDS", ceiling::ROUNDS)]
             }
             Self::TopOfList => vec![("WIDTH", shape.width()), ("LISTS", LISTS as u32)],
             Self::TopOfRow => vec![("WIDTH", LISTS as u32), ("LISTS", LISTS as u32)],

@@ -78,9 +78,7 @@ impl Features {
             Err(_) => Ok(Self::USUAL),
         }
     }
-}
 
-impl Features {
     /// Those that are to be used, by name.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wgpu::{BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferUsages, ComputePipeline};
+use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline};
 use wkv7_core::{Error, Packed, Progress};
 
 use crate::Shape;
@@ -28,14 +28,14 @@ pub(crate) struct Dispatch {
     tiled: bool,
     pub(crate) bindings: BindGroup,
     pipelines: [Arc<ComputePipeline>; 3], // of one, few, many rows of activations
-    names: [String; 3],
+    kernels: [Kernel; 3],                 // that they were compiled from
 }
 
 impl Dispatch {
     /// The kernel of a pass of this extent and the workgroups that it has.
     pub(crate) fn name(&self, extent: &Extent) -> String {
         let (which, [x, y]) = self.choose(extent);
-        format!("{} {x}x{y}", self.names[which])
+        format!("{:?} {x}x{y}", self.kernels[which])
     }
 
     /// The pipeline and the workgroups for a pass of this extent; `None` where there is nothing to do.
@@ -183,18 +183,7 @@ impl Buffers {
         let state = planned.layer.and_then(|layer| scratch.states.get(layer)).unwrap_or(&scratch.no_state);
         let matrices = self.matrices[number].as_ref().unwrap_or(&self.none);
         let storage = [&scratch.act, matrices, vectors, state, &scratch.steps, &scratch.results];
-        let mut entries =
-            vec![BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
-        entries.extend(
-            (1..)
-                .zip(storage)
-                .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() }),
-        );
-        let bindings = gpu.device.create_bind_group(&BindGroupDescriptor {
-            label: None,
-            layout: &gpu.pipelines.bindings,
-            entries: &entries,
-        });
+        let bindings = gpu.bind(params, storage);
         let kernels = match &planned.work {
             Work::Kernel(Kernel::Wkv(head_size), _) if gpu.shares_rows(*head_size) => {
                 [Kernel::Wkv(*head_size), Kernel::Wkv(*head_size), Kernel::WkvTokens(*head_size)]
@@ -218,7 +207,7 @@ impl Buffers {
             grid: planned.grid,
             bindings,
             pipelines: [one?, few?, many?],
-            names: kernels.map(|kernel| format!("{kernel:?}")),
+            kernels,
         })
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::need::Need;
-use crate::peers::{environment, target};
+use crate::peers::{environment, pip, target};
 use crate::process::{self, cargo, root};
 
 const PROGRAM: &str = "benches/peers/web-rwkv/Cargo.toml";
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let python = match &options.python {
         Some(python) => absolute(python)?,
-        None => environment(&folder.join("models-env"), NEEDS, install)?,
+        None => environment(&folder.join("models-env"), NEEDS, |python| pip(python, REQUIREMENTS))?,
     };
     for size in &options.models {
         let model = folder.join(format!("{size}-f16.safetensors"));
@@ -84,20 +84,6 @@ impl Options {
         compare.arg("--json").arg(record);
         compare
     }
-}
-
-fn install(python: &Path) -> Command {
-    let mut pip = Command::new(python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-        REQUIREMENTS,
-    ]);
-    pip
 }
 
 #[cfg(test)]

@@ -160,11 +160,18 @@ pub(crate) fn environment(
     Ok(python)
 }
 
-/// Installs the packages, llama.cpp compiled for this machine unless the user says how; a moment where they are there.
-fn install(python: &Path, with_torch: bool, told: bool) -> Command {
+/// Installs what a file lists; a moment where it is there.
+pub(crate) fn pip(python: &Path, requirements: &str) -> Command {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.args(["--no-binary", "llama-cpp-python", "--requirement", REQUIREMENTS]);
+    pip.args(["--requirement", requirements]);
+    pip
+}
+
+/// Installs the packages, llama.cpp compiled for this machine unless the user says how; a moment where they are there.
+fn install(python: &Path, with_torch: bool, told: bool) -> Command {
+    let mut pip = pip(python, REQUIREMENTS);
+    pip.args(["--no-binary", "llama-cpp-python"]);
     if with_torch {
         pip.args(["--requirement", REQUIREMENTS_TORCH]);
     }

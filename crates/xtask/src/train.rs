@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::need::Need;
-use crate::peers::{environment, given, target};
+use crate::peers::{environment, given, pip, target};
 use crate::process::{self, cargo, root};
 
 const SCRIPT: &str = "benches/peers/train.py";
@@ -104,7 +104,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let python = match &options.python {
         Some(python) => absolute(python)?,
-        None => environment(&folder.join("env"), NEEDS, install)?,
+        None => environment(&folder.join("env"), NEEDS, |python| pip(python, REQUIREMENTS))?,
     };
     let speed = match &options.speed {
         Some(speed) => absolute(speed)?,
@@ -125,21 +125,6 @@ pub fn run(options: &Options) -> Result<()> {
 fn build(target: &Path) -> Result<PathBuf> {
     process::run(&mut cargo(&["build", "--release", "--package", "wkv7-train", "--example", "speed"]))?;
     Ok(target.join("release/examples").join(format!("speed{}", env::consts::EXE_SUFFIX)))
-}
-
-/// Installs torch; a moment where it is there.
-fn install(python: &Path) -> Command {
-    let mut pip = Command::new(python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-        REQUIREMENTS,
-    ]);
-    pip
 }
 
 #[cfg(test)]

@@ -100,13 +100,7 @@ impl<R: Number> Lane<R> {
                 stream.clone_from(x);
             }
             let (done, rest) = tapes.split_at_mut(if keep { number } else { 0 });
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &done[0].projected.value
-            } else {
-                &**first
-            };
+            let v_first = first_value(number, done.first(), first);
             let layer = building.layer(number, start_of(number), room);
             layer.forward(math, x, v_first, &mut rest[0], scratch);
             if number == 0 && !keep {
@@ -151,17 +145,11 @@ impl<R: Number> Lane<R> {
             let layer = building.layer(number, start_of(number), room);
             if !keep {
                 x.clone_from(&streams[number]);
-                let v_first = if number == 0 { &[][..] } else { &**first };
+                let v_first = first_value(number, None, first);
                 layer.forward(math, x, v_first, &mut tapes[0], scratch);
             }
             let tape = &tapes[if keep { number } else { 0 }];
-            let v_first = if number == 0 {
-                &[][..]
-            } else if keep {
-                &tapes[0].projected.value
-            } else {
-                &**first
-            };
+            let v_first = first_value(number, keep.then(|| &tapes[0]), first);
             layer.backward(math, tape, v_first, dx, d_v_first, sink, d_start, scratch);
         }
         if sink.wanted() {
@@ -178,6 +166,15 @@ impl<R: Number> Lane<R> {
             }
         }
         score
+    }
+}
+
+/// The first layer's value, which that layer itself has no use for: on its tape where tapes are kept, else in `first`.
+fn first_value<'a, R>(number: usize, kept: Option<&'a Tape<R>>, first: &'a [R]) -> &'a [R] {
+    match (number, kept) {
+        (0, _) => &[],
+        (_, Some(tape)) => &tape.projected.value,
+        (_, None) => first,
     }
 }
 

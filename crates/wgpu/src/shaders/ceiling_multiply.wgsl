@@ -1,6 +1,5 @@
-// Multiplies and adds as fast as it can: COUNT chains of four numbers a lane, none of which waits for another.
-
-const ROUNDS: u32 = 256u;
+// Multiplies and adds as fast as it can: COUNT chains of four numbers and ROUNDS steps a lane, none of
+// which waits for another.
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(local_invocation_index) index: u32) {

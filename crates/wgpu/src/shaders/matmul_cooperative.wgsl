@@ -46,10 +46,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_id) subgroup: u32,
 ) {
-    var s = 0u;
-    for (var n = 1u; n < params.segments; n++) {
-        s = select(s, n, params.segment[n].first_tile <= group.x);
-    }
+    let s = segment_of_tile(group.x);
     let tokens = steps[params.rows_word];
     let rows = params.segment[s].rows;
     let chunks = params.segment[s].chunks;

@@ -10,10 +10,7 @@ var<workgroup> x_tile: array<f32, DEPTH * PITCH>; // [columns, tokens]
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    var s = 0u;
-    for (var n = 1u; n < params.segments; n++) {
-        s = select(s, n, params.segment[n].first_tile <= group.x);
-    }
+    let s = segment_of_tile(group.x);
     let tokens = steps[params.rows_word];
     let rows = params.segment[s].rows;
     let chunks = params.segment[s].chunks;

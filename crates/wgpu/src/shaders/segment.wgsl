@@ -36,6 +36,15 @@ const END_BIASED_SIGMOID: u32 = 5u;
 const END_DECAY: u32 = 6u;
 const END_LOGITS: u32 = 7u;
 
+// The segment that a tile belongs to.
+fn segment_of_tile(tile: u32) -> u32 {
+    var s = 0u;
+    for (var n = 1u; n < params.segments; n++) {
+        s = select(s, n, params.segment[n].first_tile <= tile);
+    }
+    return s;
+}
+
 fn store(s: u32, row: u32, token: u32, sum: f32) {
     let to = params.segment[s].to_offset + token * params.segment[s].to_stride + row;
     switch params.segment[s].end {

@@ -1,8 +1,8 @@
 // The recurrent memory over many tokens: one workgroup per head and sequence. Four lanes share two rows of the head's
 // memory, a quarter of the columns each, and keep them in registers. Tokens come in groups of GROUP: what each needs of
 // all channels is computed for the whole group at once, and so is what becomes of its read-out; in between, from token
-// to token, lanes only multiply and exchange sums within their four. Heads are powers of two, and the
-// lanes that share a token are of one subgroup.
+// to token, lanes only multiply and exchange sums within their four. Heads are powers of two, and the lanes that share a
+// token are of one subgroup.
 
 const GROUP: u32 = 8u;                // tokens
 const LANES: u32 = 2u * HEAD_SIZE;
