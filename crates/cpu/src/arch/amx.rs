@@ -34,7 +34,8 @@ impl Beyond for Amx {
     const TASK_BYTES: usize = 1 << 20;
     // Against none, two threads: decode gains two fifths in 4-bit types and a fifth in Q8_0 (0.4B) and F16 (0.1B). Asked for into
     // the first-level cache, it gained nothing in F16, and a tenth less in Q8_0.
-    const ROWS_AHEAD: usize = 4096;
+    const ROWS_AHEAD: usize = 2048;
+    const STREAMS: usize = 4;
 
     fn new() -> Result<Self, Missing> {
         static THERE: OnceLock<Result<(), Missing>> = OnceLock::new();

@@ -31,6 +31,8 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     const TASK_BYTES: usize = 512 << 10;
     /// [`Isa::ROWS_AHEAD`].
     const ROWS_AHEAD: usize = 0;
+    /// [`Isa::STREAMS`].
+    const STREAMS: usize = 1;
 
     /// The proof, where it holds.
     fn new() -> Result<Self, Missing>;
@@ -176,6 +178,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
     const ROWS_AHEAD: usize = B::ROWS_AHEAD;
+    const STREAMS: usize = B::STREAMS;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
 
     as_avx2! {

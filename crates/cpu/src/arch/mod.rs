@@ -91,6 +91,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// better alone.
     const ROWS_AHEAD: usize = 0;
 
+    /// In how many places at once stored rows are read while few tokens meet them.
+    const STREAMS: usize = 1;
+
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
 

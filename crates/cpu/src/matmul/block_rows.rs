@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::block::{Block, Scales};
 use super::product::Product;
+use super::streams::in_streams;
 use crate::activations::{Codes, EIGHT};
 use crate::arch::{Isa, list};
 
@@ -15,8 +16,8 @@ use crate::arch::{Isa, list};
 #[inline(always)]
 pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
     let length = product.matrix.tensor.stored_row_bytes();
-    let raw = raw.chunks_exact(length);
-    for (output, row) in rows.zip(raw) {
+    for at in in_streams(rows.len(), I::STREAMS) {
+        let (output, row) = (rows.start + at, &raw[at * length..(at + 1) * length]);
         match product.input.tokens {
             1 => cell::<I, B, 1>(isa, product, output, row, 0),
             tokens => {

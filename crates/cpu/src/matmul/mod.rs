@@ -28,6 +28,7 @@ mod panels;
 mod part_tiles;
 mod product;
 mod rows;
+mod streams;
 mod units;
 
 pub(crate) use kind::Kind;

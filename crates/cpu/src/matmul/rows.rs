@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::element::Element;
 use super::product::Product;
+use super::streams::in_streams;
 use crate::activations::Input;
 use crate::arch::{Isa, LANES, list};
 
@@ -15,22 +16,20 @@ use crate::arch::{Isa, LANES, list};
 pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[E::Raw]) {
     let length = product.matrix.inputs() * E::SIZE;
     let tokens = product.input.tokens;
-    let mut first = 0;
-    while first < rows.len() {
-        let (left, output) = (rows.len() - first, rows.start + first);
+    let together = if tokens == 1 { 1 } else { 2 };
+    for turn in in_streams(rows.len().div_ceil(together), I::STREAMS) {
+        let first = turn * together;
+        let (count, output) = (together.min(rows.len() - first), rows.start + first);
         let raw = &raw[first * length..];
-        let count = if tokens == 1 { 1 } else { left.min(2) };
         let mut token = 0;
         while token < tokens {
             token += match (count, tokens - token) {
-                (4, _) => cell::<I, E, 4, 1>(isa, product, output, token, raw, length),
                 (2, 1) => cell::<I, E, 2, 1>(isa, product, output, token, raw, length),
                 (2, 2) => cell::<I, E, 2, 2>(isa, product, output, token, raw, length),
                 (2, _) => cell::<I, E, 2, 3>(isa, product, output, token, raw, length),
                 (_, _) => cell::<I, E, 1, 1>(isa, product, output, token, raw, length),
             };
         }
-        first += count;
     }
 }
 
