@@ -6,15 +6,17 @@ use crate::matmul::{Product, Then, multiply};
 use crate::pass::{Own, Pass};
 use crate::scratch::SharedVectors;
 use crate::team::Member;
-use crate::weights::Layer;
+use crate::weights::{Layer, Matrix};
 
-/// All tokens through the channel mix of layer number `at`; the result is added to the residual.
+/// All tokens through the channel mix of layer number `at`; the result is added to the residual. `next` is the matrix that
+/// comes after.
 pub(crate) fn channel_mix<I: Isa>(
     pass: &Pass<'_, I>,
     member: &Member<'_>,
     own: &mut Own,
     vectors: SharedVectors<'_>,
     layer: &Layer,
+    next: &Matrix,
     at: usize,
 ) {
     let (isa, weights, ffn) = (pass.isa, &layer.channel_mix, pass.config.ffn);
@@ -29,7 +31,8 @@ pub(crate) fn channel_mix<I: Isa>(
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let mixed = unsafe { mixed.input() };
     let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu);
-    multiply(isa, member, &mut own.desk, &[key]);
+    let after = pass.next(&weights.value, member);
+    multiply(isa, member, &mut own.desk, &[key], after);
 
     if member.number() == 0 {
         pass.remember(own, at, |memory| memory.ffn_shift);
@@ -60,5 +63,5 @@ pub(crate) fn channel_mix<I: Isa>(
         }
         value = value.with_active(active);
     }
-    multiply(isa, member, desk, &[value]);
+    multiply(isa, member, desk, &[value], pass.next(next, member));
 }

@@ -3,7 +3,7 @@
 use wkv7_core::Batch;
 
 use crate::arch::Isa;
-use crate::matmul::{Product, Then, multiply};
+use crate::matmul::{Next, Product, Then, multiply};
 use crate::norm::norm;
 use crate::pass::{Own, Pass, Piece};
 use crate::scratch::SharedVectors;
@@ -107,5 +107,6 @@ pub(crate) fn head<I: Isa>(
     }
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let wanted = unsafe { vectors.wanted.input() };
-    multiply(isa, member, &mut own.desk, &[Product::new(&weights.head, wanted, logits, Then::Store)]);
+    let product = Product::new(&weights.head, wanted, logits, Then::Store);
+    multiply(isa, member, &mut own.desk, &[product], Next::NOTHING);
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use wkv7_core::Config;
 
 use crate::arch::Isa;
-use crate::matmul::{Active, Desk};
+use crate::matmul::{Active, Desk, Next};
 use crate::memory::Memory;
 use crate::norm::norm;
 use crate::scratch::{Buffers, Vectors};
 use crate::team::{Member, Shared};
-use crate::weights::Norm;
+use crate::weights::{Matrix, Norm};
 
 /// Tokens of one task in the phases over single numbers, where vectors do not ask for other groups.
 pub(crate) const TOKENS: usize = 4;
@@ -86,6 +86,11 @@ impl<'a, I: Isa> Pass<'a, I> {
     /// A single token: whatever is made of it by itself, each member makes for itself, which costs less than meeting.
     pub(crate) fn is_single(&self) -> bool {
         self.tokens() == 1
+    }
+
+    /// What a member will read of `matrix`, if it reads it in rows.
+    pub(crate) fn next<'m>(&self, matrix: &'m Matrix, member: &Member<'_>) -> Next<'m> {
+        if self.is_single() { Next::of::<I>(matrix, member) } else { Next::NOTHING }
     }
 
     /// The places of a token's channels.

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::arch::{Isa, LANES};
 use crate::exp::{exp, sigmoid};
-use crate::matmul::{Product, Then, dot, multiply};
+use crate::matmul::{Next, Product, Then, dot, multiply};
 use crate::norm::{l2_normalize, norm};
 use crate::pass::{Own, Pass};
 use crate::scratch::{Buffers, SharedVectors, ranks};
@@ -46,7 +46,7 @@ pub(crate) fn time_mix<I: Isa>(
     });
     let second: SmallVec<[_; 4]> = second.collect();
     if !pass.is_single() {
-        multiply(isa, member, &mut own.desk, &second);
+        multiply(isa, member, &mut own.desk, &second, Next::NOTHING);
     }
     heads(pass, member, own, weights, at, &second);
 
@@ -61,12 +61,24 @@ pub(crate) fn time_mix<I: Isa>(
     });
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let read = unsafe { vectors.read.input() };
-    multiply(isa, member, &mut own.desk, &[Product::new(&weights.output, read, pass.buffers.x, Then::Add)]);
+    let output = Product::new(&weights.output, read, pass.buffers.x, Then::Add);
+    let next = pass.next(&layer.channel_mix.key, member);
+    multiply(isa, member, &mut own.desk, &[output], next);
 }
 
 /// Decay, rate, gate, value residual.
 fn nets(weights: &TimeMix) -> [Option<&LowRank>; 4] {
     [Some(&weights.decay), Some(&weights.rate), Some(&weights.gate), weights.value_residual.as_ref()]
+}
+
+/// What a single token reads first of head number `head` in the phase of heads.
+fn of_head<'a, I: Isa>(pass: &Pass<'_, I>, weights: &'a TimeMix, head: usize) -> Next<'a> {
+    let (heads, n) = (pass.config.heads, pass.config.head_size);
+    if !pass.is_single() || head >= heads {
+        return Next::NOTHING;
+    }
+    let rows = |net: &'a LowRank| net.second.rows(head * n..(head + 1) * n);
+    Next::places::<I>(nets(weights).map(|net| net.map_or(&[] as &[u8], rows)))
 }
 
 /// Everything that mixes the channels of the shifted inputs, in one phase.
@@ -93,7 +105,7 @@ fn project<I: Isa>(
     products.extend(
         nets.filter_map(|((net, x), (inner, then))| net.map(|net| Product::new(&net.first, x, inner, then))),
     );
-    multiply(pass.isa, member, &mut own.desk, &products);
+    multiply(pass.isa, member, &mut own.desk, &products, of_head(pass, weights, member.number()));
 }
 
 /// What lies between the two matrices of each low-rank net, ready for the second.
@@ -136,8 +148,14 @@ fn heads<I: Isa>(
     }
     own.room.resize(own.room.len().max(6 * n), 0.0);
     let Own { room, desk, .. } = own;
-    member.each(heads * pass.pieces.len(), |task| {
+    let mut next = pass.next(&weights.output, member);
+    let each = |task: usize| {
         let (piece, head) = (&pass.pieces[task / heads], task % heads);
+        if pass.is_single() {
+            // Heads take about the same time, so that this member's next is likely the one after the others'.
+            let mut next = of_head(pass, weights, task + member.members());
+            while next.ask(isa) {}
+        }
         let channels = head * n..(head + 1) * n;
         if pass.is_single() {
             for product in second {
@@ -152,7 +170,8 @@ fn heads<I: Isa>(
             #[inline(always)]
             || one.advance(pass, piece.places.clone(), s, room),
         );
-    });
+    };
+    member.each_then(heads * pass.pieces.len(), each, || next.ask(isa));
 }
 
 /// Tokens from the one at work to the one whose inputs are asked for.

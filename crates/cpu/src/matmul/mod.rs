@@ -24,6 +24,7 @@ mod block_rows;
 mod block_tiles;
 mod element;
 mod kind;
+mod next;
 mod panels;
 mod part_tiles;
 mod product;
@@ -32,6 +33,7 @@ mod streams;
 mod units;
 
 pub(crate) use kind::Kind;
+pub(crate) use next::Next;
 pub(crate) use product::{Desk, Product, Then, dot, multiply};
 pub(crate) use units::{Active, STRIP, Units, fill};
 

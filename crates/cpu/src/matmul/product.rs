@@ -10,6 +10,7 @@ use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
 use super::kind::Kind;
+use super::next::Next;
 use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, part_tiles, rows};
 use crate::activations::{Input, groups};
@@ -445,13 +446,20 @@ pub(super) fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
     }
 }
 
-/// Does `products`, none of which reads what another writes, in one phase.
-pub(crate) fn multiply<I: Isa>(isa: I, member: &Member<'_>, desk: &mut Desk, products: &[Product<'_>]) {
+/// Does `products`, none of which reads what another writes, in one phase. Where tokens are few, members that have to wait
+/// ask for what is `next`.
+pub(crate) fn multiply<I: Isa>(
+    isa: I,
+    member: &Member<'_>,
+    desk: &mut Desk,
+    products: &[Product<'_>],
+    mut next: Next<'_>,
+) {
     if products.iter().all(Product::is_few::<I>) {
         for product in products {
             product.run(isa, product.share::<I>(member.number(), member.members()), desk);
         }
-        return member.meet(|| ());
+        return member.meet_doing(|| (), || next.ask(isa));
     }
     let members = member.members();
     let tasks = products.iter().map(|product| product.tasks::<I>(members)).sum();

@@ -93,7 +93,7 @@ fn products_in<I: Isa>(
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { vectors.input() };
-            multiply(isa, member, desk, &[Product::new(matrix, input, out, then)]);
+            multiply(isa, member, desk, &[Product::new(matrix, input, out, then)], Next::NOTHING);
         });
     }
     // What the kernels saw: codes stand for numbers a little off.

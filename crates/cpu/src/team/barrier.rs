@@ -33,6 +33,19 @@ impl Barrier {
     /// [`Broken`] where a member has broken off.
     #[inline]
     pub(crate) fn wait(&self, last: impl FnOnce()) -> Result<(), Broken> {
+        self.wait_doing(last, || false)
+    }
+
+    /// The same; `meanwhile` is called again and again while others have not come, and says whether it had anything to do.
+    ///
+    /// # Errors
+    /// As [`Barrier::wait`].
+    #[inline]
+    pub(crate) fn wait_doing(
+        &self,
+        last: impl FnOnce(),
+        mut meanwhile: impl FnMut() -> bool,
+    ) -> Result<(), Broken> {
         // Stable until this member arrives: nobody leaves a round without it.
         let round = self.round.load(Ordering::Relaxed);
         // Release: what this member wrote; acquire: what the others wrote, for the last and whoever follows it.
@@ -47,8 +60,10 @@ impl Barrier {
             if self.broken.load(Ordering::Relaxed) {
                 return Err(Broken);
             }
-            pause(turn);
-            turn = turn.saturating_add(1);
+            if !meanwhile() {
+                pause(turn);
+                turn = turn.saturating_add(1);
+            }
         }
         Ok(())
     }

@@ -223,7 +223,18 @@ impl Member<'_> {
     /// One phase: calls `task` once with every number below `tasks`, shared out among the members in any order, and
     /// returns when all are done. Every member must call it, with the same number.
     #[inline(always)]
-    pub(crate) fn each(&self, tasks: usize, mut task: impl FnMut(usize)) {
+    pub(crate) fn each(&self, tasks: usize, task: impl FnMut(usize)) {
+        self.each_then(tasks, task, || false);
+    }
+
+    /// The same, with something to do [`meanwhile`](Self::meet_doing).
+    #[inline(always)]
+    pub(crate) fn each_then(
+        &self,
+        tasks: usize,
+        mut task: impl FnMut(usize),
+        meanwhile: impl FnMut() -> bool,
+    ) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= tasks {
@@ -231,7 +242,7 @@ impl Member<'_> {
             }
             task(number);
         }
-        self.meet(|| self.next.store(0, Ordering::Relaxed));
+        self.meet_doing(|| self.next.store(0, Ordering::Relaxed), meanwhile);
     }
 
     /// The same for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
@@ -245,7 +256,13 @@ impl Member<'_> {
     /// Waits for all members; the last to come runs `last` before anyone goes on.
     #[inline(always)]
     pub(crate) fn meet(&self, last: impl FnOnce()) {
-        if let Err(broken) = self.barrier.wait(last) {
+        self.meet_doing(last, || false);
+    }
+
+    /// The same; a member that has to wait calls `meanwhile` again and again, which says whether it had anything to do.
+    #[inline(always)]
+    pub(crate) fn meet_doing(&self, last: impl FnOnce(), meanwhile: impl FnMut() -> bool) {
+        if let Err(broken) = self.barrier.wait_doing(last, meanwhile) {
             resume_unwind(Box::new(broken)); // quietly: the member that broke off has said why
         }
     }

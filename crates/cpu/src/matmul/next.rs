@@ -1,0 +1,76 @@
+//! What a member of the team will read first in the next phase, which it asks for while it waits for the others: memory
+//! would be idle meanwhile.
+
+use crate::arch::Isa;
+use crate::team::Member;
+use crate::weights::Matrix;
+
+/// Bytes of a matrix that are asked for at most: a small part of a second-level cache.
+const MOST: usize = 128 << 10;
+
+/// Places that will be read side by side, for a start.
+const PLACES: usize = 4;
+
+/// The beginning of a member's share of a matrix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Next<'a> {
+    places: [&'a [u8]; PLACES],
+    /// What has been asked for, of each.
+    asked: usize,
+}
+
+impl<'a> Next<'a> {
+    /// Nothing to ask for.
+    pub(crate) const NOTHING: Self = Self { places: [&[]; PLACES], asked: 0 };
+
+    /// `member`'s share of `matrix`, where few tokens will meet it.
+    pub(crate) fn of<I: Isa>(matrix: &'a Matrix, member: &Member<'_>) -> Self {
+        if I::ROWS_AHEAD == 0 || matrix.units.is_some() {
+            return Self::NOTHING;
+        }
+        // Nearly the rows that the member will take: those of some kernels come in groups.
+        let at = |number: usize| matrix.outputs() * number / member.members();
+        let (first, end) = (at(member.number()), at(member.number() + 1));
+        let length = (end - first).div_ceil(I::STREAMS).max(1);
+        let most = (MOST / I::STREAMS / matrix.tensor.stored_row_bytes()).min(length);
+        let mut places = [&[] as &[u8]; PLACES];
+        for (place, row) in places.iter_mut().zip((first..end).step_by(length)) {
+            *place = matrix.rows(row..(row + most).min(end));
+        }
+        Self { places, asked: 0 }
+    }
+
+    /// These places.
+    pub(crate) fn places<I: Isa>(places: [&'a [u8]; PLACES]) -> Self {
+        if I::ROWS_AHEAD == 0 { Self::NOTHING } else { Self { places, asked: 0 } }
+    }
+
+    /// Asks for a little more of it; returns whether there was any.
+    #[inline(always)]
+    pub(crate) fn ask<I: Isa>(&mut self, isa: I) -> bool {
+        let mut any = false;
+        for place in self.places {
+            if let Some(line) = place.get(self.asked..) && !line.is_empty() {
+                isa.prefetch_second(line.as_ptr());
+                any = true;
+            }
+        }
+        self.asked += 64;
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_asked_for_to_the_end_and_no_further() {
+        let isa = crate::arch::Portable::<false>;
+        let bytes = [0; 300];
+        let mut next = Next { places: [&bytes, &bytes[..10], &[], &bytes[..64]], asked: 0 };
+        let turns = std::iter::repeat_with(|| next.ask(isa)).take_while(|more| *more).count();
+        assert_eq!(turns, 5);
+        assert!(!next.ask(isa) && !Next::NOTHING.clone().ask(isa));
+    }
+}
