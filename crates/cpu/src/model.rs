@@ -265,7 +265,8 @@ impl<I: Isa> CpuModel<I> {
             embed(&pass, member, own, weights, batch);
             for (at, layer) in weights.layers.iter().enumerate() {
                 time_mix(&pass, member, own, at_work, layer, at);
-                let next = weights.layers.get(at + 1).map_or(&weights.head, |layer| &layer.time_mix.receptance);
+                let next =
+                    weights.layers.get(at + 1).map_or(&weights.head, |layer| &layer.time_mix.receptance);
                 channel_mix(&pass, member, own, at_work, layer, next, at);
             }
             give_hidden(&pass, member, weights, hidden);

@@ -29,7 +29,7 @@ pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
-pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, TILE_TOKENS, TileSums, Tiles};
+pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.

@@ -272,6 +272,12 @@ fn products_of_bf16_tiles_agree_with_their_twin_to_the_bit() {
                 numbers::<_, { PANEL * 32 * STEPS }>(seed, |bits| (single(bits).to_bits() >> 16) as u16);
             numbers.iter().flat_map(|bits| bits.to_le_bytes()).collect()
         });
+        // The first are one after the other, the others far apart.
+        let apart: Vec<u8> = rows[1].chunks(64 * STEPS).flat_map(|row| [row, &[255; 192]].concat()).collect();
+        let sixteen = |at| {
+            let (bytes, more) = if at == 0 { (&rows[0], 0) } else { (&apart, 192) };
+            Sixteen::new(bytes, 64 * STEPS + more, STEPS)
+        };
         let turned: [Vec<Line>; 2] = rows.each_ref().map(|rows| {
             let lines = rows.as_chunks::<64>().0; // [PANEL, STEPS]
             (0..STEPS * PANEL).map(|at| Line(lines[at % PANEL * STEPS + at / PANEL])).collect()
@@ -290,11 +296,11 @@ fn products_of_bf16_tiles_agree_with_their_twin_to_the_bit() {
             let (tiled, both) = (turned.each_ref().map(Vec::as_slice), vectors.each_ref().map(Vec::as_slice));
             let plain = tiles::PlainBf16 { width };
             for (at, sums) in want.iter_mut().enumerate() {
-                plain.one(&rows[at / 2], both[at % 2], parts, sums);
+                plain.one(sixteen(at / 2), both[at % 2], parts, sums);
             }
             isa.bf16_tiled(width, |tiles| {
                 for (at, sums) in one.iter_mut().enumerate() {
-                    tiles.one(&rows[at / 2], both[at % 2], parts, sums);
+                    tiles.one(sixteen(at / 2), both[at % 2], parts, sums);
                 }
                 if width == TILE_TOKENS {
                     tiles.four(tiled, both, parts, &mut four);

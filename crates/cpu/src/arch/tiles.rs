@@ -52,12 +52,11 @@ impl Tiles for PlainTiles {
 
 /// Tiles for panels of bf16 rows and the parts of so many tokens' vectors, set up on this thread; otherwise as [`Tiles`].
 pub(crate) trait Bf16Tiles {
-    /// The products of a panel's `rows`, 16 of bf16 numbers one after the other, with a tile of `vectors`, as
-    /// [`crate::part_tiles`] lays them out, in so many `parts`.
+    /// The products of `rows` with a tile of `vectors`, as [`crate::part_tiles`] lays them out, in so many `parts`.
     ///
     /// # Panics
     /// Where `vectors` has not as many steps as a row.
-    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums);
+    fn one(&self, rows: Sixteen<'_>, vectors: &[u32], parts: usize, sums: &mut PartSums);
 
     /// Two panels, whose tiles lie one after the other, `[steps, PANEL]`, and two tiles of 16 tokens: the sums of the first panel
     /// with both, then of the second.
@@ -77,10 +76,30 @@ pub(super) fn check(steps: usize, vectors: &[u32], parts: usize, width: usize) {
     assert!(fits, "vectors as long as the rows");
 }
 
-/// The steps of a panel of stored rows.
-#[inline(always)]
-pub(super) fn steps(rows: &[u8]) -> usize {
-    rows.len() / (2 * PANEL * STEP)
+/// Sixteen stored rows of bf16 numbers, of so many steps each, at equal distances.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sixteen<'a> {
+    bytes: &'a [u8],
+    distance: usize,
+    steps: usize,
+}
+
+impl<'a> Sixteen<'a> {
+    /// Those that begin every `distance` bytes of `bytes`.
+    ///
+    /// # Panics
+    /// Where the last is not there as a whole.
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8], distance: usize, steps: usize) -> Self {
+        assert!((PANEL - 1) * distance + 2 * STEP * steps <= bytes.len(), "sixteen rows");
+        Self { bytes, distance, steps }
+    }
+
+    /// Where the first begins, bytes from one to the next, and steps.
+    #[inline(always)]
+    pub(super) fn parts(&self) -> (*const u8, usize, usize) {
+        (self.bytes.as_ptr(), self.distance, self.steps)
+    }
 }
 
 /// The twin in plain loops, in the order of [`PlainCells`].
@@ -115,11 +134,13 @@ impl PlainBf16 {
 }
 
 impl Bf16Tiles for PlainBf16 {
-    fn one(&self, rows: &[u8], vectors: &[u32], parts: usize, sums: &mut PartSums) {
-        let steps = steps(rows);
-        check(steps, vectors, parts, self.width);
-        let lines = rows.as_chunks::<64>().0;
-        self.sums(|row, step| &lines[row * steps + step], vectors, parts, sums);
+    fn one(&self, rows: Sixteen<'_>, vectors: &[u32], parts: usize, sums: &mut PartSums) {
+        check(rows.steps, vectors, parts, self.width);
+        let line = |row, step| {
+            let row: &[u8] = &rows.bytes[row * rows.distance..];
+            &row.as_chunks::<64>().0[step]
+        };
+        self.sums(line, vectors, parts, sums);
     }
 
     fn four(&self, rows: [&[Line]; 2], vectors: [&[u32]; 2], parts: usize, sums: &mut [PartSums; 4]) {

@@ -50,7 +50,9 @@ impl<'a> Next<'a> {
     pub(crate) fn ask<I: Isa>(&mut self, isa: I) -> bool {
         let mut any = false;
         for place in self.places {
-            if let Some(line) = place.get(self.asked..) && !line.is_empty() {
+            if let Some(line) = place.get(self.asked..)
+                && !line.is_empty()
+            {
                 isa.prefetch_second(line.as_ptr());
                 any = true;
             }

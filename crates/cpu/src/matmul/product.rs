@@ -459,7 +459,7 @@ pub(crate) fn multiply<I: Isa>(
         for product in products {
             product.run(isa, product.share::<I>(member.number(), member.members()), desk);
         }
-        return member.meet_doing(|| (), || next.ask(isa));
+        return member.meet(|| (), || next.ask(isa));
     }
     let members = member.members();
     let tasks = products.iter().map(|product| product.tasks::<I>(members)).sum();

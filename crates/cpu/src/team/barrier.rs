@@ -26,22 +26,14 @@ impl Barrier {
         }
     }
 
-    /// Waits until all members have come. The last to come runs `last` before anyone leaves; what members wrote
-    /// before they came, all see after they leave.
+    /// Waits until all members have come. The last to come runs `last` before anyone leaves; what members wrote before they
+    /// came, all see after they leave. `meanwhile` is called again and again while others have not come, and says whether it
+    /// had anything to do.
     ///
     /// # Errors
     /// [`Broken`] where a member has broken off.
     #[inline]
-    pub(crate) fn wait(&self, last: impl FnOnce()) -> Result<(), Broken> {
-        self.wait_doing(last, || false)
-    }
-
-    /// The same; `meanwhile` is called again and again while others have not come, and says whether it had anything to do.
-    ///
-    /// # Errors
-    /// As [`Barrier::wait`].
-    #[inline]
-    pub(crate) fn wait_doing(
+    pub(crate) fn wait(
         &self,
         last: impl FnOnce(),
         mut meanwhile: impl FnMut() -> bool,
@@ -91,9 +83,9 @@ mod tests {
             let member = || {
                 for round in 1..=500 {
                     come.fetch_add(1, Ordering::Relaxed);
-                    barrier.wait(|| _ = lasts.fetch_add(1, Ordering::Relaxed)).expect("all come");
+                    barrier.wait(|| _ = lasts.fetch_add(1, Ordering::Relaxed), || false).expect("all come");
                     assert!(come.load(Ordering::Relaxed) >= round * members);
-                    barrier.wait(|| ()).expect("all come");
+                    barrier.wait(|| (), || false).expect("all come");
                 }
             };
             std::thread::scope(|scope| {
@@ -109,14 +101,14 @@ mod tests {
     fn a_member_that_breaks_off_frees_the_others() {
         let mut barrier = Barrier::new(2);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| barrier.wait(|| ()));
+            let waiting = scope.spawn(|| barrier.wait(|| (), || false));
             barrier.break_off();
             assert_eq!(waiting.join().expect("no panic"), Err(Broken));
         });
         barrier.mend();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| barrier.wait(|| ()));
-            assert_eq!((barrier.wait(|| ()), waiting.join().expect("no panic")), (Ok(()), Ok(())));
+            let waiting = scope.spawn(|| barrier.wait(|| (), || false));
+            assert_eq!((barrier.wait(|| (), || false), waiting.join().expect("no panic")), (Ok(()), Ok(())));
         });
     }
 }
@@ -140,13 +132,13 @@ mod loom_tests {
                     for round in 1..=rounds {
                         // SAFETY: between two barriers only its owner touches a cell.
                         cells[own].with_mut(|cell| unsafe { *cell = round });
-                        barrier.wait(|| ()).expect("all come");
+                        barrier.wait(|| (), || false).expect("all come");
                         for cell in cells.iter() {
                             // SAFETY: between these barriers nobody writes.
                             assert_eq!(cell.with(|cell| unsafe { *cell }), round);
                         }
                         if round < rounds {
-                            barrier.wait(|| ()).expect("all come");
+                            barrier.wait(|| (), || false).expect("all come");
                         }
                     }
                 }
@@ -176,7 +168,7 @@ mod loom_tests {
                 let (barrier, cell) = (Arc::clone(&barrier), Arc::clone(&cell));
                 move || {
                     // SAFETY: only the last member runs this, before anyone leaves.
-                    barrier.wait(|| cell.with_mut(|cell| unsafe { *cell = 7 })).expect("all come");
+                    barrier.wait(|| cell.with_mut(|cell| unsafe { *cell = 7 }), || false).expect("all come");
                     // SAFETY: nobody writes any more.
                     assert_eq!(cell.with(|cell| unsafe { *cell }), 7);
                 }

@@ -227,7 +227,7 @@ impl Member<'_> {
         self.each_then(tasks, task, || false);
     }
 
-    /// The same, with something to do [`meanwhile`](Self::meet_doing).
+    /// The same, with something to do [`meanwhile`](Self::meet).
     #[inline(always)]
     pub(crate) fn each_then(
         &self,
@@ -242,7 +242,7 @@ impl Member<'_> {
             }
             task(number);
         }
-        self.meet_doing(|| self.next.store(0, Ordering::Relaxed), meanwhile);
+        self.meet(|| self.next.store(0, Ordering::Relaxed), meanwhile);
     }
 
     /// The same for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
@@ -253,16 +253,11 @@ impl Member<'_> {
         });
     }
 
-    /// Waits for all members; the last to come runs `last` before anyone goes on.
+    /// Waits for all members; the last to come runs `last` before anyone goes on. Who has to wait calls `meanwhile` again
+    /// and again, which says whether it had anything to do.
     #[inline(always)]
-    pub(crate) fn meet(&self, last: impl FnOnce()) {
-        self.meet_doing(last, || false);
-    }
-
-    /// The same; a member that has to wait calls `meanwhile` again and again, which says whether it had anything to do.
-    #[inline(always)]
-    pub(crate) fn meet_doing(&self, last: impl FnOnce(), meanwhile: impl FnMut() -> bool) {
-        if let Err(broken) = self.barrier.wait_doing(last, meanwhile) {
+    pub(crate) fn meet(&self, last: impl FnOnce(), meanwhile: impl FnMut() -> bool) {
+        if let Err(broken) = self.barrier.wait(last, meanwhile) {
             resume_unwind(Box::new(broken)); // quietly: the member that broke off has said why
         }
     }
@@ -305,7 +300,7 @@ mod tests {
             for _ in 0..100 {
                 // SAFETY: nobody writes in this half of a round.
                 let sum: f32 = unsafe { shared.view(0..64) }.iter().sum();
-                member.meet(|| ());
+                member.meet(|| (), || false);
                 // SAFETY: each task takes its own number.
                 member.each(64, |task| unsafe { shared.part(task..task + 1) }[0] = sum / 64.0);
             }
@@ -320,7 +315,7 @@ mod tests {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 team.run(|member| {
                     assert!(member.number() != culprit, "on purpose");
-                    member.meet(|| ());
+                    member.meet(|| (), || false);
                 });
             }));
             let panic = panicked.expect_err("a panic");
