@@ -115,11 +115,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
-    /// Asks for the memory [`Isa::ROWS_AHEAD`] of `x`, as much as `x` takes.
+    /// Asks for the memory [`Isa::ROWS_AHEAD`] of `x` or further, at least so far: as much as `x` takes.
     #[inline(always)]
-    fn prefetch_ahead<T>(self, x: &T) {
+    fn prefetch_ahead<T>(self, x: &T, least: usize) {
         if Self::ROWS_AHEAD > 0 {
-            let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(Self::ROWS_AHEAD);
+            let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(least.max(Self::ROWS_AHEAD));
             for line in (0..size_of::<T>()).step_by(64) {
                 self.prefetch_second(ahead.wrapping_add(line));
             }

@@ -48,7 +48,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
     let (spans, rest) = B::split(row);
     let mut sums = [isa.splat_eight(0.0); T];
     for (at, span) in spans.iter().enumerate() {
-        isa.prefetch_ahead(span);
+        isa.prefetch_ahead(span, 0);
         add::<I, B, T>(isa, span, &codes, at, &mut sums);
     }
     if !rest.is_empty() {

@@ -65,10 +65,12 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     // Said once, so that the loop need not ask.
     let chunked = list!(R, split[0].0, |r| &split[r].0[..chunks]);
     let whole = list!(T, xs[0], |t| &xs[t][..chunks]);
+    // Two rows are read side by side: what comes after the one is not the other.
+    let ahead = if R == 1 { 0 } else { R * size_of_val(rows[0]) };
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {
-            isa.prefetch_ahead(&chunked[r][chunk]);
+            isa.prefetch_ahead(&chunked[r][chunk], ahead);
             let row = E::read(isa, &chunked[r][chunk]);
             for t in 0..T {
                 sums[t][r] = isa.lanes_mul_add(row, isa.load(&whole[t][chunk]), sums[t][r]);
