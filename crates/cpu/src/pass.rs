@@ -90,7 +90,7 @@ impl<'a, I: Isa> Pass<'a, I> {
 
     /// What a member will read of `matrix`, if it reads it in rows.
     pub(crate) fn next<'m>(&self, matrix: &'m Matrix, member: &Member<'_>) -> Next<'m> {
-        if self.is_single() { Next::of::<I>(matrix, member) } else { Next::NOTHING }
+        if self.is_single() { Next::of(self.isa, matrix, member) } else { Next::NOTHING }
     }
 
     /// The places of a token's channels.

@@ -78,7 +78,7 @@ fn of_head<'a, I: Isa>(pass: &Pass<'_, I>, weights: &'a TimeMix, head: usize) ->
         return Next::NOTHING;
     }
     let rows = |net: &'a LowRank| net.second.rows(head * n..(head + 1) * n);
-    Next::places::<I>(nets(weights).map(|net| net.map_or(&[] as &[u8], rows)))
+    Next::places(pass.isa, nets(weights).map(|net| net.map_or(&[] as &[u8], rows)))
 }
 
 /// Everything that mixes the channels of the shifted inputs, in one phase.
@@ -231,7 +231,7 @@ impl Head<'_> {
     /// The recurrent memory's inputs of one token: `of` are the head's places in the projections.
     #[inline(always)]
     fn prepare<I: Isa>(&self, pass: &Pass<'_, I>, of: Range<usize>, [w, k, v, kk, b]: [&mut [f32]; 5]) {
-        let (isa, weights, n) = (pass.isa, self.weights, w.len());
+        let (isa, weights) = (pass.isa, self.weights);
         let buffers = pass.buffers;
         // SAFETY: only this task touches this head's channels in this phase, and it writes none of these meanwhile.
         let inputs = [buffers.k, buffers.d, buffers.a, buffers.v_first, buffers.v, buffers.nu]
@@ -246,10 +246,12 @@ impl Head<'_> {
         for ((rate, a), a0) in b.iter_mut().zip(a).zip(a0) {
             *rate = sigmoid(isa, a + a0); // times the removal key below
         }
-        for j in 0..n {
-            // The removal key uses the key before the rate changes it.
-            kk[j] = key[j] * k_k[j];
-            k[j] = key[j] * (1.0 + (b[j] - 1.0) * k_a[j]);
+        // The removal key uses the key before the rate changes it.
+        for ((kk, key), k_k) in kk.iter_mut().zip(key).zip(k_k) {
+            *kk = key * k_k;
+        }
+        for (((k, key), rate), k_a) in k.iter_mut().zip(key).zip(&*b).zip(k_a) {
+            *k = key * (1.0 + (rate - 1.0) * k_a);
         }
         l2_normalize(isa, kk);
         let range = pass.config.recipe.rate_range;
@@ -259,8 +261,8 @@ impl Head<'_> {
         v.copy_from_slice(v_first);
         if let Some(net) = &weights.value_residual {
             let v0 = &net.bias[own];
-            for j in 0..n {
-                v[j] = value[j] + (v[j] - value[j]) * sigmoid(isa, nu[j] + v0[j]);
+            for (((v, value), nu), v0) in v.iter_mut().zip(value).zip(nu).zip(v0) {
+                *v = value + (*v - value) * sigmoid(isa, nu + v0);
             }
         }
     }

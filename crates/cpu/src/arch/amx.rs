@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
 use super::tiles::{Bf16Tiles, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles, check};
-use super::{GROUP, Missing, PANEL};
+use super::{GROUP, Missing, PANEL, Reading};
 use crate::bf16x3::{Cells, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PartSums};
@@ -32,11 +32,6 @@ impl Beyond for Amx {
     const VNNI: bool = true;
     const TILED: bool = true;
     const TASK_BYTES: usize = 1 << 20;
-    // Against none, two threads: decode gains two fifths in 4-bit types and a fifth in Q8_0 (0.4B) and F16 (0.1B). Asked for into
-    // the first-level cache, it gained nothing in F16, and a tenth less in Q8_0. Four places at once instead of one gain another
-    // quarter in Q4_K and Q8_0 and a tenth in F16.
-    const ROWS_AHEAD: usize = 2048;
-    const STREAMS: usize = 4;
 
     fn new() -> Result<Self, Missing> {
         static THERE: OnceLock<Result<(), Missing>> = OnceLock::new();
@@ -230,7 +225,7 @@ impl Bf16Tiles for Bf16Registers {
                 "2:",
                 "tileloadd tmm4, [{rows} + {stride} * 1]",
                 "mov {left}, 4",
-                "lea {ahead}, [{rows} + {ROWS_AHEAD}]",
+                "lea {ahead}, [{rows} + {AHEAD}]",
                 "4:",
                 "prefetcht1 [{ahead}]",
                 "prefetcht1 [{ahead} + {stride}]",
@@ -255,7 +250,7 @@ impl Bf16Tiles for Bf16Registers {
                 rows = inout(reg) rows => _,
                 stride = in(reg) distance,
                 ahead = out(reg) _,
-                ROWS_AHEAD = const <Amx as Beyond>::ROWS_AHEAD,
+                AHEAD = const Reading::INTEL.ahead,
                 vectors = inout(reg) vectors.as_ptr() => _,
                 line = in(reg) 4 * self.width,
                 tile = in(reg) 4 * self.width * PANEL,

@@ -7,11 +7,11 @@
 use std::arch::x86_64::*;
 
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, Isa, LANES, Missing, PANEL, list};
+use super::{GROUP, Isa, LANES, Missing, PANEL, Reading, list};
 
-/// Proof that this machine has AVX2, FMA and F16C.
+/// Proof that this machine has AVX2, FMA and F16C, and how it reads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2(Reading);
 
 impl Avx2 {
     /// The proof, where it holds.
@@ -19,7 +19,7 @@ impl Avx2 {
         Missing::unless("avx2", is_x86_feature_detected!("avx2"))?;
         Missing::unless("fma", is_x86_feature_detected!("fma"))?;
         Missing::unless("f16c", is_x86_feature_detected!("f16c"))?;
-        Ok(Self(()))
+        Ok(Self(Reading::of_this_machine()))
     }
 }
 
@@ -43,6 +43,11 @@ impl Isa for Avx2 {
 
     const TILE: usize = 6; // 12 of 16 registers hold sums
     const QUAD_BITS: u32 = 5;
+
+    #[inline(always)]
+    fn reading(self) -> Reading {
+        self.0
+    }
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {

@@ -11,7 +11,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::{fold_eight, load_bytes};
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
-use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL};
+use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL, Reading};
 
 /// Proof that this machine has AVX-512 F, BW, VL and DQ beside what the others prove.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +29,6 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     const TILED: bool = false;
     /// [`Isa::TASK_BYTES`].
     const TASK_BYTES: usize = 512 << 10;
-    /// [`Isa::ROWS_AHEAD`].
-    const ROWS_AHEAD: usize = 0;
-    /// [`Isa::STREAMS`].
-    const STREAMS: usize = 1;
 
     /// The proof, where it holds.
     fn new() -> Result<Self, Missing>;
@@ -177,11 +173,10 @@ impl<B: Beyond> Isa for Avx512<B> {
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
-    const ROWS_AHEAD: usize = B::ROWS_AHEAD;
-    const STREAMS: usize = B::STREAMS;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
 
     as_avx2! {
+        fn reading() -> Reading;
         fn prefetch(at: *const u8);
         fn prefetch_second(at: *const u8);
         fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];

@@ -18,6 +18,7 @@ mod avx2;
 mod avx512;
 mod path;
 mod portable;
+mod reading;
 mod tiles;
 
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +30,7 @@ pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
+pub(crate) use reading::Reading;
 pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
@@ -87,15 +89,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// the rest of which is for the tokens.
     const TASK_BYTES: usize = 256 << 10;
 
-    /// How many bytes ahead stored rows are asked for while few tokens meet them; 0 where the machine's own prefetchers do
-    /// better alone.
-    const ROWS_AHEAD: usize = 0;
-
-    /// In how many places at once stored rows are read while few tokens meet them.
-    const STREAMS: usize = 1;
-
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
+
+    /// How stored rows are read while few tokens meet them.
+    fn reading(self) -> Reading {
+        Reading::PLAIN
+    }
 
     /// Runs `kernel`, compiled for this instruction set together with all that is inlined into it.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
@@ -115,11 +115,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
-    /// Asks for the memory [`Isa::ROWS_AHEAD`] of `x` or further, at least so far: as much as `x` takes.
+    /// Asks for the memory so many bytes behind the beginning of `x`, as much as `x` takes; for nothing where that is 0.
     #[inline(always)]
-    fn prefetch_ahead<T>(self, x: &T, least: usize) {
-        if Self::ROWS_AHEAD > 0 {
-            let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(least.max(Self::ROWS_AHEAD));
+    fn prefetch_ahead<T>(self, x: &T, ahead: usize) {
+        if ahead > 0 {
+            let ahead = std::ptr::from_ref(x).cast::<u8>().wrapping_add(ahead);
             for line in (0..size_of::<T>()).step_by(64) {
                 self.prefetch_second(ahead.wrapping_add(line));
             }

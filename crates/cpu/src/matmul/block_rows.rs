@@ -16,7 +16,7 @@ use crate::arch::{Isa, list};
 #[inline(always)]
 pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
     let length = product.matrix.tensor.stored_row_bytes();
-    for at in in_streams(rows.len(), I::STREAMS) {
+    for at in in_streams(rows.len(), isa.reading().places) {
         let (output, row) = (rows.start + at, &raw[at * length..(at + 1) * length]);
         match product.input.tokens {
             1 => cell::<I, B, 1>(isa, product, output, row, 0),
@@ -46,9 +46,10 @@ fn cell<I: Isa, B: Block, const T: usize>(
 ) {
     let codes = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
     let (spans, rest) = B::split(row);
+    let ahead = isa.reading().ahead;
     let mut sums = [isa.splat_eight(0.0); T];
     for (at, span) in spans.iter().enumerate() {
-        isa.prefetch_ahead(span, 0);
+        isa.prefetch_ahead(span, ahead);
         add::<I, B, T>(isa, span, &codes, at, &mut sums);
     }
     if !rest.is_empty() {

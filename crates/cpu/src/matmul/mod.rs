@@ -10,6 +10,7 @@
 //! | `kind` | which kernels a matrix takes |
 //! | `product` | one product: its tasks, and which kernel does them |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
+//! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
 //! | `block_tiles` | many tokens, on machines that multiply tiles |

@@ -1,7 +1,7 @@
 //! What a member of the team will read first in the next phase, which it asks for while it waits for the others: memory
 //! would be idle meanwhile.
 
-use crate::arch::Isa;
+use crate::arch::{Isa, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;
 
@@ -24,15 +24,16 @@ impl<'a> Next<'a> {
     pub(crate) const NOTHING: Self = Self { places: [&[]; PLACES], asked: 0 };
 
     /// `member`'s share of `matrix`, where few tokens will meet it.
-    pub(crate) fn of<I: Isa>(matrix: &'a Matrix, member: &Member<'_>) -> Self {
-        if I::ROWS_AHEAD == 0 || matrix.units.is_some() {
+    pub(crate) fn of<I: Isa>(isa: I, matrix: &'a Matrix, member: &Member<'_>) -> Self {
+        let Reading { ahead, places: count } = isa.reading();
+        if ahead == 0 || matrix.units.is_some() {
             return Self::NOTHING;
         }
         // Nearly the rows that the member will take: those of some kernels come in groups.
         let at = |number: usize| matrix.outputs() * number / member.members();
         let (first, end) = (at(member.number()), at(member.number() + 1));
-        let length = (end - first).div_ceil(I::STREAMS).max(1);
-        let most = (MOST / I::STREAMS / matrix.tensor.stored_row_bytes()).min(length);
+        let length = (end - first).div_ceil(count).max(1);
+        let most = (MOST / count / matrix.tensor.stored_row_bytes()).min(length);
         let mut places = [&[] as &[u8]; PLACES];
         for (place, row) in places.iter_mut().zip((first..end).step_by(length)) {
             *place = matrix.rows(row..(row + most).min(end));
@@ -41,8 +42,8 @@ impl<'a> Next<'a> {
     }
 
     /// These places.
-    pub(crate) fn places<I: Isa>(places: [&'a [u8]; PLACES]) -> Self {
-        if I::ROWS_AHEAD == 0 { Self::NOTHING } else { Self { places, asked: 0 } }
+    pub(crate) fn places<I: Isa>(isa: I, places: [&'a [u8]; PLACES]) -> Self {
+        if isa.reading().ahead == 0 { Self::NOTHING } else { Self { places, asked: 0 } }
     }
 
     /// Asks for a little more of it; returns whether there was any.

@@ -1,7 +1,7 @@
 //! Few tokens, plain numbers: stored rows are dotted with each token, straight from where they lie.
 //!
 //! One row after the other, so that memory is read in one stream, which the machine's own prefetchers follow: four rows
-//! at once halve the speed. Where those look too little ahead ([`Isa::ROWS_AHEAD`]), lines are asked for.
+//! at once halve the speed. Where those look too little ahead ([`Isa::reading`]), lines are asked for.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range
     let length = product.matrix.inputs() * E::SIZE;
     let tokens = product.input.tokens;
     let together = if tokens == 1 { 1 } else { 2 };
-    for turn in in_streams(rows.len().div_ceil(together), I::STREAMS) {
+    for turn in in_streams(rows.len().div_ceil(together), isa.reading().places) {
         let first = turn * together;
         let (count, output) = (together.min(rows.len() - first), rows.start + first);
         let raw = &raw[first * length..];
@@ -66,7 +66,10 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     let chunked = list!(R, split[0].0, |r| &split[r].0[..chunks]);
     let whole = list!(T, xs[0], |t| &xs[t][..chunks]);
     // Two rows are read side by side: what comes after the one is not the other.
-    let ahead = if R == 1 { 0 } else { R * size_of_val(rows[0]) };
+    let ahead = match isa.reading().ahead {
+        ahead if ahead == 0 || R == 1 => ahead,
+        ahead => ahead.max(R * size_of_val(rows[0])),
+    };
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {

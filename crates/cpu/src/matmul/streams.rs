@@ -2,8 +2,7 @@
 
 /// The numbers below `count`: from `streams` places in turn, as far from each other as can be, each of which goes on by one.
 ///
-/// What a core may ask for ahead is counted by page, so that reading in one place leaves it waiting: on machines with AMX,
-/// four places bring 30 GB/s where one brings 24, and more where there is work to do between the loads.
+/// Why: [`Reading`](crate::arch::Reading).
 pub(super) fn in_streams(count: usize, streams: usize) -> impl Iterator<Item = usize> {
     let length = count.div_ceil(streams);
     (0..length).flat_map(move |at| (at..count).step_by(length.max(1)))
