@@ -1,13 +1,13 @@
 //! Few tokens, plain numbers: stored rows are dotted with each token, straight from where they lie.
 //!
-//! One row after the other, so that memory is read in one stream, which the machine's own prefetchers follow: four rows
-//! at once halve the speed. Where those look too little ahead ([`Isa::reading`]), lines are asked for.
+//! One row after the other, which the machine's own prefetchers follow: four neighbouring rows at once halve the speed. How far
+//! ahead lines are asked for besides, and in how many places rows are read in turn, [`Isa::reading`] says.
 
 use std::ops::Range;
 
 use super::element::Element;
 use super::product::Product;
-use super::streams::in_streams;
+use super::streams::side_by_side;
 use crate::activations::Input;
 use crate::arch::{Isa, LANES, list};
 
@@ -16,37 +16,48 @@ use crate::arch::{Isa, LANES, list};
 pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[E::Raw]) {
     let length = product.matrix.inputs() * E::SIZE;
     let tokens = product.input.tokens;
-    let together = if tokens == 1 { 1 } else { 2 };
-    for turn in in_streams(rows.len().div_ceil(together), isa.reading().places) {
-        let first = turn * together;
-        let (count, output) = (together.min(rows.len() - first), rows.start + first);
-        let raw = &raw[first * length..];
-        let mut token = 0;
-        while token < tokens {
-            token += match (count, tokens - token) {
-                (2, 1) => cell::<I, E, 2, 1>(isa, product, output, token, raw, length),
-                (2, 2) => cell::<I, E, 2, 2>(isa, product, output, token, raw, length),
-                (2, _) => cell::<I, E, 2, 3>(isa, product, output, token, raw, length),
-                (_, _) => cell::<I, E, 1, 1>(isa, product, output, token, raw, length),
+    let neighbours = if tokens == 1 { 1 } else { 2 };
+    for side in side_by_side(rows.len(), isa.reading().places, neighbours) {
+        let (first, raw) = (rows.start, (raw, length));
+        let mut row = 0;
+        while row < side.count {
+            let count = match side.count - row {
+                4 if tokens == 1 => 4,
+                2.. if tokens > 1 => 2,
+                _ => 1,
             };
+            let mut token = 0;
+            while token < tokens {
+                token += match (count, tokens - token) {
+                    (4, _) => cell::<I, E, 4, 1>(isa, product, first, side.rows(row), raw, token),
+                    (2, 1) => cell::<I, E, 2, 1>(isa, product, first, side.rows(row), raw, token),
+                    (2, 2) => cell::<I, E, 2, 2>(isa, product, first, side.rows(row), raw, token),
+                    (2, _) => cell::<I, E, 2, 3>(isa, product, first, side.rows(row), raw, token),
+                    (_, _) => cell::<I, E, 1, 1>(isa, product, first, side.rows(row), raw, token),
+                };
+            }
+            row += count;
         }
     }
 }
 
-/// `R` outputs of `T` tokens; returns `T`.
+/// The outputs of `T` tokens and the rows number `at` of `raw`, of so many items each, the first of which is for output
+/// `first`; returns `T`.
 #[inline(always)]
 fn cell<I: Isa, E: Element, const R: usize, const T: usize>(
     isa: I,
     product: &Product<'_>,
-    output: usize,
+    first: usize,
+    at: [usize; R],
+    (raw, length): (&[E::Raw], usize),
     token: usize,
-    raw: &[E::Raw],
-    length: usize,
 ) -> usize {
-    let rows = list!(R, raw, |r| &raw[r * length..(r + 1) * length]);
+    let rows = list!(R, raw, |r| &raw[at[r] * length..(at[r] + 1) * length]);
     let sums = dots::<I, E, R, T>(isa, rows, &product.input, token);
     for (t, sums) in sums.iter().enumerate() {
-        product.finish(isa, token + t, output, sums);
+        for (at, sum) in at.iter().zip(sums) {
+            product.finish(isa, token + t, first + at, &[*sum]);
+        }
     }
     T
 }
@@ -65,11 +76,7 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     // Said once, so that the loop need not ask.
     let chunked = list!(R, split[0].0, |r| &split[r].0[..chunks]);
     let whole = list!(T, xs[0], |t| &xs[t][..chunks]);
-    // Two rows are read side by side: what comes after the one is not the other.
-    let ahead = match isa.reading().ahead {
-        ahead if ahead == 0 || R == 1 => ahead,
-        ahead => ahead.max(R * size_of_val(rows[0])),
-    };
+    let ahead = isa.reading().ahead;
     let mut sums = [[isa.splat(0.0); R]; T];
     for chunk in 0..chunks {
         for r in 0..R {
