@@ -5,7 +5,7 @@ use wkv7_core::{Error, Tensor};
 use crate::Path;
 use crate::activations::Activations;
 use crate::arch::{Isa, With};
-use crate::matmul::{Desk, Product, Then, multiply};
+use crate::matmul::{Desk, Next, Product, Then, multiply};
 use crate::team::{Shared, Team};
 use crate::weights::Matrix;
 
