@@ -153,8 +153,8 @@ fn heads<I: Isa>(
         let (piece, head) = (&pass.pieces[task / heads], task % heads);
         if pass.is_single() {
             // Heads take about the same time, so that this member's next is likely the one after the others'.
-            let mut next = of_head(pass, weights, task + member.members());
-            while next.ask(isa) {}
+            let mut rows = of_head(pass, weights, task + member.members());
+            while rows.ask(isa) {}
         }
         let channels = head * n..(head + 1) * n;
         if pass.is_single() {

@@ -30,7 +30,7 @@ pub(crate) use avx512::{Avx512, Plain, Vnni};
 pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
-pub(crate) use reading::Reading;
+pub(crate) use reading::{MANY_PLACES, Reading};
 pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
@@ -115,7 +115,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
-    /// Asks for the memory so many bytes behind the beginning of `x`, as much as `x` takes; for nothing where that is 0.
+    /// Asks for the memory so many bytes past the beginning of `x`, as much as `x` takes; for nothing where that is 0.
     #[inline(always)]
     fn prefetch_ahead<T>(self, x: &T, ahead: usize) {
         if ahead > 0 {

@@ -91,7 +91,9 @@ impl<'a> Sixteen<'a> {
     /// Where the last is not there as a whole.
     #[inline(always)]
     pub(crate) fn new(bytes: &'a [u8], distance: usize, steps: usize) -> Self {
-        assert!((PANEL - 1) * distance + 2 * STEP * steps <= bytes.len(), "sixteen rows");
+        let before = distance.checked_mul(PANEL - 1);
+        let end = before.zip(steps.checked_mul(2 * STEP)).and_then(|(before, row)| before.checked_add(row));
+        assert!(end.is_some_and(|end| end <= bytes.len()), "sixteen rows");
         Self { bytes, distance, steps }
     }
 

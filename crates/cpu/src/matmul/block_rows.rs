@@ -10,7 +10,7 @@ use super::block::{Block, Scales};
 use super::product::Product;
 use super::streams::side_by_side;
 use crate::activations::{Codes, EIGHT};
-use crate::arch::{Isa, list};
+use crate::arch::{Isa, MANY_PLACES, list};
 
 /// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
 #[inline(always)]
@@ -18,8 +18,8 @@ pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<u
     let length = product.matrix.tensor.stored_row_bytes();
     let tokens = product.input.tokens;
     for side in side_by_side(rows.len(), isa.reading().places, 1) {
-        if tokens == 1 && side.count == 4 {
-            cell::<I, B, 4, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
+        if tokens == 1 && side.count == MANY_PLACES {
+            cell::<I, B, MANY_PLACES, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
             continue;
         }
         for row in 0..side.count {

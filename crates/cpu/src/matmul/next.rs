@@ -1,17 +1,18 @@
 //! What a member of the team will read first in the next phase, which it asks for while it waits for the others: memory
 //! would be idle meanwhile.
 
-use crate::arch::{Isa, Reading};
+use super::kind::Kind;
+use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;
 
 /// Bytes of a matrix that are asked for at most: a small part of a second-level cache.
 const MOST: usize = 128 << 10;
 
-/// Places that will be read side by side, for a start.
-const PLACES: usize = 4;
+/// Places that are read side by side at most: those of tiles of bf16 rows.
+const PLACES: usize = PANEL;
 
-/// The beginning of a member's share of a matrix.
+/// The beginnings of what a member reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Next<'a> {
     places: [&'a [u8]; PLACES],
@@ -29,21 +30,31 @@ impl<'a> Next<'a> {
         if ahead == 0 || matrix.units.is_some() {
             return Self::NOTHING;
         }
+        let count = match matrix.kind {
+            Kind::Dequantized => 1,
+            kind if kind.parts::<I>() > 0 => PANEL,
+            _ => count,
+        };
         // Nearly the rows that the member will take: those of some kernels come in groups.
         let at = |number: usize| matrix.outputs() * number / member.members();
         let (first, end) = (at(member.number()), at(member.number() + 1));
         let length = (end - first).div_ceil(count).max(1);
-        let most = (MOST / count / matrix.tensor.stored_row_bytes()).min(length);
         let mut places = [&[] as &[u8]; PLACES];
         for (place, row) in places.iter_mut().zip((first..end).step_by(length)) {
-            *place = matrix.rows(row..(row + most).min(end));
+            let rows = matrix.rows(row..(row + length).min(end));
+            *place = &rows[..rows.len().min(MOST / count)];
         }
         Self { places, asked: 0 }
     }
 
     /// These places.
-    pub(crate) fn places<I: Isa>(isa: I, places: [&'a [u8]; PLACES]) -> Self {
-        if isa.reading().ahead == 0 { Self::NOTHING } else { Self { places, asked: 0 } }
+    pub(crate) fn places<I: Isa>(isa: I, of: [&'a [u8]; 4]) -> Self {
+        if isa.reading().ahead == 0 {
+            return Self::NOTHING;
+        }
+        let mut places = [&[] as &[u8]; PLACES];
+        places[..of.len()].copy_from_slice(&of);
+        Self { places, asked: 0 }
     }
 
     /// Asks for a little more of it; returns whether there was any.
@@ -58,7 +69,7 @@ impl<'a> Next<'a> {
                 any = true;
             }
         }
-        self.asked += 64;
+        self.asked += if any { 64 } else { 0 };
         any
     }
 }
@@ -71,9 +82,12 @@ mod tests {
     fn it_is_asked_for_to_the_end_and_no_further() {
         let isa = crate::arch::Portable::<false>;
         let bytes = [0; 300];
-        let mut next = Next { places: [&bytes, &bytes[..10], &[], &bytes[..64]], asked: 0 };
+        let mut places = [&[] as &[u8]; PLACES];
+        (places[0], places[1], places[3]) = (&bytes, &bytes[..10], &bytes[..64]);
+        let mut next = Next { places, asked: 0 };
         let turns = std::iter::repeat_with(|| next.ask(isa)).take_while(|more| *more).count();
         assert_eq!(turns, 5);
-        assert!(!next.ask(isa) && !Next::NOTHING.clone().ask(isa));
+        let mut nothing = Next::NOTHING;
+        assert!(!next.ask(isa) && !nothing.ask(isa));
     }
 }

@@ -115,9 +115,10 @@ impl<'a> Product<'a> {
         self.matrix.units.as_ref().filter(|_| wanted)
     }
 
-    /// The outputs of member `number` of `members` where few tokens share the work out: one piece for each, read in the
-    /// order of [`side_by_side`](super::streams::side_by_side). Handed out in small tasks, neighbouring rows go to different
-    /// cores, whose prefetchers fetch what the other reads: with tasks of 32 KB, decoding took half as long again.
+    /// The outputs of member `number` of `members` where few tokens share the work out: one piece for each, which most
+    /// kernels read in several places ([`side_by_side`](super::streams::side_by_side)). Handed out in small tasks,
+    /// neighbouring rows go to different cores, whose prefetchers fetch what the other reads: with tasks of 32 KB, decoding
+    /// took half as long again.
     fn share<I: Isa>(&self, number: usize, members: usize) -> Range<usize> {
         let unit = match self.matrix.kind {
             _ if self.units::<I>().is_some() => STRIP,

@@ -9,7 +9,7 @@ use super::element::Element;
 use super::product::Product;
 use super::streams::side_by_side;
 use crate::activations::Input;
-use crate::arch::{Isa, LANES, list};
+use crate::arch::{Isa, LANES, MANY_PLACES, list};
 
 /// The outputs `rows` of `product` for its few tokens. `raw` holds those rows, `[rows, inputs]`.
 #[inline(always)]
@@ -22,14 +22,16 @@ pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range
         let mut row = 0;
         while row < side.count {
             let count = match side.count - row {
-                4 if tokens == 1 => 4,
+                MANY_PLACES if tokens == 1 => MANY_PLACES,
                 2.. if tokens > 1 => 2,
                 _ => 1,
             };
             let mut token = 0;
             while token < tokens {
                 token += match (count, tokens - token) {
-                    (4, _) => cell::<I, E, 4, 1>(isa, product, first, side.rows(row), raw, token),
+                    (MANY_PLACES, _) => {
+                        cell::<I, E, MANY_PLACES, 1>(isa, product, first, side.rows(row), raw, token)
+                    }
                     (2, 1) => cell::<I, E, 2, 1>(isa, product, first, side.rows(row), raw, token),
                     (2, 2) => cell::<I, E, 2, 2>(isa, product, first, side.rows(row), raw, token),
                     (2, _) => cell::<I, E, 2, 3>(isa, product, first, side.rows(row), raw, token),

@@ -21,6 +21,7 @@ impl Side {
 
 /// The rows below `rows`, one from each of so many `places`, as far from each other as can be; or, where there is but one
 /// place, so many `neighbours`. Why in places: [`Reading`](crate::arch::Reading).
+#[inline(always)]
 pub(super) fn side_by_side(rows: usize, places: usize, neighbours: usize) -> impl Iterator<Item = Side> {
     let length = rows.div_ceil(places).max(1);
     let (step, distance) = if places == 1 { (neighbours, 1) } else { (1, length) };

@@ -83,7 +83,13 @@ mod tests {
             let member = || {
                 for round in 1..=500 {
                     come.fetch_add(1, Ordering::Relaxed);
-                    barrier.wait(|| _ = lasts.fetch_add(1, Ordering::Relaxed), || false).expect("all come");
+                    let mut turns = 0; // something to do at first, then nothing
+                    let meanwhile = || {
+                        turns += 1;
+                        turns < 3
+                    };
+                    let last = || _ = lasts.fetch_add(1, Ordering::Relaxed);
+                    barrier.wait(last, meanwhile).expect("all come");
                     assert!(come.load(Ordering::Relaxed) >= round * members);
                     barrier.wait(|| (), || false).expect("all come");
                 }
