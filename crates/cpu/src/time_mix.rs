@@ -151,13 +151,11 @@ fn heads<I: Isa>(
     let mut next = pass.next(&weights.output, member);
     let each = |task: usize| {
         let (piece, head) = (&pass.pieces[task / heads], task % heads);
+        let channels = head * n..(head + 1) * n;
         if pass.is_single() {
             // Heads take about the same time, so that this member's next is likely the one after the others'.
             let mut rows = of_head(pass, weights, task + member.members());
             while rows.ask(isa) {}
-        }
-        let channels = head * n..(head + 1) * n;
-        if pass.is_single() {
             for product in second {
                 product.run(isa, channels.clone(), desk);
             }
