@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::need::Need;
-use crate::peers::{environment, pip, target};
+use crate::peers::{environment, folder, pip, target};
 use crate::process::{self, cargo, root};
 
 const PROGRAM: &str = "benches/peers/web-rwkv/Cargo.toml";
@@ -49,10 +49,8 @@ pub struct Options {
 /// Where something needed is not there, or a program fails.
 pub fn run(options: &Options) -> Result<()> {
     let root = root().canonicalize().context("the root of the checkout is not there")?;
-    let folder = match &options.folder {
-        Some(folder) => absolute(folder)?,
-        None => target(&root, env::var_os("CARGO_TARGET_DIR")).join("peers"),
-    };
+    let target = target(&root, env::var_os("CARGO_TARGET_DIR"));
+    let folder = folder(options.folder.as_deref(), &target.join("peers"))?;
     let python = match &options.python {
         Some(python) => absolute(python)?,
         None => environment(&folder.join("models-env"), NEEDS, |python| pip(python, REQUIREMENTS))?,

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf, absolute};
 use std::process::Command;
 
@@ -104,11 +105,8 @@ pub(crate) fn given(flags: &[(&str, &Option<String>)]) -> Vec<String> {
 /// Where something needed is not there, or a program fails.
 pub fn run(options: &Options) -> Result<()> {
     let root = root().canonicalize().context("the root of the checkout is not there")?;
-    // Given paths are meant from where the user stands, and programs are run in the root.
-    let folder = match &options.folder {
-        Some(folder) => absolute(folder)?,
-        None => target(&root, env::var_os("CARGO_TARGET_DIR")).join("peers"),
-    };
+    let target = target(&root, env::var_os("CARGO_TARGET_DIR"));
+    let folder = folder(options.folder.as_deref(), &target.join("peers"))?;
     let python = match &options.python {
         Some(python) => absolute(python)?,
         None => {
@@ -118,7 +116,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let wkv7 = match &options.wkv7 {
         Some(wkv7) => absolute(wkv7)?,
-        None => build(&target(&root, env::var_os("CARGO_TARGET_DIR")))?,
+        None => build(&target)?,
     };
     let mut compare = Command::new(python);
     compare.arg(SCRIPT).arg("--wkv7").arg(wkv7).arg("--folder").arg(folder).args(options.asked.words());
@@ -134,6 +132,14 @@ pub fn run(options: &Options) -> Result<()> {
 /// Cargo's target folder; `set` is `CARGO_TARGET_DIR`, which cargo reads from the root, where we start it.
 pub(crate) fn target(root: &Path, set: Option<OsString>) -> PathBuf {
     root.join(set.as_deref().unwrap_or(OsStr::new("target")))
+}
+
+/// The folder for what a comparison keeps, as asked or else `usual`; made where it is not there. A given path is meant
+/// from where the user stands, while programs are run in the root.
+pub(crate) fn folder(asked: Option<&Path>, usual: &Path) -> Result<PathBuf> {
+    let folder = absolute(asked.unwrap_or(usual))?;
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// Builds the command for speed, and says where it is.
@@ -215,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_script_knows_every_flag() {
-        let script = std::fs::read_to_string(root().join(SCRIPT)).unwrap();
+        let script = fs::read_to_string(root().join(SCRIPT)).unwrap();
         let flags = "peers --models a --types a --threads a --pairs a --prefill a --decode a --agree a --seed a \
                      --ffn-sparsity a";
         let words = parse(flags).asked.words();
@@ -231,6 +237,17 @@ mod tests {
         assert_eq!(target(root, None), Path::new("/checkout/target"));
         assert_eq!(target(root, Some("elsewhere".into())), Path::new("/checkout/elsewhere"));
         assert_eq!(target(root, Some("/elsewhere".into())), Path::new("/elsewhere"));
+    }
+
+    #[test]
+    fn the_folder_is_there_before_anything_is_written_to_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let usual = scratch.path().join("target/peers");
+        assert_eq!(folder(None, &usual).unwrap(), usual);
+        assert!(usual.is_dir());
+        let asked = scratch.path().join("asked");
+        assert_eq!(folder(Some(&asked), &usual).unwrap(), asked);
+        assert!(asked.is_dir());
     }
 
     #[test]

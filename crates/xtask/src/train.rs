@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::need::Need;
-use crate::peers::{environment, given, pip, target};
+use crate::peers::{environment, folder, given, pip, target};
 use crate::process::{self, cargo, root};
 
 const SCRIPT: &str = "benches/peers/train.py";
@@ -97,11 +97,7 @@ impl Asked {
 pub fn run(options: &Options) -> Result<()> {
     let root = root().canonicalize().context("the root of the checkout is not there")?;
     let target = target(&root, env::var_os("CARGO_TARGET_DIR"));
-    // Given paths are meant from where the user stands, and programs are run in the root.
-    let folder = match &options.folder {
-        Some(folder) => absolute(folder)?,
-        None => target.join("train"),
-    };
+    let folder = folder(options.folder.as_deref(), &target.join("train"))?;
     let python = match &options.python {
         Some(python) => absolute(python)?,
         None => environment(&folder.join("env"), NEEDS, |python| pip(python, REQUIREMENTS))?,
