@@ -2,13 +2,16 @@
 //!
 //! * As f32: in order for few tokens; for many by class, numbers `n`, `n + 16`, `n + 32`, ... side by side, which is
 //!   the order in which panels are walked (see `matmul`).
-//! * In 8 bits, for the block types: each group of 32 has a scale, `max |x| / 127`, and signed codes. This is the one
-//!   approximation of most machines; `exact` forbids it.
+//! * In 8 bits, for the block types: each group of 32, for the K types each span of 256 (`span_codes`), has a scale,
+//!   `max |x| / 127`, and signed codes. This is the one approximation of most machines; `exact` forbids it.
 //! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
 use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
 use crate::code_tiles::{CodeTiles, CodeTilesView, SharedCodeTiles};
 use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
+use crate::span_codes::{
+    CodedSpan, Facts, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanWords, StepTile,
+};
 use crate::team::Shared;
 
 /// From this many tokens on, products of f32 numbers walk panels.
@@ -24,13 +27,39 @@ pub(crate) const EIGHT: usize = 8;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Forms {
     pub(crate) numbers: bool,
-    pub(crate) codes: bool,
-    /// Of many tokens, codes in tiles.
-    pub(crate) tiles: bool,
-    /// Of many tokens, codes in 16 bits.
-    pub(crate) words: bool,
+    /// With a scale for each group.
+    pub(crate) codes: CodeForms,
+    /// With a scale for each span.
+    pub(crate) spans: CodeForms,
     /// In so many bf16 parts, in tiles.
     pub(crate) parts: usize,
+}
+
+/// Whether codes are asked for, and in which forms besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CodeForms {
+    pub(crate) wanted: bool,
+    /// Of many tokens, in tiles.
+    pub(crate) tiles: bool,
+    /// Of many tokens, in 16 bits.
+    pub(crate) words: bool,
+}
+
+impl CodeForms {
+    /// The forms that either asks for.
+    fn or(self, other: Self) -> Self {
+        Self {
+            wanted: self.wanted || other.wanted,
+            tiles: self.tiles || other.tiles,
+            words: self.words || other.words,
+        }
+    }
+
+    /// Those that so many tokens take.
+    fn of(self, tokens: usize) -> Self {
+        let many = tokens >= MANY_CODES;
+        Self { wanted: self.wanted, tiles: many && self.tiles, words: many && self.words }
+    }
 }
 
 impl Forms {
@@ -38,9 +67,8 @@ impl Forms {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             numbers: self.numbers || other.numbers,
-            codes: self.codes || other.codes,
-            tiles: self.tiles || other.tiles,
-            words: self.words || other.words,
+            codes: self.codes.or(other.codes),
+            spans: self.spans.or(other.spans),
             parts: self.parts.max(other.parts),
         }
     }
@@ -57,9 +85,9 @@ pub(crate) struct Activations {
     words: Vec<i16>,   // [tokens, groups, 32]: the codes widened
     scales: Vec<f32>,  // [tokens, groups]
     sums: Vec<i32>,    // [tokens, groups]: sums of codes
-    halves: Vec<i16>,  // [tokens, groups, 2]: sums of the codes of either half of a group
     shifts: Vec<f32>,  // [tokens, groups]: scales times sums
     tiles: CodeTiles,
+    spans: SpanCodes,
     part_tiles: PartTiles,
 }
 
@@ -80,17 +108,20 @@ impl Activations {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
         let grow = |have: usize, need: usize| have.max(need);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
-        let groups = if forms.codes { tokens * groups(n) } else { 0 };
-        let words = if forms.words && tokens >= MANY_CODES { groups * GROUP } else { 0 };
+        let (codes, spans) = (forms.codes.of(tokens), forms.spans.of(tokens));
+        let groups = if codes.wanted { tokens * groups(n) } else { 0 };
+        let words = if codes.words { groups * GROUP } else { 0 };
         self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
         self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
         self.words.resize(grow(self.words.len(), words), 0);
         self.scales.resize(grow(self.scales.len(), groups), 0.0);
         self.sums.resize(grow(self.sums.len(), groups), 0);
-        self.halves.resize(grow(self.halves.len(), 2 * groups), 0);
         self.shifts.resize(grow(self.shifts.len(), groups), 0.0);
-        if forms.tiles && tokens >= MANY_CODES {
+        if codes.tiles {
             self.tiles.resize(tokens, groups / tokens);
+        }
+        if spans.wanted {
+            self.spans.resize(tokens, n.div_ceil(SPAN), spans.words, spans.tiles);
         }
         self.part_tiles.resize(Cut::new(tokens, n, forms.parts));
     }
@@ -106,9 +137,9 @@ impl Activations {
             words: Shared::new(&mut self.words),
             scales: Shared::new(&mut self.scales),
             sums: Shared::new(&mut self.sums),
-            halves: Shared::new(&mut self.halves),
             shifts: Shared::new(&mut self.shifts),
             tiles: self.tiles.share(),
+            spans: self.spans.share(),
             part_tiles: self.part_tiles.share(),
         }
     }
@@ -125,9 +156,9 @@ pub(crate) struct SharedActivations<'a> {
     words: Shared<'a, i16>,
     scales: Shared<'a>,
     sums: Shared<'a, i32>,
-    halves: Shared<'a, i16>,
     shifts: Shared<'a>,
     tiles: SharedCodeTiles<'a>,
+    spans: SharedSpanCodes<'a>,
     part_tiles: SharedPartTiles<'a>,
 }
 
@@ -161,7 +192,8 @@ impl<'a> SharedActivations<'a> {
                 tail.fill(0.0);
             }
         }
-        if self.forms.codes {
+        let (forms, spans) = (self.forms.codes.of(self.tokens), self.forms.spans.of(self.tokens));
+        if forms.wanted {
             let groups = groups(self.n);
             let (of, codes) = (token * groups..(token + 1) * groups, token * groups * GROUP);
             // SAFETY: as above.
@@ -171,20 +203,21 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let sums = unsafe { self.sums.part(of.clone()) };
             // SAFETY: as above.
-            let halves = unsafe { self.halves.part(2 * of.start..2 * of.end) };
-            // SAFETY: as above.
             let shifts = unsafe { self.shifts.part(of) };
-            quantize(isa, x, codes_out, scales, (sums, halves), shifts);
-            let many = self.tokens >= MANY_CODES;
-            if many && self.forms.words {
+            quantize(isa, x, codes_out, scales, sums, shifts);
+            if forms.words {
                 // SAFETY: as above.
                 let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
                 words.iter_mut().zip(&*codes_out).for_each(|(word, code)| *word = i16::from(*code));
             }
-            if many && self.forms.tiles {
+            if forms.tiles {
                 // SAFETY: as above.
                 unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
             }
+        }
+        if spans.wanted {
+            // SAFETY: as above.
+            unsafe { self.spans.put(isa, token, x, spans.words, spans.tiles) };
         }
         if self.forms.parts > 0 {
             // SAFETY: as above.
@@ -212,11 +245,11 @@ impl<'a> SharedActivations<'a> {
         // SAFETY: as above.
         let sums = unsafe { self.sums.view(0..self.sums.len()) };
         // SAFETY: as above.
-        let halves = unsafe { self.halves.view(0..self.halves.len()) };
-        // SAFETY: as above.
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
         // SAFETY: as above.
         let tiles = unsafe { self.tiles.view() };
+        // SAFETY: as above.
+        let spans = unsafe { self.spans.view() };
         // SAFETY: as above.
         let part_tiles = unsafe { self.part_tiles.view() };
         Input {
@@ -227,9 +260,9 @@ impl<'a> SharedActivations<'a> {
             words,
             scales,
             sums,
-            halves,
             shifts,
             tiles,
+            spans,
             cut: self.cut(),
             part_tiles,
         }
@@ -246,9 +279,9 @@ pub(crate) struct Input<'a> {
     words: &'a [i16],
     scales: &'a [f32],
     sums: &'a [i32],
-    halves: &'a [i16],
     shifts: &'a [f32],
     tiles: CodeTilesView<'a>,
+    spans: SpanCodesView<'a>,
     cut: Cut,
     part_tiles: &'a [u32],
 }
@@ -257,10 +290,9 @@ pub(crate) struct Input<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codes<'a> {
     pub(crate) codes: &'a [[i8; GROUP]],
-    pub(crate) words: &'a [[i16; GROUP]], // where they were asked for
+    pub(crate) words: &'a [[[i16; 2]; GROUP / 2]], // where they were asked for
     pub(crate) scales: &'a [f32],
     pub(crate) sums: &'a [i32],
-    pub(crate) halves: &'a [i16], // two to a group
     pub(crate) shifts: &'a [f32],
 }
 
@@ -274,6 +306,24 @@ impl<'a> Input<'a> {
     /// The codes of the tile that begins with `token`.
     pub(crate) fn tile(&self, token: usize) -> CodeTilesView<'a> {
         self.tiles.tile(token / TILE_TOKENS, groups(self.n))
+    }
+
+    /// One token's spans of codes.
+    #[inline(always)]
+    pub(crate) fn spans(&self, token: usize) -> &'a [CodedSpan] {
+        self.spans.spans(token, self.n.div_ceil(SPAN))
+    }
+
+    /// The same in words, where they were asked for.
+    #[inline(always)]
+    pub(crate) fn span_words(&self, token: usize) -> &'a [SpanWords] {
+        self.spans.words(token, self.n.div_ceil(SPAN))
+    }
+
+    /// The spans of the tile that begins with `token`.
+    #[inline(always)]
+    pub(crate) fn span_tile(&self, token: usize) -> (&'a [StepTile], &'a [[Facts; TILE_TOKENS]]) {
+        self.spans.tile(token / TILE_TOKENS, self.n.div_ceil(SPAN))
     }
 
     /// How the tokens are cut into tiles of parts.
@@ -294,13 +344,12 @@ impl<'a> Input<'a> {
     pub(crate) fn codes(&self, token: usize) -> Codes<'a> {
         let groups = groups(self.n);
         let of = token * groups..(token + 1) * groups;
-        let words = self.words.as_chunks().0;
+        let words = self.words.as_chunks().0.as_chunks().0;
         Codes {
             codes: &self.codes.as_chunks().0[of.clone()],
             words: words.get(of.clone()).unwrap_or(&[]),
             scales: &self.scales[of.clone()],
             sums: &self.sums[of.clone()],
-            halves: &self.halves[2 * of.start..2 * of.end],
             shifts: &self.shifts[of],
         }
     }
@@ -334,7 +383,7 @@ fn quantize<I: Isa>(
     x: &[f32],
     codes: &mut [i8],
     scales: &mut [f32],
-    (sums, halves): (&mut [i32], &mut [i16]),
+    sums: &mut [i32],
     shifts: &mut [f32],
 ) {
     let (groups, tail) = x.as_chunks::<GROUP>();
@@ -355,9 +404,7 @@ fn quantize<I: Isa>(
         }
         let odd = odd.iter().any(|x| x.is_nan());
         // What is no number has no code, and sums with it may be anything.
-        let [first, second] = if odd { [0; 2] } else { found };
-        let sum = first + second;
-        (halves[2 * group], halves[2 * group + 1]) = (first as i16, second as i16);
+        let sum = if odd { 0 } else { found[0] + found[1] };
         let scale = if odd {
             f32::NAN
         } else if inverse > 0.0 {
@@ -371,7 +418,6 @@ fn quantize<I: Isa>(
     codes[used..].fill([0; GROUP]);
     scales[used..].fill(0.0);
     sums[used..].fill(0);
-    halves[2 * used..].fill(0);
     shifts[used..].fill(0.0);
 }
 
@@ -382,7 +428,8 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let forms = Forms { numbers: true, codes: true, tiles: true, words: true, parts: 2 };
+        let codes = CodeForms { wanted: true, tiles: true, words: true };
+        let forms = Forms { numbers: true, codes, spans: codes, parts: 2 };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {

@@ -17,7 +17,7 @@
 //! | `pass` | what every block knows of the walk through the layers it is part of, and the token shift |
 //! | `time_mix`, `channel_mix`, `wkv`, `head`, `norm`, `exp` | the blocks of the model |
 //! | `matmul` | matrix times the vectors of all tokens |
-//! | `activations`, `code_tiles`, `part_tiles` | vectors in the forms that products take |
+//! | `activations`, `code_tiles`, `span_codes`, `part_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
 //! | `pages` | large pages for it |
 //! | `math`, `bf16x3` | arithmetic for other crates |
@@ -38,6 +38,7 @@ mod pages;
 mod part_tiles;
 mod pass;
 mod scratch;
+mod span_codes;
 mod team;
 mod time_mix;
 mod weights;
@@ -68,7 +69,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale, unless
+    /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale (256 for the K types), unless
     /// [`LoadOptions::exact`] forbids it. All others are multiplied in f32, but see [`Cpu::IN_PARTS`].
     pub const APPROXIMATED: [Dtype; 8] =
         [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K];
@@ -139,8 +140,8 @@ mod tests {
         for dtype in Dtype::ALL {
             let approximated = Cpu::APPROXIMATED.contains(&dtype);
             let kind = |exact| Kind::of(dtype, [64, 256], exact);
-            assert_eq!(matches!(kind(false), Kind::Block(_)), approximated, "{dtype}");
-            assert!(!matches!(kind(true), Kind::Block(_)), "{dtype}");
+            assert_eq!(matches!(kind(false), Kind::Block(_) | Kind::SuperBlock(_)), approximated, "{dtype}");
+            assert!(!matches!(kind(true), Kind::Block(_) | Kind::SuperBlock(_)), "{dtype}");
         }
     }
 }

@@ -14,13 +14,14 @@ const BOUNDS: [(Dtype, f64); 8] = [
     (Dtype::Q4_1, 1.4e-2), // 1.1e-2
     (Dtype::Q5_0, 1.4e-2), // 1.1e-2
     (Dtype::Q5_1, 1.5e-2), // 1.2e-2
-    (Dtype::Q4K, 7.5e-3),  // 6.0e-3; the random minima of these two are large beside their codes
-    (Dtype::Q5K, 7.5e-3),  // 5.8e-3
-    (Dtype::Q6K, 1.4e-2),  // 1.1e-2
+    // These three share a scale among 256 activations, the others among 32.
+    (Dtype::Q4K, 1.1e-2), // 8.9e-3; the random minima of these two are large beside their codes
+    (Dtype::Q5K, 1.1e-2), // 8.3e-3
+    (Dtype::Q6K, 2.1e-2), // 1.7e-2
 ];
 
-/// The same for each part of the state: 1.1e-2 was the worst measured.
-const STATE: Tolerance = Tolerance { cause: "activations in 8 bits", relative: 1.4e-2, largest: 2e-2 };
+/// The same for each part of the state: 1.6e-2 was the worst measured.
+const STATE: Tolerance = Tolerance { cause: "activations in 8 bits", relative: 2e-2, largest: 2.5e-2 };
 
 fn run(weights: &Weights, tokens: &[u32], exact: bool) -> Played {
     let mut options = LoadOptions::default();

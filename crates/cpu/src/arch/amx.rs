@@ -15,11 +15,12 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::avx512::{Beyond, Vnni};
-use super::tiles::{Bf16Tiles, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles, check};
+use super::tiles::{Bf16Tiles, CutPanel, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles, check};
 use super::{GROUP, Missing, PANEL, Reading};
 use crate::bf16x3::{Cells, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PartSums};
+use crate::span_codes::{STEP_CODES, StepTile};
 
 /// Proof that this machine has AMX for bytes and for bf16 and VNNI beside it, and that the system lets this process use it.
 #[derive(Debug, Clone, Copy)]
@@ -136,13 +137,20 @@ thread_local! {
 }
 
 /// Tile registers in the shapes that products of so many tokens need, until dropped: sums, `[tokens, PANEL]` of 4 bytes
-/// each; then codes of the tokens, `[tokens, GROUP]`, and of the panel.
+/// each; then codes of the tokens, `[tokens, GROUP]`, and of the panel. From the fourth on the same for the steps of a block:
+/// sums of both parts, codes of the tokens, `[tokens, STEP_CODES]`, and both parts of the panel.
 pub(crate) struct Registers(PhantomData<*const ()>); // not to be sent: they are this thread's
 
 impl Registers {
     fn new(_: Amx, tokens: usize) -> Self {
         assert!((1..=TILE_TOKENS).contains(&tokens), "{tokens} tokens in a tile");
-        let shapes = Shapes::new(&[(tokens, 4 * PANEL), (tokens, GROUP), (GROUP / 4, 4 * PANEL)]);
+        let (sums, panel) = ((tokens, 4 * PANEL), (STEP_CODES / 4, 4 * PANEL));
+        let of_group = [sums, (tokens, GROUP), (GROUP / 4, 4 * PANEL)];
+        let of_step = [sums, sums, (tokens, STEP_CODES), panel, panel];
+        let mut shapes = [(0, 0); 8];
+        shapes[..3].copy_from_slice(&of_group);
+        shapes[3..].copy_from_slice(&of_step);
+        let shapes = Shapes::new(&shapes);
         // SAFETY: there are tile registers, as the first argument proves; no shape is beyond 16 rows of 64 bytes.
         unsafe { shapes.set() };
         Self(PhantomData)
@@ -177,6 +185,52 @@ impl Tiles for Registers {
                 out("tmm0") _,
                 out("tmm1") _,
                 out("tmm2") _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]) {
+        // SAFETY: as in `group`. What is read are four steps, each at most `TILE_TOKENS` rows of `STEP_CODES` bytes of `x`, which
+        // take 1024 bytes, and two groups of either part of the panel, which take as many; what is written are at most
+        // `TILE_TOKENS` rows of 64 bytes of both `sums`, which lie 1024 bytes apart.
+        unsafe {
+            asm!(
+                "tilezero tmm3",
+                "tilezero tmm4",
+                "tileloadd tmm5, [{x} + {row} * 1]",
+                "tileloadd tmm6, [{low} + {row} * 1]",
+                "tileloadd tmm7, [{high} + {row} * 1]",
+                "tdpbssd tmm3, tmm5, tmm6",
+                "tdpbssd tmm4, tmm5, tmm7",
+                "tileloadd tmm5, [{x} + {row} * 1 + 1024]",
+                "tileloadd tmm6, [{low} + {row} * 1 + 1024]",
+                "tileloadd tmm7, [{high} + {row} * 1 + 1024]",
+                "tdpbssd tmm3, tmm5, tmm6",
+                "tdpbssd tmm4, tmm5, tmm7",
+                "tileloadd tmm5, [{x} + {row} * 1 + 2048]",
+                "tileloadd tmm6, [{low} + {row} * 1 + 2048]",
+                "tileloadd tmm7, [{high} + {row} * 1 + 2048]",
+                "tdpbssd tmm3, tmm5, tmm6",
+                "tdpbssd tmm4, tmm5, tmm7",
+                "tileloadd tmm5, [{x} + {row} * 1 + 3072]",
+                "tileloadd tmm6, [{low} + {row} * 1 + 3072]",
+                "tileloadd tmm7, [{high} + {row} * 1 + 3072]",
+                "tdpbssd tmm3, tmm5, tmm6",
+                "tdpbssd tmm4, tmm5, tmm7",
+                "tilestored [{sums} + {row} * 1], tmm3",
+                "tilestored [{sums} + {row} * 1 + 1024], tmm4",
+                x = in(reg) x.as_ptr(),
+                low = in(reg) panel[0].as_ptr(),
+                high = in(reg) panel[1].as_ptr(),
+                row = in(reg) 4 * PANEL,
+                sums = in(reg) sums.as_mut_ptr(),
+                out("tmm3") _,
+                out("tmm4") _,
+                out("tmm5") _,
+                out("tmm6") _,
+                out("tmm7") _,
                 options(nostack, preserves_flags),
             );
         }

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, Isa, LANES, Missing, PANEL, Reading, list};
+use super::{GROUP, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, list};
 
 /// Proof that this machine has AVX2, FMA and F16C, and how it reads.
 #[derive(Debug, Clone, Copy)]
@@ -151,11 +151,6 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn eight_bytes(self, bytes: u64) -> __m256 {
-        enter!(eight_bytes(bytes))
-    }
-
-    #[inline(always)]
     fn eight_mul(self, a: __m256, b: __m256) -> __m256 {
         enter!(_mm256_mul_ps(a, b))
     }
@@ -226,6 +221,11 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[u8; 16], x: __m256i) -> __m256i {
+        enter!(look_up(table, x))
+    }
+
+    #[inline(always)]
     fn store_bytes(self, x: __m256i, out: &mut [u8; 32]) {
         enter!(_mm256_storeu_si256(out.as_mut_ptr().cast(), x));
     }
@@ -261,6 +261,11 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn cut_words(self, x: [__m256i; 2]) -> [__m256i; 2] {
+        enter!(cut_words(x))
+    }
+
+    #[inline(always)]
     fn dot_codes(self, codes: __m256i, x: __m256i) -> __m256i {
         enter!(dot_codes(codes, x))
     }
@@ -273,6 +278,11 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn scales(self, scales: &[i8; 16]) -> __m256i {
         enter!(scales_apart(scales))
+    }
+
+    #[inline(always)]
+    fn scales_of_groups(self, scales: u64) -> __m256i {
+        enter!(scales_of_groups(scales))
     }
 
     #[inline(always)]
@@ -306,6 +316,16 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn ints_add(self, a: __m256i, b: __m256i) -> __m256i {
+        enter!(_mm256_add_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn sum_and_dot(self, x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2] {
+        enter!(sum_and_dot(x, bytes, words))
+    }
+
+    #[inline(always)]
     fn ints_sub(self, a: __m256i, b: __m256i) -> __m256i {
         enter!(_mm256_sub_epi32(a, b))
     }
@@ -325,12 +345,32 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn pairs<const T: usize>(
+    fn pairs<const T: usize, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
-        x: [&[i16; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i16; 2]; N]; T],
     ) -> [Self::Sums; T] {
         enter!(pairs(panel, x))
+    }
+
+    #[inline(always)]
+    fn sums_add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        [enter!(_mm256_add_epi32(a[0], b[0])), enter!(_mm256_add_epi32(a[1], b[1]))]
+    }
+
+    #[inline(always)]
+    fn sums_mul_add(self, a: Self::Sums, b: Self::Sums, c: Self::Sums) -> Self::Sums {
+        let products = [enter!(_mm256_mullo_epi32(a[0], b[0])), enter!(_mm256_mullo_epi32(a[1], b[1]))];
+        self.sums_add(products, c)
+    }
+
+    #[inline(always)]
+    fn sums_join(self, low: Self::Sums, high: Self::Sums) -> Self::Sums {
+        const BY: i32 = LOW_BITS as i32;
+        self.sums_add(
+            [enter!(_mm256_slli_epi32::<BY>(high[0])), enter!(_mm256_slli_epi32::<BY>(high[1]))],
+            low,
+        )
     }
 
     #[inline(always)]
@@ -498,12 +538,6 @@ fn halves(bits: [u16; 8]) -> __m256 {
     _mm256_cvtph_ps(low)
 }
 
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-fn eight_bytes(bytes: u64) -> __m256 {
-    _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)))
-}
-
 /// Four 8 by 8 corners, each turned by itself, the two off the diagonal exchanged.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
@@ -647,6 +681,42 @@ fn scales_apart(scales: &[i8; 16]) -> __m256i {
     _mm256_cvtepi8_epi16(_mm_shuffle_epi8(load_sixteen(scales), order))
 }
 
+/// As [`scales_apart`] of scales two by two the same.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn scales_of_groups(scales: u64) -> __m256i {
+    _mm256_broadcastsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi64_si128(scales as i64)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn sum_and_dot(x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2] {
+    // SAFETY: 16 bytes, read without regard to alignment.
+    let words = unsafe { _mm_loadu_si128(words.as_ptr().cast()) };
+    let dot = _mm_madd_epi16(_mm_cvtepu8_epi16(_mm_cvtsi64_si128(bytes as i64)), words);
+    let sum = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+    let halves = _mm_hadd_epi32(sum, dot);
+    let both = _mm_cvtepi32_ps(_mm_hadd_epi32(halves, halves));
+    [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn look_up(table: &[u8; 16], x: __m256i) -> __m256i {
+    _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load_half_bytes(table)), x)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn cut_words(x: [__m256i; 2]) -> [__m256i; 2] {
+    let mask = _mm256_set1_epi16((1 << LOW_BITS) - 1);
+    let low = _mm256_packus_epi16(_mm256_and_si256(x[0], mask), _mm256_and_si256(x[1], mask));
+    const BY: i32 = LOW_BITS as i32;
+    let high = _mm256_packs_epi16(_mm256_srai_epi16::<BY>(x[0]), _mm256_srai_epi16::<BY>(x[1]));
+    // Packing works within halves.
+    [_mm256_permute4x64_epi64::<0xd8>(low), _mm256_permute4x64_epi64::<0xd8>(high)]
+}
+
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn load_sixteen(x: &[i8; 16]) -> __m128i {
@@ -657,10 +727,16 @@ fn load_sixteen(x: &[i8; 16]) -> __m128i {
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn dot_scaled(codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i {
-    // Bytes 2g and 2g + 1 of either half, again and again.
-    let place = _mm256_set1_epi16((group as i16) * 0x0202 + 0x0100);
     // Twice 63 * 127 fits in 16 bits.
-    _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_shuffle_epi8(scales, place))
+    _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), scales_of(scales, group))
+}
+
+/// The scale of group `group` of either half, again and again.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn scales_of(scales: __m256i, group: usize) -> __m256i {
+    // Bytes 2g and 2g + 1.
+    _mm256_shuffle_epi8(scales, _mm256_set1_epi16((group as i16) * 0x0202 + 0x0100))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -726,13 +802,16 @@ fn quads<const T: usize, const BITS: u32>(
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn pairs<const T: usize>(panel: &[[[u8; 4]; PANEL]; GROUP / 2], x: [&[i16; GROUP]; T]) -> [[__m256i; 2]; T] {
+fn pairs<const T: usize, const N: usize>(
+    panel: &[[[u8; 4]; PANEL]; N],
+    x: [&[[i16; 2]; N]; T],
+) -> [[__m256i; 2]; T] {
     let mut sums = [[_mm256_setzero_si256(); 2]; T];
-    for pair in 0..GROUP / 2 {
+    for pair in 0..N {
         let (numbers, _) = panel[pair].as_flattened().as_chunks::<32>();
         let numbers = [load_bytes(&numbers[0]), load_bytes(&numbers[1])];
         for t in 0..T {
-            let [low, high] = x[t].as_chunks::<2>().0[pair];
+            let [low, high] = x[t][pair];
             let x = _mm256_set1_epi32(i32::from(low as u16) | i32::from(high) << 16);
             sums[t][0] = _mm256_add_epi32(sums[t][0], _mm256_madd_epi16(numbers[0], x));
             sums[t][1] = _mm256_add_epi32(sums[t][1], _mm256_madd_epi16(numbers[1], x));

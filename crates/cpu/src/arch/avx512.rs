@@ -9,9 +9,9 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use super::avx2::{fold_eight, load_bytes};
+use super::avx2::{fold_eight, load_bytes, scales_of};
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
-use super::{Avx2, GROUP, Isa, LANES, Missing, PANEL, Reading};
+use super::{Avx2, GROUP, Isa, LANES, LOW_BITS, Missing, PANEL, Reading};
 
 /// Proof that this machine has AVX-512 F, BW, VL and DQ beside what the others prove.
 #[derive(Debug, Clone, Copy)]
@@ -190,7 +190,6 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn halves(bits: [u16; 8]) -> __m256;
         fn load_eight(x: &[f32; 8]) -> __m256;
         fn splat_eight(x: f32) -> __m256;
-        fn eight_bytes(bytes: u64) -> __m256;
         fn eight_mul(a: __m256, b: __m256) -> __m256;
         fn eight_mul_add(a: __m256, b: __m256, c: __m256) -> __m256;
         fn store_eight(x: __m256, out: &mut [f32; 8]);
@@ -205,13 +204,18 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn or(a: __m256i, b: __m256i) -> __m256i;
         fn sixteens(bits: u32) -> __m256i;
         fn store_bytes(x: __m256i, out: &mut [u8; 32]);
+        fn look_up(table: &[u8; 16], x: __m256i) -> __m256i;
+        fn cut_words(x: [__m256i; 2]) -> [__m256i; 2];
         fn scales(scales: &[i8; 16]) -> __m256i;
+        fn scales_of_groups(scales: u64) -> __m256i;
         fn dot_scaled(codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i;
         fn scaled_sums(scales: &[i8; 16], sums: &[i16; 16]) -> __m256i;
         fn ints_times_32(x: __m256i) -> __m256i;
         fn totals(sums: [__m256i; 8]) -> __m256i;
         fn small_totals(sums: [__m256i; 8]) -> __m256i;
         fn load_ints(x: &[i32; 8]) -> __m256i;
+        fn ints_add(a: __m256i, b: __m256i) -> __m256i;
+        fn sum_and_dot(x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2];
         fn ints_sub(a: __m256i, b: __m256i) -> __m256i;
         fn ints_to_eight(x: __m256i) -> __m256;
     }
@@ -298,6 +302,22 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
+    fn dot_scaled_add(
+        self,
+        sums: __m256i,
+        codes: __m256i,
+        x: __m256i,
+        scales: __m256i,
+        group: usize,
+    ) -> __m256i {
+        if B::VNNI {
+            enter!(dot_scaled_add(sums, codes, x, scales, group))
+        } else {
+            self.ints_add(sums, self.dot_scaled(codes, x, scales, group))
+        }
+    }
+
+    #[inline(always)]
     fn quads<const T: usize, const BITS: u32>(
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
@@ -317,16 +337,16 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
-    fn pairs<const T: usize>(
+    fn pairs<const T: usize, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
-        x: [&[i16; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i16; 2]; N]; T],
     ) -> [__m512i; T] {
         let mut sums = [self.zero(); T];
         for (pair, numbers) in panel.iter().enumerate() {
             let numbers = enter!(load_quad(numbers));
             for t in 0..T {
-                let x = enter!(splat_pair(x[t], pair));
+                let x = enter!(splat_pair(x[t][pair]));
                 sums[t] = if B::VNNI {
                     enter!(_mm512_dpwssd_epi32(sums[t], numbers, x))
                 } else {
@@ -353,8 +373,23 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
-    fn add_scaled(self, sum: __m512, sums: &[i32; PANEL], scales: __m512, by: f32) -> __m512 {
-        enter!(add_scaled(sum, sums, scales, by))
+    fn sums_add(self, a: __m512i, b: __m512i) -> __m512i {
+        enter!(_mm512_add_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn sums_mul_add(self, a: __m512i, b: __m512i, c: __m512i) -> __m512i {
+        enter!(_mm512_add_epi32(_mm512_mullo_epi32(a, b), c))
+    }
+
+    #[inline(always)]
+    fn sums_join(self, low: __m512i, high: __m512i) -> __m512i {
+        enter!(_mm512_add_epi32(_mm512_slli_epi32::<LOW_BITS>(high), low))
+    }
+
+    #[inline(always)]
+    fn settled(self, x: __m512) -> __m512 {
+        enter!(settled(x))
     }
 
     #[inline(always)]
@@ -421,6 +456,12 @@ fn dot_codes(codes: __m256i, x: __m256i) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
+fn dot_scaled_add(sums: __m256i, codes: __m256i, x: __m256i, scales: __m256i, group: usize) -> __m256i {
+    _mm256_dpwssd_epi32(sums, _mm256_maddubs_epi16(codes, x), scales_of(scales, group))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
 fn dot_signed(codes: __m256i, x: __m256i) -> __m256i {
     dot_codes(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes))
 }
@@ -441,21 +482,16 @@ fn splat_quad(x: &[i8; GROUP], quad: usize) -> __m512i {
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
 #[inline]
-fn splat_pair(x: &[i16; GROUP], pair: usize) -> __m512i {
-    let [low, high] = x.as_chunks::<2>().0[pair];
+fn splat_pair([low, high]: [i16; 2]) -> __m512i {
     _mm512_set1_epi32(i32::from(low as u16) | i32::from(high) << 16)
 }
 
-/// One after the other: left to itself the compiler begins with all sums of a tile, and has no registers left for what they
-/// are added to, which took a tenth longer.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
 #[inline]
-fn add_scaled(sum: __m512, sums: &[i32; PANEL], scales: __m512, by: f32) -> __m512 {
-    let own = _mm512_mul_ps(scales, _mm512_set1_ps(by));
-    let mut sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(load_sums(sums)), own, sum);
-    // SAFETY: no instruction at all; the compiler has to have the sum at this point.
-    unsafe { asm!("/* {} */", inout(zmm_reg) sum, options(nomem, nostack, preserves_flags)) };
-    sum
+fn settled(mut x: __m512) -> __m512 {
+    // SAFETY: no instruction at all; the compiler has to have the numbers at this point.
+    unsafe { asm!("/* {} */", inout(zmm_reg) x, options(nomem, nostack, preserves_flags)) };
+    x
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]

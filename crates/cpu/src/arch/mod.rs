@@ -31,7 +31,7 @@ pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
 pub(crate) use reading::{MANY_PLACES, Reading};
-pub(crate) use tiles::{Bf16Tiles, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
+pub(crate) use tiles::{Bf16Tiles, CutPanel, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.
@@ -54,6 +54,9 @@ pub(crate) const PANEL: usize = LANES;
 
 /// Numbers that share a scale in the integer products.
 pub(crate) const GROUP: usize = 32;
+
+/// Where [`Isa::cut_words`] cuts.
+pub(crate) const LOW_BITS: u32 = 6;
 
 /// An instruction set that this machine is known to have.
 pub(crate) trait Isa: Copy + Send + Sync + 'static {
@@ -182,9 +185,6 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The same number eight times.
     fn splat_eight(self, x: f32) -> Self::Eight;
 
-    /// Eight unsigned bytes, the lowest first.
-    fn eight_bytes(self, bytes: u64) -> Self::Eight;
-
     /// `a * b`.
     fn eight_mul(self, a: Self::Eight, b: Self::Eight) -> Self::Eight;
 
@@ -228,6 +228,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Byte n is 16 where bit n is set, else 0.
     fn sixteens(self, bits: u32) -> Self::Bytes;
 
+    /// Each byte, which is below 16, becomes the byte of `table` that it names.
+    fn look_up(self, table: &[u8; 16], x: Self::Bytes) -> Self::Bytes;
+
     /// The bytes themselves.
     fn store_bytes(self, x: Self::Bytes, out: &mut [u8; 32]);
 
@@ -249,6 +252,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// 16 words times `by`, of which the low 16 bits stay.
     fn words_mul(self, x: Self::Bytes, by: i16) -> Self::Bytes;
 
+    /// 32 words in two parts of a byte each: the lowest [`LOW_BITS`], and what is above them, which is signed and has to fit.
+    fn cut_words(self, x: [Self::Bytes; 2]) -> [Self::Bytes; 2];
+
     /// Partial sums of the products of `codes` (0 to 127) and `x` (signed, not -128): all eight add up to the whole.
     fn dot_codes(self, codes: Self::Bytes, x: Self::Bytes) -> Self::Ints;
 
@@ -258,10 +264,26 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Scales ready for [`Isa::dot_scaled`].
     fn scales(self, scales: &[i8; 16]) -> Self::Scales;
 
-    /// The same for codes of 0 to 63, the first 16 products times the first scale of group `group`, the others times its
-    /// second.
+    /// The same for one unsigned scale a group, the lowest byte first.
+    fn scales_of_groups(self, scales: u64) -> Self::Scales;
+
+    /// As [`Isa::dot_codes`] for codes of 0 to 63, the first 16 products times the first scale of group `group`, the others
+    /// times its second.
     fn dot_scaled(self, codes: Self::Bytes, x: Self::Bytes, scales: Self::Scales, group: usize)
     -> Self::Ints;
+
+    /// The same, added to `sums`.
+    #[inline(always)]
+    fn dot_scaled_add(
+        self,
+        sums: Self::Ints,
+        codes: Self::Bytes,
+        x: Self::Bytes,
+        scales: Self::Scales,
+        group: usize,
+    ) -> Self::Ints {
+        self.ints_add(sums, self.dot_scaled(codes, x, scales, group))
+    }
 
     /// For each of eight groups, `scales` times `sums`, both two to a group, added up.
     fn scaled_sums(self, scales: &[i8; 16], sums: &[i16; 16]) -> Self::Ints;
@@ -281,6 +303,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Eight i32 numbers.
     fn load_ints(self, x: &[i32; 8]) -> Self::Ints;
 
+    /// `a + b`.
+    fn ints_add(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+
+    /// The sum of all eight, and that of the products of eight unsigned `bytes`, the lowest first, and as many words; as f32.
+    fn sum_and_dot(self, x: Self::Ints, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2];
+
     /// `a - b`.
     fn ints_sub(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
 
@@ -295,12 +323,21 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         x: [&[i8; GROUP]; T],
     ) -> [Self::Sums; T];
 
-    /// The same for signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair of the group.
-    fn pairs<const T: usize>(
+    /// The same for `N` pairs of signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair.
+    fn pairs<const T: usize, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
-        x: [&[i16; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i16; 2]; N]; T],
     ) -> [Self::Sums; T];
+
+    /// `a + b`.
+    fn sums_add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
+
+    /// `a * b + c`, as whole numbers of 32 bits.
+    fn sums_mul_add(self, a: Self::Sums, b: Self::Sums, c: Self::Sums) -> Self::Sums;
+
+    /// The sums of numbers that were cut: those of their low bits, and those of what is above.
+    fn sums_join(self, low: Self::Sums, high: Self::Sums) -> Self::Sums;
 
     /// Every sum less `by`, as f32.
     fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes;
@@ -314,11 +351,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Sums that lie in memory.
     fn load_sums(self, sums: &[i32; PANEL]) -> Self::Sums;
 
-    /// `sum + sums * (scales * by)`, with the product in parentheses rounded and the rest as [`Isa::lanes_mul_add`].
+    /// `x`, at this point of the kernel. Left to itself a compiler may begin with all sums of a tile, and have no registers left
+    /// for what they are added to, which took a tenth longer.
     #[inline(always)]
-    fn add_scaled(self, sum: Self::Lanes, sums: &[i32; PANEL], scales: Self::Lanes, by: f32) -> Self::Lanes {
-        let sums = self.sums_to_lanes(self.load_sums(sums), 0);
-        self.lanes_mul_add(sums, self.lanes_mul(scales, self.splat(by)), sum)
+    fn settled(self, x: Self::Lanes) -> Self::Lanes {
+        x
     }
 }
 

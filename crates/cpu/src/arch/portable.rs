@@ -1,7 +1,7 @@
 //! What every machine of the compile target has: plain loops that compilers turn into vector code.
 
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, Isa, LANES, PANEL};
+use super::{GROUP, Isa, LANES, LOW_BITS, PANEL};
 
 /// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles: slow, and
 /// for tests of that way alone, on any machine.
@@ -130,11 +130,6 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
-    fn eight_bytes(self, bytes: u64) -> [f32; 8] {
-        bytes.to_le_bytes().map(f32::from)
-    }
-
-    #[inline(always)]
     fn eight_mul(self, mut a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         for lane in 0..8 {
             a[lane] *= b[lane];
@@ -218,6 +213,11 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[u8; 16], x: [u8; 32]) -> [u8; 32] {
+        x.map(|x| table[usize::from(x & 15)])
+    }
+
+    #[inline(always)]
     fn store_bytes(self, x: [u8; 32], out: &mut [u8; 32]) {
         *out = x;
     }
@@ -257,6 +257,14 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
+    fn cut_words(self, x: [[u8; 32]; 2]) -> [[u8; 32]; 2] {
+        let words = x.as_flattened().as_chunks::<2>().0;
+        let word = |n: usize| i16::from_le_bytes(words[n]);
+        let low = std::array::from_fn(|n| word(n) as u8 & ((1 << LOW_BITS) - 1));
+        [low, std::array::from_fn(|n| (word(n) >> LOW_BITS) as u8)]
+    }
+
+    #[inline(always)]
     fn dot_codes(self, codes: [u8; 32], x: [u8; 32]) -> [i32; 8] {
         dot(codes.map(i16::from), x)
     }
@@ -269,6 +277,11 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     #[inline(always)]
     fn scales(self, scales: &[i8; 16]) -> [i8; 16] {
         *scales
+    }
+
+    #[inline(always)]
+    fn scales_of_groups(self, scales: u64) -> [i8; 16] {
+        std::array::from_fn(|n| (scales >> (8 * (n / 2))) as i8)
     }
 
     #[inline(always)]
@@ -296,6 +309,18 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     #[inline(always)]
     fn load_ints(self, x: &[i32; 8]) -> [i32; 8] {
         *x
+    }
+
+    #[inline(always)]
+    fn ints_add(self, a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        std::array::from_fn(|n| a[n] + b[n])
+    }
+
+    #[inline(always)]
+    fn sum_and_dot(self, x: [i32; 8], bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2] {
+        let products = bytes.to_le_bytes().into_iter().zip(words.as_flattened());
+        let dot: i32 = products.map(|(byte, word)| i32::from(byte) * i32::from(*word)).sum();
+        [x.into_iter().sum::<i32>() as f32, dot as f32]
     }
 
     #[inline(always)]
@@ -329,15 +354,14 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
-    fn pairs<const T: usize>(
+    fn pairs<const T: usize, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 2],
-        x: [&[i16; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i16; 2]; N]; T],
     ) -> [[i32; PANEL]; T] {
         x.map(|x| {
-            let (pairs, _) = x.as_chunks::<2>();
             let mut sums = [0i32; PANEL];
-            for (numbers, x) in panel.iter().zip(pairs) {
+            for (numbers, x) in panel.iter().zip(x) {
                 for (sum, [a, b, c, d]) in sums.iter_mut().zip(numbers) {
                     let numbers = [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])];
                     // The form of one instruction on many machines.
@@ -346,6 +370,21 @@ impl<const TILED: bool> Isa for Portable<TILED> {
             }
             sums
         })
+    }
+
+    #[inline(always)]
+    fn sums_add(self, a: [i32; PANEL], b: [i32; PANEL]) -> [i32; PANEL] {
+        std::array::from_fn(|n| a[n] + b[n])
+    }
+
+    #[inline(always)]
+    fn sums_mul_add(self, a: [i32; PANEL], b: [i32; PANEL], c: [i32; PANEL]) -> [i32; PANEL] {
+        std::array::from_fn(|n| a[n] * b[n] + c[n])
+    }
+
+    #[inline(always)]
+    fn sums_join(self, low: [i32; PANEL], high: [i32; PANEL]) -> [i32; PANEL] {
+        std::array::from_fn(|n| (high[n] << LOW_BITS) + low[n])
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PartSums};
+use crate::span_codes::{STEP_CODES, StepCodes, StepTile};
 
 /// Calls a generic function with a value of every instruction set that this machine has, and of one that goes the way of
 /// tiles.
@@ -133,6 +134,68 @@ fn products_of_a_group_are_exact() {
     on_every_path!(check);
 }
 
+#[test]
+fn products_with_whole_scales_are_exact() {
+    fn check(isa: impl Isa) {
+        isa.run(|| {
+            for seed in 0..20 {
+                let extreme = seed == 0;
+                let x: [[i8; GROUP]; 8] = std::array::from_fn(|group| {
+                    numbers(8 * seed + group as u32, |bits| if extreme { -127 } else { signed(bits) })
+                });
+                let codes: [[u8; GROUP]; 8] = std::array::from_fn(|group| {
+                    numbers(8 * seed + group as u32 + 500, |bits| if extreme { 63 } else { bits as u8 & 63 })
+                });
+                let halves: [i8; 16] = numbers(seed + 70, |bits| if extreme { -128 } else { bits as i8 });
+                let groups: [u8; 8] = numbers(seed + 80, |bits| if extreme { 127 } else { bits as u8 & 127 });
+                let packed = u64::from_le_bytes(groups);
+                let (own, of_groups) = (isa.scales(&halves), isa.scales_of_groups(packed));
+                let (mut sums, mut sums_of_groups) = (isa.load_ints(&[0; 8]), isa.load_ints(&[0; 8]));
+                let (mut want, mut want_of_groups) = (0.0, 0.0);
+                for group in 0..8 {
+                    let (codes, x) = (&codes[group], &x[group]);
+                    let of = |n: usize| i32::from(halves[2 * group + n / 16]);
+                    let scaled = codes.iter().enumerate().map(|(n, code)| of(n) * i32::from(*code));
+                    let alone = whole(scaled, x);
+                    let (bytes, signed) = (isa.bytes(codes), isa.signed_bytes(x));
+                    let one = isa.totals([isa.dot_scaled(bytes, signed, own, group); 8]);
+                    assert_eq!(ints(isa, one), [alone; 8]);
+                    want += alone;
+                    want_of_groups += whole(codes.map(|code| i32::from(code) * i32::from(groups[group])), x);
+                    sums = isa.dot_scaled_add(sums, bytes, signed, own, group);
+                    sums_of_groups = isa.dot_scaled_add(sums_of_groups, bytes, signed, of_groups, group);
+                }
+                let words: [i16; 8] =
+                    numbers(seed + 90, |bits| if extreme { -4064 } else { bits as i16 % 4065 });
+                let pairs = words.as_chunks::<2>().0.first_chunk().expect("four pairs");
+                let dot: i32 = groups.iter().zip(words).map(|(a, b)| i32::from(*a) * i32::from(b)).sum();
+                // Sums beyond 2^24 are rounded, as they are everywhere.
+                assert_eq!(isa.sum_and_dot(sums, packed, pairs), [want, dot as f32]);
+                assert_eq!(isa.sum_and_dot(sums_of_groups, 0, pairs), [want_of_groups, 0.0]);
+            }
+        });
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn sums_of_panels_are_added_and_joined() {
+    fn check(isa: impl Isa) {
+        isa.run(|| {
+            let [a, b, c]: [[i32; PANEL]; 3] = [1, 2, 3].map(|seed| numbers(seed, |bits| bits as i16 as i32));
+            let (x, y, z) = (isa.load_sums(&a), isa.load_sums(&b), isa.load_sums(&c));
+            let each = |of: fn(i32, i32, i32) -> i32| std::array::from_fn(|n| of(a[n], b[n], c[n]) as f32);
+            let found = |sums| lanes(isa, isa.sums_to_lanes(sums, 0));
+            assert_eq!(found(isa.sums_add(x, y)), each(|a, b, _| a + b));
+            assert_eq!(found(isa.sums_mul_add(x, y, z)), each(|a, b, c| a * b + c));
+            assert_eq!(found(isa.sums_join(x, y)), each(|a, b, _| a + (b << LOW_BITS)));
+            let [numbers]: [[f32; LANES]; 1] = [numbers(4, single)];
+            assert_eq!(lanes(isa, isa.settled(isa.load(&numbers))), numbers);
+        });
+    }
+    on_every_path!(check);
+}
+
 /// Every width of codes that `I` keeps as bytes, with the largest sums of all among them.
 fn check_quads<I: Isa, const T: usize, const BITS: u32>(isa: I) {
     if BITS > I::QUAD_BITS {
@@ -168,7 +231,7 @@ fn check_pairs<I: Isa, const T: usize>(isa: I) {
     });
     let x: [[i8; GROUP]; T] =
         std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { -127 } else { signed(bits) }));
-    let words = x.map(|x| x.map(i16::from));
+    let words = x.map(|x| *x.map(i16::from).as_chunks().0.first_chunk().expect("sixteen pairs"));
     let bytes = panel.map(|pair| pair.map(|[a, b]| [a.to_le_bytes(), b.to_le_bytes()].concat()));
     let bytes = bytes.map(|pair| pair.map(|bytes| bytes.try_into().expect("four bytes")));
     let sums = isa.run(|| isa.pairs(&bytes, words.each_ref()));
@@ -214,6 +277,21 @@ fn rows_of_bytes_become_columns_and_words() {
             assert_eq!(found, rows[3].map(|byte| i16::from(byte as i8)));
             let found = words(isa.words(x, 32).map(|half| isa.words_mul(half, -128)));
             assert_eq!(found, rows[3].map(|byte| (i16::from(byte) - 32) * -128));
+            // What is above the low bits of the largest numbers, 4096 and -4096, still fits.
+            let numbers = rows[4].map(|byte| (i16::from(byte % 65) - 32) * -128);
+            let both = numbers.as_chunks::<16>().0.iter().map(|half| {
+                let bytes = half.map(i16::to_le_bytes);
+                isa.bytes(bytes.as_flattened().first_chunk().expect("32 bytes"))
+            });
+            let both: Vec<_> = both.collect();
+            let [low, high] = isa.cut_words([both[0], both[1]]).map(read);
+            for n in 0..GROUP {
+                assert!(low[n] < 1 << LOW_BITS);
+                assert_eq!((i16::from(high[n] as i8) << LOW_BITS) + i16::from(low[n]), numbers[n]);
+            }
+            let table: [u8; 16] = std::array::from_fn(|n| rows[5][n]);
+            let names = rows[6].map(|byte| byte & 15);
+            assert_eq!(read(isa.look_up(&table, isa.bytes(&names))), names.map(|n| table[usize::from(n)]));
         });
     }
     on_every_path!(check);
@@ -257,6 +335,44 @@ fn products_of_tiles_are_exact() {
                 }
                 let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums), 0)));
                 assert_eq!(read, sums.map(|sum| sum as f32));
+            }
+        }
+    }
+    on_every_path!(check);
+}
+
+#[test]
+fn products_of_tiles_of_spans_are_exact() {
+    fn check<I: Isa>(isa: I) {
+        let panel: CutPanel = std::array::from_fn(|part| {
+            std::array::from_fn(|group| {
+                let seed = |quad, row| (1000 * part + 128 * group + 16 * quad + row) as u32;
+                std::array::from_fn(|quad| {
+                    std::array::from_fn(|row| {
+                        numbers(seed(quad, row), |bits| if row == 5 { 0x80 } else { bits as u8 })
+                    })
+                })
+            })
+        });
+        let x: StepTile = std::array::from_fn(|step| {
+            std::array::from_fn(|token| {
+                let seed = (16 * step + token) as u32;
+                StepCodes(numbers(seed, |bits| if token == 0 { -127 } else { signed(bits) }))
+            })
+        });
+        for tokens in [1, 3, 11, TILE_TOKENS] {
+            let mut sums = [TileSums([[7; PANEL]; TILE_TOKENS]); 2];
+            isa.run(|| isa.tiled(tokens, |tiles| tiles.span(&panel, &x, &mut sums)));
+            for (panel, sums) in panel.iter().zip(&sums) {
+                for (token, sums) in sums.0.iter().enumerate() {
+                    for row in 0..PANEL {
+                        let codes = panel.as_flattened().iter().flat_map(|quad| quad[row]);
+                        let x = (0..8 * GROUP).map(|n| x[n / STEP_CODES][token].0[n % STEP_CODES]);
+                        let products = codes.zip(x).map(|(code, x)| i32::from(code as i8) * i32::from(x));
+                        let want = if token < tokens { products.sum() } else { 7 };
+                        assert_eq!(sums[row], want, "token {token} of {tokens}, row {row}");
+                    }
+                }
             }
         }
     }

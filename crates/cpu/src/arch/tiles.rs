@@ -2,15 +2,20 @@
 
 use super::GROUP;
 use super::PANEL;
+use crate::activations::EIGHT;
 use crate::bf16x3::{Cells, HALF, HIGH, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PAIRS, PartSums, STEP};
+use crate::span_codes::StepTile;
 
 /// Tokens of a tile.
 pub(crate) const TILE_TOKENS: usize = 16;
 
 /// A group of a panel: 4 signed codes of each row, for each quad of the group.
 pub(crate) type SignedQuads = [[[u8; 4]; PANEL]; GROUP / 4];
+
+/// A block of a panel, numbers of more than a byte: their low bits, and what is above ([`Isa::cut_words`](super::Isa::cut_words)).
+pub(crate) type CutPanel = [[SignedQuads; EIGHT]; 2];
 
 /// What a group gives for each token of a tile: a sum for each row of the panel.
 #[derive(Clone, Copy)]
@@ -27,6 +32,9 @@ pub(crate) trait Tiles {
     /// The products of a group of a panel with the codes of every token, summed: exact integers. Sums of tokens that there
     /// are not stay as they are.
     fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums);
+
+    /// The same for both parts of a block.
+    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]);
 }
 
 /// The twin in plain loops.
@@ -37,15 +45,29 @@ pub(crate) struct PlainTiles {
 impl Tiles for PlainTiles {
     fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums) {
         for (x, sums) in x.iter().zip(&mut sums.0).take(self.tokens) {
-            let x = x.0.as_chunks::<4>().0;
             *sums = [0; PANEL];
-            for (quad, x) in panel.iter().zip(x) {
-                for (codes, sum) in quad.iter().zip(&mut *sums) {
-                    let products =
-                        codes.iter().zip(x).map(|(code, x)| i32::from(*code as i8) * i32::from(*x));
-                    *sum += products.sum::<i32>();
+            add_quads(panel, &x.0, sums);
+        }
+    }
+
+    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]) {
+        for (panel, sums) in panel.iter().zip(sums) {
+            for (token, sums) in sums.0.iter_mut().enumerate().take(self.tokens) {
+                *sums = [0; PANEL];
+                for (groups, x) in panel.as_chunks::<2>().0.iter().zip(x) {
+                    add_quads(groups.as_flattened(), &x[token].0, sums);
                 }
             }
+        }
+    }
+}
+
+/// Adds the products of each row's quads with `x`.
+fn add_quads(quads: &[[[u8; 4]; PANEL]], x: &[i8], sums: &mut [i32; PANEL]) {
+    for (quad, x) in quads.iter().zip(x.as_chunks::<4>().0) {
+        for (codes, sum) in quad.iter().zip(&mut *sums) {
+            let products = codes.iter().zip(x).map(|(code, x)| i32::from(*code as i8) * i32::from(*x));
+            *sum += products.sum::<i32>();
         }
     }
 }

@@ -90,8 +90,7 @@ impl<B: Block> Keep<B> for Pairs {
 impl<B: Block> Meet<B> for Pairs {
     #[inline(always)]
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        let x = list!(T, &[0; GROUP], |t| &x[t].words[group]);
-        isa.pairs(codes, x)
+        isa.pairs(codes, list!(T, &x[0].words[group], |t| &x[t].words[group]))
     }
 
     #[inline(always)]

@@ -84,7 +84,7 @@ fn add<I: Isa, B: Block, const T: usize>(
     let Scales { scales, shifts } = B::scales(isa, span);
     for (codes, sum) in codes.iter().zip(sums) {
         let x = &codes.codes.as_chunks::<EIGHT>().0[at];
-        let totals = B::totals(isa, span, x, &codes.halves.as_chunks().0[at]);
+        let totals = B::totals(isa, span, x);
         let own = isa.load_eight(&codes.scales.as_chunks().0[at]);
         let totals = if B::OFFSET == 0 {
             totals

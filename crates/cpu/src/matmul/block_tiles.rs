@@ -88,7 +88,9 @@ fn cell<I: Isa, B: Block, const T: usize>(
             let found = &mut found[group % AHEAD];
             let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
-                sums[t] = isa.add_scaled(sums[t], &found.0[t], own_scales, scales[group][t]);
+                let whole = isa.sums_to_lanes(isa.load_sums(&found.0[t]), 0);
+                let scale = isa.lanes_mul(own_scales, isa.splat(scales[group][t]));
+                sums[t] = isa.settled(isa.lanes_mul_add(whole, scale, sums[t]));
                 if B::SHIFTED {
                     let own_shifts = isa.load(&panel[group].shifts);
                     sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[group][t]), sums[t]);

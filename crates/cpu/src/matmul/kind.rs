@@ -2,9 +2,9 @@
 
 use wkv7_core::Dtype;
 
-use super::block;
 use super::units::Order;
-use crate::activations::{Forms, MANY, MANY_CODES};
+use super::{block, super_block};
+use crate::activations::{CodeForms, Forms, MANY, MANY_CODES};
 use crate::arch::{Isa, PANEL, TILE_TOKENS};
 use crate::part_tiles::{MOST_PARTS, STEP};
 
@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Parts(usize),
     /// Block types in integers.
     Block(Dtype),
+    /// K types in integers.
+    SuperBlock(Dtype),
     /// Anything, by way of f32.
     Dequantized,
 }
@@ -34,6 +36,7 @@ impl Kind {
             }
             Dtype::BF16 => Self::BF16,
             _ if !exact && block::bits(dtype) > 0 => Self::Block(dtype),
+            _ if !exact && super_block::bits(dtype) > 0 => Self::SuperBlock(dtype),
             _ => Self::Dequantized,
         }
     }
@@ -57,7 +60,7 @@ impl Kind {
     /// The number of tokens from which on they walk panels.
     pub(super) fn many<I: Isa>(self) -> usize {
         match self {
-            Self::Block(_) => MANY_CODES,
+            Self::Block(_) | Self::SuperBlock(_) => MANY_CODES,
             Self::Parts(_) if I::TILED => TILE_TOKENS + 1,
             _ => MANY,
         }
@@ -73,9 +76,18 @@ impl Kind {
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
-        let bits = if let Self::Block(dtype) = self { block::bits(dtype) } else { 0 };
-        let (codes, tiles) = (bits > 0, I::TILED && (1..=8).contains(&bits));
-        let parts = self.parts::<I>();
-        Forms { numbers: !codes && parts == 0, codes, tiles, words: !tiles && bits > I::QUAD_BITS, parts }
+        let codes = |words: bool| CodeForms { wanted: true, tiles: I::TILED, words: !I::TILED && words };
+        match self {
+            Self::Block(dtype) => {
+                Forms { codes: codes(block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }
+            }
+            Self::SuperBlock(dtype) => {
+                Forms { spans: codes(super_block::wants_words(dtype)), ..Forms::default() }
+            }
+            _ => {
+                let parts = self.parts::<I>();
+                Forms { numbers: parts == 0, parts, ..Forms::default() }
+            }
+        }
     }
 }

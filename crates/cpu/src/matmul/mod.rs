@@ -2,7 +2,7 @@
 //!
 //! The order of every sum depends on the sizes of the matrix alone: a dot product is added up in classes of numbers
 //! (`n mod 16` for plain types) or of groups (`g mod 8` for block types), in order within a class, and the classes are
-//! folded in halves; bf16 on machines that multiply tiles goes step by step (`part_tiles`). So a token's result is the
+//! folded in halves; the K types go block by block, and bf16 on machines that multiply tiles step by step (`part_tiles`). So a token's result is the
 //! same, to the bit, whatever the batch, the chunk and the number of threads.
 //!
 //! | file | what |
@@ -14,6 +14,7 @@
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
 //! | `block_tiles` | many tokens, on machines that multiply tiles |
+//! | `super_block`, `super_rows`, `super_panels`, `super_tiles` | the K types: the same |
 //! | `part_tiles` | bf16 on such machines, any number of tokens |
 //!
 //! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
@@ -31,6 +32,10 @@ mod part_tiles;
 mod product;
 mod rows;
 mod streams;
+mod super_block;
+mod super_panels;
+mod super_rows;
+mod super_tiles;
 mod units;
 
 pub(crate) use kind::Kind;

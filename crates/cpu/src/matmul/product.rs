@@ -11,12 +11,16 @@ use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::element::{self, Element};
 use super::kind::Kind;
 use super::next::Next;
+use super::super_block::{self, SuperBlock};
+use super::super_panels::{EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, Numbers, ScaledQuads, SpanPanel};
+use super::super_tiles::{self, Cut, EMPTY_CUT};
 use super::units::{self, Active, STRIP, Units};
-use super::{block_panels, block_rows, panels, part_tiles, rows};
+use super::{block_panels, block_rows, panels, part_tiles, rows, super_panels, super_rows};
 use crate::activations::{Input, groups};
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
 use crate::part_tiles::Line;
+use crate::span_codes::SPAN;
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
@@ -75,6 +79,9 @@ pub(crate) struct Desk {
     quads: Vec<GroupPanel<Quads>>,
     pairs: Vec<GroupPanel<Pairs>>,
     signed: Vec<GroupPanel<Signed>>,
+    scaled: Vec<SpanPanel<ScaledQuads>>,
+    numbers: Vec<SpanPanel<Numbers>>,
+    cut: Vec<SpanPanel<Cut>>,
     tiles: Vec<Line>,
 }
 
@@ -87,6 +94,9 @@ impl Default for Desk {
             quads: Vec::new(),
             pairs: Vec::new(),
             signed: Vec::new(),
+            scaled: Vec::new(),
+            numbers: Vec::new(),
+            cut: Vec::new(),
             tiles: Vec::new(),
         }
     }
@@ -139,7 +149,7 @@ impl<'a> Product<'a> {
             return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
         }
         let (panel_bytes, least) = match self.matrix.kind {
-            Kind::Block(_) => (self.matrix.inputs() * PANEL * 2, 1),
+            Kind::Block(_) | Kind::SuperBlock(_) => (self.matrix.inputs() * PANEL * 2, 1),
             _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
@@ -192,10 +202,12 @@ impl<'a> Product<'a> {
             Kind::Block(Dtype::Q4_1) => self.block::<I, block::Q4_1>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q5_0) => self.block::<I, block::Q5_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q5_1) => self.block::<I, block::Q5_1>(isa, outputs, raw, desk),
-            Kind::Block(Dtype::Q4K) => self.block::<I, block::Q4K>(isa, outputs, raw, desk),
-            Kind::Block(Dtype::Q5K) => self.block::<I, block::Q5K>(isa, outputs, raw, desk),
-            Kind::Block(Dtype::Q6K) => self.block::<I, block::Q6K>(isa, outputs, raw, desk),
-            Kind::Block(_) | Kind::Dequantized => self.dequantized(isa, outputs, raw, desk),
+            Kind::SuperBlock(Dtype::Q4K) => self.super_block::<I, super_block::Q4K>(isa, outputs, raw, desk),
+            Kind::SuperBlock(Dtype::Q5K) => self.super_block::<I, super_block::Q5K>(isa, outputs, raw, desk),
+            Kind::SuperBlock(Dtype::Q6K) => self.super_block::<I, super_block::Q6K>(isa, outputs, raw, desk),
+            Kind::Block(_) | Kind::SuperBlock(_) | Kind::Dequantized => {
+                self.dequantized(isa, outputs, raw, desk)
+            }
         }
     }
 
@@ -331,20 +343,20 @@ impl<'a> Product<'a> {
             );
         }
         let Desk { quads, pairs, signed, classes, .. } = desk;
-        if const { I::TILED && B::BITS <= 8 } {
-            let panels = self.packed::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
+        if I::TILED {
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
             self.block_tiles::<I, B>(isa, outputs, panels, classes);
         } else if const { B::BITS <= I::QUAD_BITS } {
-            let panels = self.packed::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
             self.block_panels::<I, B, _>(isa, outputs, panels, classes);
         } else {
-            let panels = self.packed::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
             self.block_panels::<I, B, _>(isa, outputs, panels, classes);
         }
     }
 
-    /// The panels of `outputs`, whose stored rows are `raw`.
-    fn packed<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
+    /// The panels of `outputs` in groups.
+    fn packed_groups<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
         &self,
         isa: I,
         outputs: &Range<usize>,
@@ -352,17 +364,34 @@ impl<'a> Product<'a> {
         panels: &'d mut Vec<GroupPanel<C>>,
         empty: &GroupPanel<C>,
     ) -> &'d [GroupPanel<C>] {
-        let (own, count) = (groups(self.matrix.inputs()), outputs.len().div_ceil(PANEL));
+        let pack = |raw: &[u8], count, panel: &mut [GroupPanel<C>]| {
+            isa.run(
+                #[inline(always)]
+                || block_panels::pack::<I, B, C>(isa, raw, count, panel),
+            );
+        };
+        self.packed(outputs, raw, groups(self.matrix.inputs()), panels, empty, pack)
+    }
+
+    /// The panels of `outputs`, whose stored rows are `raw`, `own` items each; `pack` is given the rows of one, how many, and
+    /// room.
+    fn packed<'d, P: Clone>(
+        &self,
+        outputs: &Range<usize>,
+        raw: &[u8],
+        own: usize,
+        panels: &'d mut Vec<P>,
+        empty: &P,
+        pack: impl Fn(&[u8], usize, &mut [P]),
+    ) -> &'d [P] {
+        let count = outputs.len().div_ceil(PANEL);
         if panels.len() < count * own {
             panels.resize(count * own, empty.clone());
         }
         let length = self.matrix.tensor.stored_row_bytes();
         let panels = &mut panels[..count * own];
         for (raw, panel) in raw.chunks(PANEL * length).zip(panels.chunks_exact_mut(own)) {
-            isa.run(
-                #[inline(always)]
-                || block_panels::pack::<I, B, C>(isa, raw, raw.len() / length, panel),
-            );
+            pack(raw, raw.len() / length, panel);
         }
         panels
     }
@@ -396,6 +425,23 @@ impl<'a> Product<'a> {
         classes: &mut Classes,
     ) {
         let own = groups(self.matrix.inputs());
+        self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+            isa.run(
+                #[inline(always)]
+                || block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens, classes),
+            );
+        });
+    }
+
+    /// As [`Product::walk`] where tokens meet panels in tiles of the machine's.
+    fn walk_tiles<I: Isa, P>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[P],
+        own: usize,
+        mut meet: impl FnMut(&I::Tiles, &Self, &[P], (usize, usize), (usize, usize)),
+    ) {
         let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
             let tokens = (self.input.tokens - token).min(TILE_TOKENS);
@@ -403,23 +449,74 @@ impl<'a> Product<'a> {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                     let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    isa.run(
-                        #[inline(always)]
-                        || {
-                            block_tiles::tile::<I, B>(
-                                isa,
-                                tiles,
-                                &product,
-                                panel,
-                                outputs,
-                                (token, tokens),
-                                classes,
-                            )
-                        },
-                    );
+                    meet(tiles, &product, panel, outputs, (token, tokens));
                 }
             });
         }
+    }
+
+    fn super_block<I: Isa, B: SuperBlock>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
+        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
+        if self.is_few::<I>() {
+            return isa.run(
+                #[inline(always)]
+                || super_rows::few::<I, B>(isa, self, outputs, raw),
+            );
+        }
+        if I::TILED {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
+            let own = self.matrix.inputs() / SPAN;
+            self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+                isa.run(
+                    #[inline(always)]
+                    || super_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens),
+                );
+            });
+        } else if const { super_block::wants_words(B::DTYPE) } {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.numbers, &EMPTY_NUMBERS);
+            self.super_panels::<I, B, _>(isa, outputs, panels);
+        } else {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.scaled, &EMPTY_SCALED);
+            self.super_panels::<I, B, _>(isa, outputs, panels);
+        }
+    }
+
+    /// The same in spans.
+    fn packed_spans<'d, I: Isa, B: SuperBlock, C: KeepSpan<B> + Clone>(
+        &self,
+        isa: I,
+        outputs: &Range<usize>,
+        raw: &[u8],
+        panels: &'d mut Vec<SpanPanel<C>>,
+        empty: &SpanPanel<C>,
+    ) -> &'d [SpanPanel<C>] {
+        let pack = |raw: &[u8], count, panel: &mut [SpanPanel<C>]| {
+            isa.run(
+                #[inline(always)]
+                || super_panels::pack::<I, B, C>(isa, raw, count, panel),
+            );
+        };
+        self.packed(outputs, raw, self.matrix.inputs() / SPAN, panels, empty, pack)
+    }
+
+    fn super_panels<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[SpanPanel<C>],
+    ) {
+        self.walk::<I, _>(
+            outputs,
+            panels,
+            self.matrix.inputs() / SPAN,
+            1,
+            |product, panel, outputs, tile| {
+                isa.run(
+                    #[inline(always)]
+                    || super_panels::tile::<I, B, C>(isa, product, panel, outputs, tile),
+                );
+            },
+        );
     }
 
     /// Writes the outputs from `output` on of one token.

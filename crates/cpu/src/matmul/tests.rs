@@ -107,6 +107,13 @@ fn products_in<I: Isa>(
                 let numbers = numbers.flat_map(|(codes, scale)| codes.map(|code| f32::from(code) * scale));
                 numbers.take(n).collect()
             }
+            Kind::SuperBlock(_) => {
+                let spans = input.spans(token).iter();
+                let numbers = spans.flat_map(|span| {
+                    span.codes.as_flattened().iter().map(|code| f32::from(*code) * span.facts.scale)
+                });
+                numbers.take(n).collect()
+            }
             _ => x[token * n..(token + 1) * n].to_vec(),
         }
     };
@@ -144,7 +151,8 @@ fn check_against_twin<I: Isa>(
     let mut got = vec![0.0; tokens * outputs];
     let seen = products(isa, team, &matrix, &x, Then::Store, &mut got);
     for (x, seen) in x.chunks(inputs).zip(seen.chunks(inputs)) {
-        for (x, seen) in x.chunks(32).zip(seen.chunks(32)) {
+        let shared = if matches!(matrix.kind, Kind::SuperBlock(_)) { 256 } else { 32 }; // numbers to a scale
+        for (x, seen) in x.chunks(shared).zip(seen.chunks(shared)) {
             let largest = x.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
             let near = |(x, seen): (&f32, &f32)| (x - seen).abs() <= largest * 0.501 / 127.0 + 1e-30;
             assert!(x.iter().zip(seen).all(near), "{of}: {x:?} seen as {seen:?}");
@@ -159,7 +167,7 @@ fn check_against_twin<I: Isa>(
             let (dtype, layout) = (tensor.dtype(), tensor.layout());
             // Shifts and scales are multiplied with whole groups: their magnitude is that of both parts.
             let bound = match matrix.kind {
-                Kind::Block(_) => 4e-6,
+                Kind::Block(_) | Kind::SuperBlock(_) => 4e-6,
                 Kind::Parts(2) if I::TILED => 8e-6, // 2^-17: activations in two parts
                 _ => 1e-6,
             };

@@ -1,0 +1,261 @@
+//! The K types as the integer kernels see them: super-blocks of 256 codes, each group of 32 (or, in Q6_K, of 16) with a small
+//! whole scale and perhaps a whole minimum, and all with two f32 factors: a number is
+//! `scale * whole scale * code + shift * whole minimum`, where codes of Q6_K are counted from 32.
+//!
+//! Layouts: `wkv7_core::blocks`, where each type is read number by number.
+
+use wkv7_core::Dtype;
+
+use super::block::part;
+use crate::arch::{Isa, LOW_BITS, list};
+use crate::span_codes::CodedSpan;
+
+/// A K type.
+pub(crate) trait SuperBlock {
+    /// A block.
+    type Span: Copy;
+
+    const DTYPE: Dtype;
+
+    /// Codes are below `1 << BITS`.
+    const BITS: u32;
+
+    /// Whether there are minima.
+    const SHIFTED: bool;
+
+    /// The blocks of a row.
+    fn split(row: &[u8]) -> &[Self::Span];
+
+    /// A block of zeros.
+    const EMPTY: Self::Span;
+
+    /// The codes of a group.
+    fn codes<I: Isa>(isa: I, span: &Self::Span, group: usize) -> I::Bytes;
+
+    /// The whole scales of all groups, ready to be multiplied with.
+    fn scales<I: Isa>(isa: I, span: &Self::Span) -> I::Scales;
+
+    /// `scale` and `shift`.
+    fn factors<I: Isa>(isa: I, span: &Self::Span) -> [f32; 2];
+
+    /// The whole scales of the groups, a byte each, the lowest first, and their minima. Nothing where there are none.
+    fn wholes(span: &Self::Span) -> [u64; 2];
+
+    /// The sum of all products with `x`, whole scales and offset included, in parts that add up to it.
+    #[inline(always)]
+    fn total<I: Isa>(isa: I, span: &Self::Span, x: &CodedSpan) -> I::Ints {
+        let scales = Self::scales(isa, span);
+        macro_rules! dot {
+            ($sums:expr, $group:literal) => {
+                isa.dot_scaled_add(
+                    $sums,
+                    Self::codes(isa, span, $group),
+                    isa.signed_bytes(&x.codes[$group]),
+                    scales,
+                    $group,
+                )
+            };
+        }
+        // Two chains, neither of which the other waits for.
+        let none = isa.load_ints(&[0; 8]);
+        let even = dot!(dot!(dot!(dot!(none, 0), 2), 4), 6);
+        let odd = dot!(dot!(dot!(dot!(none, 1), 3), 5), 7);
+        Self::less_offset(isa, span, x, isa.ints_add(even, odd))
+    }
+
+    /// `total` less what the offset makes of it.
+    #[inline(always)]
+    fn less_offset<I: Isa>(isa: I, span: &Self::Span, x: &CodedSpan, total: I::Ints) -> I::Ints {
+        let _ = (isa, span, x);
+        total
+    }
+
+    /// The numbers of a group without the two factors and the minimum: whole, in 16 bits. `scale` is the group's, where it
+    /// has one.
+    fn numbers<I: Isa>(isa: I, span: &Self::Span, group: usize, scale: u8) -> [I::Bytes; 2];
+
+    /// The same cut into bytes: the low bits, and what is above.
+    #[inline(always)]
+    fn cut<I: Isa>(isa: I, span: &Self::Span, group: usize, scale: u8) -> [I::Bytes; 2] {
+        isa.cut_words(Self::numbers(isa, span, group, scale))
+    }
+}
+
+/// [`SuperBlock::BITS`] of a K type, 0 of others.
+pub(crate) const fn bits(dtype: Dtype) -> u32 {
+    match dtype {
+        Dtype::Q4K => Q4K::BITS,
+        Dtype::Q5K => Q5K::BITS,
+        Dtype::Q6K => Q6K::BITS,
+        _ => 0,
+    }
+}
+
+/// Whether panels of a K type hold numbers of 16 bits where they are not cut for tiles: its groups have not one scale each.
+pub(crate) const fn wants_words(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::Q6K)
+}
+
+/// What all have in common.
+macro_rules! super_blocks {
+    ($bytes:literal) => {
+        type Span = [u8; $bytes];
+
+        const EMPTY: Self::Span = [0; $bytes];
+
+        #[inline(always)]
+        fn split(row: &[u8]) -> &[Self::Span] {
+            row.as_chunks().0 // a row is whole blocks
+        }
+    };
+}
+
+/// What Q4_K and Q5_K have in common: `f16 d, f16 dmin`, then the whole scales and minima.
+macro_rules! scales_and_minima {
+    () => {
+        const SHIFTED: bool = true;
+
+        #[inline(always)]
+        fn scales<I: Isa>(isa: I, span: &Self::Span) -> I::Scales {
+            isa.scales_of_groups(Self::wholes(span)[0])
+        }
+
+        #[inline(always)]
+        fn factors<I: Isa>(isa: I, span: &Self::Span) -> [f32; 2] {
+            let half = |at| isa.half(u16::from_le_bytes(*part(span, at)));
+            [half(0), -half(2)]
+        }
+
+        #[inline(always)]
+        fn wholes(span: &Self::Span) -> [u64; 2] {
+            wholes_of_k(span)
+        }
+
+        #[inline(always)]
+        fn numbers<I: Isa>(isa: I, span: &Self::Span, group: usize, scale: u8) -> [I::Bytes; 2] {
+            let scale = i16::from(scale);
+            let [low, high] = isa.words(Self::codes(isa, span, group), 0);
+            [isa.words_mul(low, scale), isa.words_mul(high, scale)]
+        }
+    };
+}
+
+/// The 6-bit scales and minima of eight groups, in 12 bytes from byte 4 on: those of the first four in the low bits of eight
+/// bytes, those of the others in the nibbles of the last four and in the top bits of the eight.
+#[inline(always)]
+fn wholes_of_k(block: &[u8]) -> [u64; 2] {
+    let word = |at| u32::from_le_bytes(*part(block, at));
+    let (a, b, c) = (word(4), word(8), word(12));
+    let (low, top, nibble) = (0x3f3f_3f3f, 0x0303_0303, 0x0f0f_0f0f);
+    let both = |first: u32, last: u32| u64::from(first) | u64::from(last) << 32;
+    let scales = both(a & low, (c & nibble) | ((a >> 6) & top) << 4);
+    let minima = both(b & low, ((c >> 4) & nibble) | ((b >> 6) & top) << 4);
+    [scales, minima]
+}
+
+pub(crate) struct Q4K;
+
+impl SuperBlock for Q4K {
+    const DTYPE: Dtype = Dtype::Q4K;
+    const BITS: u32 = 4;
+    super_blocks!(144);
+    scales_and_minima!();
+
+    #[inline(always)]
+    fn codes<I: Isa>(isa: I, span: &Self::Span, group: usize) -> I::Bytes {
+        isa.shift_right(isa.bytes(part(span, 16 + 32 * (group / 2))), 4 * (group % 2), 15)
+    }
+
+    // Sixteen codes and 64 scales have 1024 products: looking them up is less work than multiplying and cutting.
+    #[inline(always)]
+    fn cut<I: Isa>(isa: I, span: &Self::Span, group: usize, scale: u8) -> [I::Bytes; 2] {
+        static PRODUCTS: [[[u8; 16]; 2]; 64] = products();
+        let codes = Self::codes(isa, span, group);
+        let [low, high] = &PRODUCTS[usize::from(scale % 64)];
+        [isa.look_up(low, codes), isa.look_up(high, codes)]
+    }
+}
+
+/// The products of every 6-bit scale and every 4-bit code, cut.
+const fn products() -> [[[u8; 16]; 2]; 64] {
+    let mut products = [[[0; 16]; 2]; 64];
+    let mut at = 0;
+    while at < 64 * 16 {
+        let (scale, code) = (at / 16, at % 16);
+        products[scale][0][code] = (scale * code % (1 << LOW_BITS)) as u8;
+        products[scale][1][code] = ((scale * code) >> LOW_BITS) as u8;
+        at += 1;
+    }
+    products
+}
+
+pub(crate) struct Q5K;
+
+impl SuperBlock for Q5K {
+    const DTYPE: Dtype = Dtype::Q5K;
+    const BITS: u32 = 5;
+    super_blocks!(176);
+    scales_and_minima!();
+
+    #[inline(always)]
+    fn codes<I: Isa>(isa: I, span: &Self::Span, group: usize) -> I::Bytes {
+        let low = isa.shift_right(isa.bytes(part(span, 48 + 32 * (group / 2))), 4 * (group % 2), 15);
+        let high = isa.shift_right(isa.bytes(part(span, 16)), group, 1);
+        isa.or(low, isa.shift_left(high, 4, 1))
+    }
+}
+
+pub(crate) struct Q6K;
+
+impl Q6K {
+    /// Scales of the halves of all groups.
+    #[inline(always)]
+    fn own_scales(span: &[u8; 210]) -> [i8; 16] {
+        let scales = part::<16>(span, 192);
+        list!(16, 0, |n| scales[n] as i8)
+    }
+}
+
+impl SuperBlock for Q6K {
+    const DTYPE: Dtype = Dtype::Q6K;
+    const BITS: u32 = 6;
+    const SHIFTED: bool = false;
+    super_blocks!(210);
+
+    #[inline(always)]
+    fn codes<I: Isa>(isa: I, span: &Self::Span, group: usize) -> I::Bytes {
+        let (half, group) = (group / 4, group % 4);
+        let low = isa.bytes(part(span, 64 * half + 32 * (group & 1)));
+        let low = isa.shift_right(low, 4 * (group >> 1), 15);
+        let high = isa.shift_right(isa.bytes(part(span, 128 + 32 * half)), 2 * group, 3);
+        isa.or(low, isa.shift_left(high, 4, 3))
+    }
+
+    #[inline(always)]
+    fn scales<I: Isa>(isa: I, span: &Self::Span) -> I::Scales {
+        isa.scales(&Self::own_scales(span))
+    }
+
+    #[inline(always)]
+    fn factors<I: Isa>(isa: I, span: &Self::Span) -> [f32; 2] {
+        [isa.half(u16::from_le_bytes(*part(span, 208))), 0.0]
+    }
+
+    #[inline(always)]
+    fn wholes(_: &Self::Span) -> [u64; 2] {
+        [0; 2]
+    }
+
+    #[inline(always)]
+    fn less_offset<I: Isa>(isa: I, span: &Self::Span, x: &CodedSpan, total: I::Ints) -> I::Ints {
+        // The 32 that is taken from every code.
+        isa.ints_sub(total, isa.ints_times_32(isa.scaled_sums(&Self::own_scales(span), &x.halves)))
+    }
+
+    #[inline(always)]
+    fn numbers<I: Isa>(isa: I, span: &Self::Span, group: usize, _: u8) -> [I::Bytes; 2] {
+        let [low, high] = isa.words(Self::codes(isa, span, group), 32);
+        let (first, second) = (span[192 + 2 * group] as i8, span[193 + 2 * group] as i8);
+        [isa.words_mul(low, i16::from(first)), isa.words_mul(high, i16::from(second))]
+    }
+}

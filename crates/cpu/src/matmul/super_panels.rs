@@ -1,0 +1,231 @@
+//! Many tokens, K types: sixteen rows at a time are turned into a panel of codes, one row to a lane, and meet tile after tile
+//! of tokens in integers.
+//!
+//! The sums of a block are exact, so they are those of `super_rows`; they become f32 with the same multiplications, in the
+//! same order.
+
+use super::block::{Pairs, Quads};
+use super::block_panels::put_half;
+use super::product::Product;
+use super::super_block::SuperBlock;
+use crate::activations::EIGHT;
+use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
+use crate::span_codes::{CodedSpan, Facts, SpanWords};
+
+/// A panel of one block: what is multiplied, and the minima and the two factors of its rows.
+#[derive(Clone)]
+#[repr(C, align(64))] // rows of codes are cache lines
+pub(crate) struct SpanPanel<C> {
+    pub(super) codes: C,
+    /// In 16 bits, those of two groups for each pair.
+    pub(super) minima: [[[u8; 4]; PANEL]; EIGHT / 2],
+    pub(super) scales: [f32; PANEL],
+    pub(super) shifts: [f32; PANEL],
+}
+
+/// Codes, and the whole scales of each group.
+#[derive(Clone)]
+pub(crate) struct ScaledQuads([Quads; EIGHT], [[i32; PANEL]; EIGHT]);
+
+/// Numbers of 16 bits, in which the whole scales are.
+#[derive(Clone)]
+pub(crate) struct Numbers([Pairs; EIGHT]);
+
+/// An empty panel.
+pub(super) const fn empty<C>(codes: C) -> SpanPanel<C> {
+    SpanPanel { codes, minima: [[[0; 4]; PANEL]; EIGHT / 2], scales: [0.0; PANEL], shifts: [0.0; PANEL] }
+}
+
+pub(crate) const EMPTY_SCALED: SpanPanel<ScaledQuads> =
+    empty(ScaledQuads([[[[0; 4]; PANEL]; GROUP / 4]; EIGHT], [[0; PANEL]; EIGHT]));
+pub(crate) const EMPTY_NUMBERS: SpanPanel<Numbers> = empty(Numbers([[[[0; 4]; PANEL]; GROUP / 2]; EIGHT]));
+
+/// How the codes of a panel are kept.
+pub(crate) trait KeepSpan<B: SuperBlock>: Sized {
+    /// Puts the blocks of all rows, whose whole scales are given, into `out`.
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], scales: &[[u8; EIGHT]; PANEL], out: &mut Self);
+}
+
+/// How they are multiplied.
+pub(crate) trait MeetSpan<B: SuperBlock>: KeepSpan<B> {
+    /// The sum of a block's products for each token, given its codes and the same in words.
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        x: &[&CodedSpan; T],
+        words: &[&SpanWords; T],
+    ) -> [I::Sums; T];
+}
+
+impl<B: SuperBlock> KeepSpan<B> for ScaledQuads {
+    #[inline(always)]
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], scales: &[[u8; EIGHT]; PANEL], out: &mut Self) {
+        let none = isa.bytes(&[0; GROUP]);
+        for group in 0..EIGHT {
+            for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
+                let rows = list!(8, none, |row| B::codes(isa, spans[row], group));
+                put_half(isa, rows, half, &mut out.0[group]);
+            }
+            out.1[group] = list!(PANEL, 0, |row| i32::from(scales[row][group]));
+        }
+    }
+}
+
+impl<B: SuperBlock> MeetSpan<B> for ScaledQuads {
+    #[inline(always)]
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        x: &[&CodedSpan; T],
+        _: &[&SpanWords; T],
+    ) -> [I::Sums; T] {
+        let mut sums = [isa.load_sums(&[0; PANEL]); T];
+        for group in 0..EIGHT {
+            let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
+            let found = if B::BITS <= 4 {
+                isa.quads::<T, 4>(&codes.0[group], x)
+            } else {
+                isa.quads::<T, 5>(&codes.0[group], x)
+            };
+            let scales = isa.load_sums(&codes.1[group]);
+            for t in 0..T {
+                sums[t] = isa.sums_mul_add(found[t], scales, sums[t]);
+            }
+        }
+        sums
+    }
+}
+
+impl<B: SuperBlock> KeepSpan<B> for Numbers {
+    #[inline(always)]
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], scales: &[[u8; EIGHT]; PANEL], out: &mut Self) {
+        let none = isa.bytes(&[0; GROUP]);
+        for group in 0..EIGHT {
+            let (first, second) = out.0[group].split_at_mut(GROUP / 4);
+            for (half, (spans, scales)) in
+                spans.as_chunks::<8>().0.iter().zip(scales.as_chunks::<8>().0).enumerate()
+            {
+                let words = list!(8, [none; 2], |row| B::numbers(isa, spans[row], group, scales[row][group]));
+                put_half(isa, list!(8, none, |row| words[row][0]), half, first);
+                put_half(isa, list!(8, none, |row| words[row][1]), half, second);
+            }
+        }
+    }
+}
+
+impl<B: SuperBlock> MeetSpan<B> for Numbers {
+    #[inline(always)]
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        _: &[&CodedSpan; T],
+        words: &[&SpanWords; T],
+    ) -> [I::Sums; T] {
+        let mut sums = [isa.load_sums(&[0; PANEL]); T];
+        for group in 0..EIGHT {
+            let found = isa.pairs(&codes.0[group], list!(T, &words[0][group], |t| &words[t][group]));
+            for t in 0..T {
+                sums[t] = isa.sums_add(sums[t], found[t]);
+            }
+        }
+        sums
+    }
+}
+
+/// Turns `count` rows of `raw` into `panel`, one [`SpanPanel`] a block; missing rows are zero.
+#[inline(always)]
+pub(super) fn pack<I: Isa, B: SuperBlock, C: KeepSpan<B>>(
+    isa: I,
+    raw: &[u8],
+    count: usize,
+    panel: &mut [SpanPanel<C>],
+) {
+    let length = raw.len() / count;
+    let empty = B::EMPTY;
+    let row = |row: usize| B::split(raw.get(row * length..(row + 1) * length).unwrap_or(&[]));
+    let rows = list!(PANEL, row(0), |n| row(n));
+    for (at, out) in panel.iter_mut().enumerate() {
+        let spans = list!(PANEL, &empty, |row| rows[row].get(at).unwrap_or(&empty));
+        let wholes = list!(PANEL, [0; 2], |row| B::wholes(spans[row]));
+        C::put(isa, &spans, &list!(PANEL, [0; EIGHT], |row| wholes[row][0].to_le_bytes()), &mut out.codes);
+        for row in 0..PANEL {
+            [out.scales[row], out.shifts[row]] = B::factors(isa, spans[row]);
+            if B::SHIFTED {
+                for (pair, [a, b]) in wholes[row][1].to_le_bytes().as_chunks().0.iter().enumerate() {
+                    out.minima[pair][row] = [*a, 0, *b, 0];
+                }
+            }
+        }
+    }
+}
+
+/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+#[inline(always)]
+pub(super) fn tile<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
+    isa: I,
+    product: &Product<'_>,
+    panel: &[SpanPanel<C>],
+    outputs: (usize, usize),
+    (token, tokens): (usize, usize),
+) {
+    match tokens.div_ceil(2) {
+        1 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens)),
+        2 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens)),
+        3 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens)),
+        4 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens)),
+        5 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens)),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens)),
+    }
+}
+
+/// A panel's outputs of `T` tokens, or one fewer.
+#[inline(always)]
+fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
+    isa: I,
+    product: &Product<'_>,
+    panel: &[SpanPanel<C>],
+    (output, count): (usize, usize),
+    (token, tokens): (usize, usize),
+) {
+    if T > I::TILE || T < I::TILE / 2 {
+        debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
+        return; // never asked for: spares the compiler the tiles of other instruction sets
+    }
+    // Where there is one fewer, the last one is taken twice: half as many kernels do.
+    let own = |t: usize| token + t.min(tokens - 1);
+    let xs = list!(T, product.input.spans(token), |t| product.input.spans(own(t)));
+    let words = list!(T, product.input.span_words(token), |t| product.input.span_words(own(t)));
+    let mut sums = [[0.0; PANEL]; T];
+    let mut ahead = product.ahead_in(panel.len());
+    for (at, panel) in panel.iter().enumerate() {
+        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        let x = list!(T, &xs[0][at], |t| &xs[t][at]);
+        let no_words = &[[[0; 2]; GROUP / 2]; EIGHT];
+        let found =
+            C::sums(isa, &panel.codes, &x, &list!(T, no_words, |t| words[t].get(at).unwrap_or(no_words)));
+        for t in 0..T {
+            let before = isa.load(&sums[t]);
+            isa.store(add::<I, B, C>(isa, panel, found[t], &x[t].facts, before), &mut sums[t]);
+        }
+    }
+    for t in 0..tokens.min(T) {
+        product.finish(isa, token + t, output, &sums[t][..count]);
+    }
+}
+
+/// `sums` and what a block gives for one token, whose products with the codes add up to `found`.
+#[inline(always)]
+pub(super) fn add<I: Isa, B: SuperBlock, C>(
+    isa: I,
+    panel: &SpanPanel<C>,
+    found: I::Sums,
+    x: &Facts,
+    sums: I::Lanes,
+) -> I::Lanes {
+    let mut own = isa.lanes_mul(isa.load(&panel.scales), isa.sums_to_lanes(found, 0));
+    if B::SHIFTED {
+        let [minima] = isa.pairs(&panel.minima, [&x.sums]);
+        own = isa.lanes_mul_add(isa.load(&panel.shifts), isa.sums_to_lanes(minima, 0), own);
+    }
+    isa.lanes_mul_add(isa.splat(x.scale), own, sums)
+}

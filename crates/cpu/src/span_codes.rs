@@ -1,0 +1,296 @@
+//! Vectors in 8 bits for the K types: 256 numbers share a scale, as they share those of a block of the matrix.
+//!
+//! What is multiplied within a block is then whole numbers alone, the block's own small scales included, and becomes f32 once
+//! for 256 numbers instead of once for 32.
+
+use crate::activations::EIGHT;
+use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::team::Shared;
+
+/// Numbers of a span.
+pub(crate) const SPAN: usize = EIGHT * GROUP;
+
+/// Codes that tiles multiply in one step.
+pub(crate) const STEP_CODES: usize = 64;
+
+/// Steps of a span.
+pub(crate) const SPAN_STEPS: usize = SPAN / STEP_CODES;
+
+/// The largest number of a span below which its codes are zero: far below anything that matters beside others, and as far
+/// from where its inverse overflows.
+const SMALLEST: f32 = 1e-30;
+
+/// A token's codes of a span, and what is known of them.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))] // groups are never in two cache lines
+pub(crate) struct CodedSpan {
+    pub(crate) codes: [[i8; GROUP]; EIGHT],
+    /// Sums of the codes of both halves of each group.
+    pub(crate) halves: [i16; 2 * EIGHT],
+    pub(crate) facts: Facts,
+}
+
+/// The sums of each group's codes, in pairs, and the scale of all.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+pub(crate) struct Facts {
+    pub(crate) sums: [[i16; 2]; EIGHT / 2],
+    pub(crate) scale: f32,
+}
+
+/// The codes of a span in 16 bits, in pairs.
+pub(crate) type SpanWords = [[[i16; 2]; GROUP / 2]; EIGHT];
+
+/// A token's codes of a step.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct StepCodes(pub(crate) [i8; STEP_CODES]);
+
+/// What the tokens of a tile have in a span.
+pub(crate) type StepTile = [[StepCodes; TILE_TOKENS]; SPAN_STEPS];
+
+const NOTHING: CodedSpan = CodedSpan { codes: [[0; GROUP]; EIGHT], halves: [0; 2 * EIGHT], facts: NO_FACTS };
+const NO_FACTS: Facts = Facts { sums: [[0; 2]; EIGHT / 2], scale: 0.0 };
+
+/// The vectors of some tokens. Numbers beyond a vector's end are zero.
+#[derive(Debug, Default)]
+pub(crate) struct SpanCodes {
+    spans: Vec<CodedSpan>, // [tokens, spans]
+    words: Vec<SpanWords>, // [tokens, spans], where they are asked for
+    steps: Vec<StepCodes>, // [tiles, spans, SPAN_STEPS, TILE_TOKENS], where tiles are
+    facts: Vec<Facts>,     // [tiles, spans, TILE_TOKENS], with them
+}
+
+impl SpanCodes {
+    /// Makes room for so many tokens' `spans`, also in words or in tiles. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, tokens: usize, spans: usize, words: bool, tiles: bool) {
+        let all = tokens * spans;
+        let tiled = if tiles { tokens.next_multiple_of(TILE_TOKENS) * spans } else { 0 };
+        grow(&mut self.spans, all, NOTHING);
+        grow(&mut self.words, if words { all } else { 0 }, [[[0; 2]; GROUP / 2]; EIGHT]);
+        grow(&mut self.steps, tiled * SPAN_STEPS, StepCodes([0; STEP_CODES]));
+        grow(&mut self.facts, tiled, NO_FACTS);
+    }
+
+    /// To be filled by many threads.
+    pub(crate) fn share(&mut self) -> SharedSpanCodes<'_> {
+        SharedSpanCodes {
+            spans: Shared::new(&mut self.spans),
+            words: Shared::new(&mut self.words),
+            steps: Shared::new(&mut self.steps),
+            facts: Shared::new(&mut self.facts),
+        }
+    }
+}
+
+fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
+    if buffer.len() < len {
+        buffer.resize(len, filler);
+    }
+}
+
+/// [`SpanCodes`] at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SharedSpanCodes<'a> {
+    spans: Shared<'a, CodedSpan>,
+    words: Shared<'a, SpanWords>,
+    steps: Shared<'a, StepCodes>,
+    facts: Shared<'a, Facts>,
+}
+
+impl<'a> SharedSpanCodes<'a> {
+    /// Puts the vector of `token` in, also in words or in tiles.
+    ///
+    /// # Safety
+    /// Nobody else writes or reads this token's meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32], words: bool, tiles: bool) {
+        let (whole, rest) = x.as_chunks::<SPAN>();
+        let mut last = [0.0; SPAN];
+        last[..rest.len()].copy_from_slice(rest);
+        let last = if rest.is_empty() { None } else { Some(&last) };
+        let spans = x.len().div_ceil(SPAN);
+        for (at, x) in whole.iter().chain(last).enumerate() {
+            let own = token * spans + at;
+            // SAFETY: this token's own, which the caller keeps to itself.
+            let coded = &mut unsafe { self.spans.part(own..own + 1) }[0];
+            quantize(isa, x, coded);
+            if words {
+                // SAFETY: as above.
+                let words = unsafe { self.words.part(own..own + 1) };
+                let codes = coded.codes.as_flattened();
+                let words = words.as_flattened_mut().as_flattened_mut().as_flattened_mut();
+                words.iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(*code));
+            }
+            if tiles {
+                let (tile, token) = (token / TILE_TOKENS * spans + at, token % TILE_TOKENS);
+                for (step, codes) in coded.codes.as_flattened().as_chunks::<STEP_CODES>().0.iter().enumerate()
+                {
+                    let own = (tile * SPAN_STEPS + step) * TILE_TOKENS + token;
+                    // SAFETY: as above.
+                    let out = unsafe { self.steps.part(own..own + 1) };
+                    out[0].0 = *codes;
+                }
+                let own = tile * TILE_TOKENS + token;
+                // SAFETY: as above.
+                let out = unsafe { self.facts.part(own..own + 1) };
+                out[0] = coded.facts;
+            }
+        }
+    }
+
+    /// All vectors, to be read.
+    ///
+    /// # Safety
+    /// Every token is in, before a barrier that this thread has passed, and nobody writes while they are used.
+    pub(crate) unsafe fn view(&self) -> SpanCodesView<'a> {
+        // SAFETY: the caller keeps writers away.
+        let spans = unsafe { self.spans.view(0..self.spans.len()) };
+        // SAFETY: as above.
+        let words = unsafe { self.words.view(0..self.words.len()) };
+        // SAFETY: as above.
+        let steps = unsafe { self.steps.view(0..self.steps.len()) };
+        // SAFETY: as above.
+        let facts = unsafe { self.facts.view(0..self.facts.len()) };
+        let (steps, facts) = (steps.as_chunks().0.as_chunks().0, facts.as_chunks().0);
+        SpanCodesView { spans, words, steps, facts }
+    }
+}
+
+/// [`SpanCodes`] to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpanCodesView<'a> {
+    spans: &'a [CodedSpan],
+    words: &'a [SpanWords],
+    steps: &'a [StepTile],
+    facts: &'a [[Facts; TILE_TOKENS]],
+}
+
+impl<'a> SpanCodesView<'a> {
+    /// The `spans` of one token.
+    #[inline(always)]
+    pub(crate) fn spans(&self, token: usize, spans: usize) -> &'a [CodedSpan] {
+        &self.spans[token * spans..(token + 1) * spans]
+    }
+
+    /// The same in words, nothing where those were not asked for.
+    #[inline(always)]
+    pub(crate) fn words(&self, token: usize, spans: usize) -> &'a [SpanWords] {
+        self.words.get(token * spans..(token + 1) * spans).unwrap_or(&[])
+    }
+
+    /// The `spans` of tile number `tile`. Of tokens that there are not they hold anything.
+    #[inline(always)]
+    pub(crate) fn tile(&self, tile: usize, spans: usize) -> (&'a [StepTile], &'a [[Facts; TILE_TOKENS]]) {
+        let of = tile * spans..(tile + 1) * spans;
+        (&self.steps[of.clone()], &self.facts[of])
+    }
+}
+
+/// 256 numbers in 8 bits. A span with an infinity or NaN gets a NaN for its scale, so that it shows.
+#[inline(always)]
+fn quantize<I: Isa>(isa: I, x: &[f32; SPAN], out: &mut CodedSpan) {
+    let groups = x.as_chunks::<GROUP>().0;
+    let mut largest = 0.0;
+    // An infinity or NaN times zero is NaN, and so is a sum with it.
+    let mut odd = [0.0f32; EIGHT];
+    for x in groups {
+        let own = isa.largest(x);
+        largest = if own > largest { own } else { largest };
+        for x in x.as_chunks::<EIGHT>().0 {
+            for lane in 0..EIGHT {
+                odd[lane] += x[lane] * 0.0;
+            }
+        }
+    }
+    let odd = odd.iter().any(|x| x.is_nan());
+    let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
+    for (group, x) in groups.iter().enumerate() {
+        let found = isa.round(x, inverse, &mut out.codes[group]);
+        // What is no number has no code, and sums with it may be anything.
+        let [first, second] = if odd { [0; 2] } else { found };
+        (out.halves[2 * group], out.halves[2 * group + 1]) = (first as i16, second as i16);
+        out.facts.sums[group / 2][group % 2] = (first + second) as i16;
+    }
+    out.facts.scale = if odd {
+        f32::NAN
+    } else if inverse > 0.0 {
+        largest / 127.0
+    } else {
+        0.0
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::tests::on_every_path;
+
+    fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> SpanCodes {
+        let mut codes = SpanCodes::default();
+        let n = x.len() / tokens;
+        codes.resize(tokens, n.div_ceil(SPAN), true, true);
+        let shared = codes.share();
+        for (token, x) in x.chunks_exact(n).enumerate() {
+            // SAFETY: there is only this thread.
+            isa.run(|| unsafe { shared.put(isa, token, x, true, true) });
+        }
+        codes
+    }
+
+    #[test]
+    fn codes_are_within_half_a_step_and_the_same_in_every_form() {
+        fn check(isa: impl Isa) {
+            for n in [1, 31, 255, 256, 257, 1000] {
+                let tokens = TILE_TOKENS + 2;
+                let x: Vec<f32> = (0..n * tokens)
+                    .map(|i| (i as f32 * 0.77).sin() * ((i % n) as f32 * 0.01).exp2())
+                    .collect();
+                let mut codes = filled(isa, &x, tokens);
+                // SAFETY: there is only this thread.
+                let view = unsafe { codes.share().view() };
+                let count = n.div_ceil(SPAN);
+                for (token, x) in x.chunks(n).enumerate() {
+                    let (spans, words) = (view.spans(token, count), view.words(token, count));
+                    let (steps, facts) = view.tile(token / TILE_TOKENS, count);
+                    for (at, span) in spans.iter().enumerate() {
+                        let (codes, scale) = (span.codes.as_flattened(), span.facts.scale);
+                        for (i, code) in codes.iter().enumerate() {
+                            let x = x.get(at * SPAN + i).copied().unwrap_or(0.0);
+                            assert!((x - scale * f32::from(*code)).abs() <= 0.5001 * scale);
+                            let (group, pair) = (i / GROUP, i % GROUP / 2);
+                            assert_eq!(words[at][group][pair][i % 2], i16::from(*code));
+                            let step = steps[at][i / STEP_CODES][token % TILE_TOKENS];
+                            assert_eq!(step.0[i % STEP_CODES], *code);
+                        }
+                        let halves = codes.as_chunks::<16>().0.iter();
+                        assert!(halves.map(|x| x.map(i16::from).iter().sum::<i16>()).eq(span.halves));
+                        let sums = span.halves.as_chunks::<2>().0.iter().map(|[a, b]| a + b);
+                        assert!(sums.eq(span.facts.sums.into_iter().flatten()));
+                        let tiled = facts[at][token % TILE_TOKENS];
+                        assert_eq!((tiled.sums, tiled.scale), (span.facts.sums, span.facts.scale));
+                    }
+                }
+            }
+        }
+        on_every_path!(check);
+    }
+
+    #[test]
+    fn odd_numbers_are_not_lost() {
+        fn check(isa: impl Isa) {
+            for (odd, want_nan) in
+                [(f32::NAN, true), (f32::INFINITY, true), (1e-40, false), (f32::MAX, false)]
+            {
+                let mut x = [0.0; 2 * SPAN];
+                x[SPAN + 40] = odd;
+                let mut codes = filled(isa, &x, 1);
+                // SAFETY: there is only this thread.
+                let spans = unsafe { codes.share().view() }.spans(0, 2);
+                assert_eq!((spans[0].facts.scale, spans[0].codes), (0.0, [[0; GROUP]; EIGHT]));
+                assert_eq!(spans[1].facts.scale.is_nan(), want_nan, "{odd}");
+            }
+        }
+        on_every_path!(check);
+    }
+}
