@@ -6,6 +6,7 @@
 //!   `max |x| / 127`, and signed codes. This is the one approximation of most machines; `exact` forbids it.
 //! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
+use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
 use crate::code_tiles::{CodeTiles, CodeTilesView, SharedCodeTiles};
 use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
@@ -80,12 +81,12 @@ pub(crate) struct Activations {
     n: usize,
     tokens: usize,
     forms: Forms,
-    numbers: Vec<f32>, // [tokens, `stride`]
-    codes: Vec<i8>,    // [tokens, groups, 32]
-    words: Vec<i16>,   // [tokens, groups, 32]: the codes widened
-    scales: Vec<f32>,  // [tokens, groups]
-    sums: Vec<i32>,    // [tokens, groups]: sums of codes
-    shifts: Vec<f32>,  // [tokens, groups]: scales times sums
+    numbers: Aligned, // [tokens, `stride`]
+    codes: Vec<i8>,   // [tokens, groups, 32]
+    words: Vec<i16>,  // [tokens, groups, 32]: the codes widened
+    scales: Vec<f32>, // [tokens, groups]
+    sums: Vec<i32>,   // [tokens, groups]: sums of codes
+    shifts: Vec<f32>, // [tokens, groups]: scales times sums
     tiles: CodeTiles,
     spans: SpanCodes,
     part_tiles: PartTiles,
@@ -111,7 +112,7 @@ impl Activations {
         let (codes, spans) = (forms.codes.of(tokens), forms.spans.of(tokens));
         let groups = if codes.wanted { tokens * groups(n) } else { 0 };
         let words = if codes.words { groups * GROUP } else { 0 };
-        self.numbers.resize(grow(self.numbers.len(), numbers), 0.0);
+        self.numbers.grow(numbers);
         self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
         self.words.resize(grow(self.words.len(), words), 0);
         self.scales.resize(grow(self.scales.len(), groups), 0.0);

@@ -4,6 +4,7 @@ use wkv7_core::{Error, Tensor};
 
 use crate::Path;
 use crate::activations::Activations;
+use crate::aligned::Aligned;
 use crate::arch::{Isa, With};
 use crate::matmul::{Desk, Next, Product, Then, multiply};
 use crate::team::{Shared, Team};
@@ -61,14 +62,14 @@ struct Bench<I> {
     x: Vec<f32>, // [tokens, inputs]
     vectors: Activations,
     desks: Vec<Desk>,
-    out: Vec<f32>, // [tokens, outputs]
+    out: Aligned, // [tokens, outputs]
 }
 
 impl<I: Isa> Bench<I> {
     fn new(isa: I, tensor: &Tensor, x: &[f32], exact: bool, threads: usize) -> Result<Self, Error> {
         let (team, matrix) = (Team::new(Some(threads))?, Matrix::right(tensor, exact)?);
         let desks = std::iter::repeat_with(Desk::default).take(team.members()).collect();
-        let out = vec![0.0; x.len() / matrix.inputs() * matrix.outputs()];
+        let out = Aligned::zeros(x.len() / matrix.inputs() * matrix.outputs());
         Ok(Self { isa, team, matrix, x: x.to_vec(), vectors: Activations::default(), desks, out })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn embed<I: Isa>(
     batch: &Batch<'_>,
 ) {
     let channels = pass.config.channels;
-    own.room.resize(own.room.len().max(channels), 0.0);
+    own.room.grow(channels);
     let row = &mut own.room[..channels];
     // Shared out even for a single token: the residual is everyone's.
     member.each(pass.tokens(), |token| {
@@ -75,7 +75,7 @@ pub(crate) fn head<I: Isa>(
     if logits.len() == 0 {
         return;
     }
-    own.room.resize(own.room.len().max(channels), 0.0);
+    own.room.grow(channels);
     let row = &mut own.room[..channels];
     let mut put = |wanted: usize, token: usize| {
         // SAFETY: nobody writes the residual in this phase.

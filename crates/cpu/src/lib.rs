@@ -24,6 +24,7 @@
 //! | `arch`, `team` | instruction sets and cores |
 
 mod activations;
+mod aligned;
 mod arch;
 mod ceiling;
 mod channel_mix;

@@ -2,13 +2,14 @@
 
 use wkv7_core::{Config, State};
 
+use crate::aligned::Aligned;
 use crate::wkv::turn;
 
 /// All that a sequence remembers.
 #[derive(Debug, Clone)]
 pub(crate) struct Memory {
     pub(crate) att_shift: Vec<f32>, // [layers, channels]
-    pub(crate) wkv: Vec<f32>,       // [layers, heads, head_size (key), head_size (value)]
+    pub(crate) wkv: Aligned,        // [layers, heads, head_size (key), head_size (value)]
     pub(crate) ffn_shift: Vec<f32>, // [layers, channels]
 }
 
@@ -16,7 +17,7 @@ impl Memory {
     /// Of a sequence that has not begun.
     pub(crate) fn zeros(config: &Config) -> Self {
         let State { att_shift, wkv, ffn_shift } = State::zeros(config);
-        Self { att_shift, wkv, ffn_shift }
+        Self { att_shift, wkv: Aligned::zeros(wkv.len()), ffn_shift }
     }
 
     /// In the exchange format.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use wkv7_core::Config;
 
+use crate::aligned::Aligned;
 use crate::arch::Isa;
 use crate::matmul::{Active, Desk, Next};
 use crate::memory::Memory;
@@ -56,7 +57,7 @@ pub(crate) struct Own {
     /// Of a single token: the normalised input of a block, `[channels]`.
     pub(crate) h: Vec<f32>,
     /// `[2 * channels]`, or six times a head.
-    pub(crate) room: Vec<f32>,
+    pub(crate) room: Aligned,
     /// The hidden units of few tokens that are not zero.
     pub(crate) active: Active,
     /// Of single tokens: hidden units so far, and those that were zero.
@@ -127,7 +128,7 @@ impl<'a, I: Isa> Pass<'a, I> {
     ) {
         let channels = self.config.channels;
         let mut room = std::mem::take(&mut own.room);
-        room.resize(room.len().max(2 * channels), 0.0);
+        room.grow(2 * channels);
         let (previous, mixed) = room[..2 * channels].split_at_mut(channels);
         let mut last = usize::MAX; // the token whose normalised input lies in `previous`
         self.each_token(member, |token| {

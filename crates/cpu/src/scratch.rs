@@ -3,6 +3,7 @@
 use wkv7_core::{Config, Ranks};
 
 use crate::activations::{Activations, Forms, SharedActivations};
+use crate::aligned::Aligned;
 use crate::arch::Isa;
 use crate::part_tiles::Cut;
 use crate::team::Shared;
@@ -11,19 +12,19 @@ use crate::weights::Loaded;
 /// What the members of the team fill together. Every buffer is `[tokens, channels]` unless it says otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    x: Vec<f32>, // the residual
-    h: Vec<f32>, // normalised input of a block
-    r: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    v_first: Vec<f32>,
-    d: Vec<f32>, // decay before its bias and its bounds
-    a: Vec<f32>, // rate before its bias and the sigmoid
-    g: Vec<f32>,
-    nu: Vec<f32>,         // value residual before its bias and the sigmoid
-    y: Vec<f32>,          // the heads' results
-    hidden: Vec<f32>,     // [tokens, ffn]
-    inner: [Vec<f32>; 4], // [tokens, rank], between the two matrices of each low-rank net
+    x: Aligned, // the residual
+    h: Aligned, // normalised input of a block
+    r: Aligned,
+    k: Aligned,
+    v: Aligned,
+    v_first: Aligned,
+    d: Aligned, // decay before its bias and its bounds
+    a: Aligned, // rate before its bias and the sigmoid
+    g: Aligned,
+    nu: Aligned,         // value residual before its bias and the sigmoid
+    y: Aligned,          // the heads' results
+    hidden: Aligned,     // [tokens, ffn]
+    inner: [Aligned; 4], // [tokens, rank], between the two matrices of each low-rank net
     vectors: Vectors,
 }
 
@@ -156,11 +157,11 @@ impl Scratch {
     pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
         let Self { x, h, r, k, v, v_first, d, a, g, nu, y, hidden, inner, vectors } = self;
         for buffer in [x, h, r, k, v, v_first, d, a, g, nu, y] {
-            buffer.resize(tokens * config.channels, 0.0);
+            buffer.resize(tokens * config.channels);
         }
-        hidden.resize(tokens * config.ffn, 0.0);
+        hidden.resize(tokens * config.ffn);
         for (at, inner) in inner.iter_mut().enumerate() {
-            inner.resize(tokens * largest_rank(config, at), 0.0);
+            inner.resize(tokens * largest_rank(config, at));
         }
         // A single token's vectors are made by every member for itself.
         if tokens > 1 {

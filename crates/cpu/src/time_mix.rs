@@ -146,7 +146,7 @@ fn heads<I: Isa>(
     if member.number() == 0 {
         pass.remember(own, at, |memory| memory.att_shift);
     }
-    own.room.resize(own.room.len().max(6 * n), 0.0);
+    own.room.grow(6 * n);
     let Own { room, desk, .. } = own;
     let mut next = pass.next(&weights.output, member);
     let each = |task: usize| {

@@ -17,6 +17,7 @@ use super::super_tiles::{self, Cut, EMPTY_CUT};
 use super::units::{self, Active, STRIP, Units};
 use super::{block_panels, block_rows, panels, part_tiles, rows, super_panels, super_rows};
 use crate::activations::{Input, groups};
+use crate::aligned::Aligned;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
 use crate::exp::{sigmoid, tanh};
 use crate::part_tiles::Line;
@@ -73,8 +74,8 @@ pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE * 2];
 
 /// What one thread needs room for.
 pub(crate) struct Desk {
-    rows: Vec<f32>,
-    panels: Vec<f32>,
+    rows: Aligned,
+    panels: Aligned,
     classes: Box<Classes>,
     quads: Vec<GroupPanel<Quads>>,
     pairs: Vec<GroupPanel<Pairs>>,
@@ -88,8 +89,8 @@ pub(crate) struct Desk {
 impl Default for Desk {
     fn default() -> Self {
         Self {
-            rows: Vec::new(),
-            panels: Vec::new(),
+            rows: Aligned::default(),
+            panels: Aligned::default(),
             classes: Box::new([[0.0; PANEL]; LANES * MAX_TILE * 2]),
             quads: Vec::new(),
             pairs: Vec::new(),
@@ -220,7 +221,7 @@ impl<'a> Product<'a> {
         }
         let inputs = self.matrix.inputs();
         let mut numbers = std::mem::take(&mut desk.rows);
-        grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
+        numbers.grow(PANEL * panels::row_stride(inputs));
         let sources = raw.chunks(PANEL * inputs * E::SIZE);
         self.tiles(isa, outputs, sources, desk, |raw, panel| {
             let count = raw.len() / (inputs * E::SIZE);
@@ -267,7 +268,7 @@ impl<'a> Product<'a> {
     ) {
         let own = panels::panel_len(self.matrix.inputs());
         let count = outputs.len().div_ceil(PANEL);
-        grow(&mut desk.panels, count * own, 0.0);
+        desk.panels.grow(count * own);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
         self.walk::<I, _>(outputs, panels, own, I::PANELS, |product, panel, outputs, tile| {
@@ -303,7 +304,7 @@ impl<'a> Product<'a> {
         let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
         let length = self.matrix.tensor.stored_row_bytes();
         let mut numbers = std::mem::take(&mut desk.rows);
-        grow(&mut numbers, PANEL * panels::row_stride(inputs), 0.0);
+        numbers.grow(PANEL * panels::row_stride(inputs));
         if self.is_few::<I>() {
             for (raw, first) in raw.chunks(TILE_ROWS * length).zip(outputs.step_by(TILE_ROWS)) {
                 let count = raw.len() / length;
