@@ -8,7 +8,7 @@
 
 use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
-use crate::code_tiles::{CodeTiles, CodeTilesView, SharedCodeTiles};
+use crate::code_tiles::{CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles};
 use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
 use crate::span_codes::{
     CodedSpan, Facts, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanWords, StepTile,
@@ -81,12 +81,12 @@ pub(crate) struct Activations {
     n: usize,
     tokens: usize,
     forms: Forms,
-    numbers: Aligned, // [tokens, `stride`]
-    codes: Vec<i8>,   // [tokens, groups, 32]
-    words: Vec<i16>,  // [tokens, groups, 32]: the codes widened
-    scales: Vec<f32>, // [tokens, groups]
-    sums: Vec<i32>,   // [tokens, groups]: sums of codes
-    shifts: Vec<f32>, // [tokens, groups]: scales times sums
+    numbers: Aligned,       // [tokens, `stride`]
+    codes: Vec<GroupCodes>, // [tokens, groups]
+    words: Vec<i16>,        // [tokens, groups, 32]: the codes widened
+    scales: Vec<f32>,       // [tokens, groups]
+    sums: Vec<i32>,         // [tokens, groups]: sums of codes
+    shifts: Vec<f32>,       // [tokens, groups]: scales times sums
     tiles: CodeTiles,
     spans: SpanCodes,
     part_tiles: PartTiles,
@@ -113,7 +113,7 @@ impl Activations {
         let groups = if codes.wanted { tokens * groups(n) } else { 0 };
         let words = if codes.words { groups * GROUP } else { 0 };
         self.numbers.grow(numbers);
-        self.codes.resize(grow(self.codes.len(), groups * GROUP), 0);
+        self.codes.resize(grow(self.codes.len(), groups), GroupCodes([0; GROUP]));
         self.words.resize(grow(self.words.len(), words), 0);
         self.scales.resize(grow(self.scales.len(), groups), 0.0);
         self.sums.resize(grow(self.sums.len(), groups), 0);
@@ -153,7 +153,7 @@ pub(crate) struct SharedActivations<'a> {
     tokens: usize,
     forms: Forms,
     numbers: Shared<'a>,
-    codes: Shared<'a, i8>,
+    codes: Shared<'a, GroupCodes>,
     words: Shared<'a, i16>,
     scales: Shared<'a>,
     sums: Shared<'a, i32>,
@@ -196,24 +196,25 @@ impl<'a> SharedActivations<'a> {
         let (forms, spans) = (self.forms.codes.of(self.tokens), self.forms.spans.of(self.tokens));
         if forms.wanted {
             let groups = groups(self.n);
-            let (of, codes) = (token * groups..(token + 1) * groups, token * groups * GROUP);
+            let of = token * groups..(token + 1) * groups;
             // SAFETY: as above.
-            let codes_out = unsafe { self.codes.part(codes..codes + groups * GROUP) };
+            let codes = unsafe { self.codes.part(of.clone()) };
             // SAFETY: as above.
             let scales = unsafe { self.scales.part(of.clone()) };
             // SAFETY: as above.
             let sums = unsafe { self.sums.part(of.clone()) };
             // SAFETY: as above.
-            let shifts = unsafe { self.shifts.part(of) };
-            quantize(isa, x, codes_out, scales, sums, shifts);
+            let shifts = unsafe { self.shifts.part(of.clone()) };
+            quantize(isa, x, codes, scales, sums, shifts);
             if forms.words {
                 // SAFETY: as above.
-                let words = unsafe { self.words.part(codes..codes + groups * GROUP) };
-                words.iter_mut().zip(&*codes_out).for_each(|(word, code)| *word = i16::from(*code));
+                let words = unsafe { self.words.part(of.start * GROUP..of.end * GROUP) };
+                let codes = codes.iter().flat_map(|codes| codes.0);
+                words.iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(code));
             }
             if forms.tiles {
                 // SAFETY: as above.
-                unsafe { self.tiles.put(token, codes_out.as_chunks().0, scales, shifts) };
+                unsafe { self.tiles.put(token, codes, scales, shifts) };
             }
         }
         if spans.wanted {
@@ -276,7 +277,7 @@ pub(crate) struct Input<'a> {
     pub(crate) n: usize,
     pub(crate) tokens: usize,
     numbers: &'a [f32],
-    codes: &'a [i8],
+    codes: &'a [GroupCodes],
     words: &'a [i16],
     scales: &'a [f32],
     sums: &'a [i32],
@@ -290,7 +291,7 @@ pub(crate) struct Input<'a> {
 /// One token's groups of codes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codes<'a> {
-    pub(crate) codes: &'a [[i8; GROUP]],
+    pub(crate) codes: &'a [GroupCodes],
     pub(crate) words: &'a [[[i16; 2]; GROUP / 2]], // where they were asked for
     pub(crate) scales: &'a [f32],
     pub(crate) sums: &'a [i32],
@@ -347,7 +348,7 @@ impl<'a> Input<'a> {
         let of = token * groups..(token + 1) * groups;
         let words = self.words.as_chunks().0.as_chunks().0;
         Codes {
-            codes: &self.codes.as_chunks().0[of.clone()],
+            codes: &self.codes[of.clone()],
             words: words.get(of.clone()).unwrap_or(&[]),
             scales: &self.scales[of.clone()],
             sums: &self.sums[of.clone()],
@@ -382,7 +383,7 @@ const SMALLEST: f32 = 1e-30;
 fn quantize<I: Isa>(
     isa: I,
     x: &[f32],
-    codes: &mut [i8],
+    codes: &mut [GroupCodes],
     scales: &mut [f32],
     sums: &mut [i32],
     shifts: &mut [f32],
@@ -391,11 +392,10 @@ fn quantize<I: Isa>(
     let mut last = [0.0; GROUP];
     last[..tail.len()].copy_from_slice(tail);
     let last = if tail.is_empty() { None } else { Some(&last) };
-    let codes = codes.as_chunks_mut::<GROUP>().0;
     for (group, x) in groups.iter().chain(last).enumerate() {
         let largest = isa.largest(x);
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let found = isa.round(x, inverse, &mut codes[group]);
+        let found = isa.round(x, inverse, &mut codes[group].0);
         // An infinity or NaN times zero is NaN, and so is a sum with it.
         let mut odd = [0.0f32; 8];
         for x in x.as_chunks::<8>().0 {
@@ -416,7 +416,7 @@ fn quantize<I: Isa>(
         (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
     }
     let used = groups.len() + usize::from(last.is_some());
-    codes[used..].fill([0; GROUP]);
+    codes[used..].fill(GroupCodes([0; GROUP]));
     scales[used..].fill(0.0);
     sums[used..].fill(0);
     shifts[used..].fill(0.0);
@@ -451,11 +451,11 @@ mod tests {
                 assert_eq!(codes.codes.len() % EIGHT, 0);
                 for (i, x) in x.iter().enumerate() {
                     let scale = codes.scales[i / GROUP];
-                    let code = f32::from(codes.codes[i / GROUP][i % GROUP]);
+                    let code = f32::from(codes.codes[i / GROUP].0[i % GROUP]);
                     assert!((x - scale * code).abs() <= 0.5001 * scale, "{x} as {code} times {scale}");
                 }
                 for (group, found) in codes.codes.iter().enumerate() {
-                    let sum: i32 = found.iter().map(|code| i32::from(*code)).sum();
+                    let sum: i32 = found.0.iter().map(|code| i32::from(*code)).sum();
                     assert_eq!(codes.sums[group], sum);
                     assert_eq!(codes.shifts[group], codes.scales[group] * sum as f32);
                 }
@@ -475,7 +475,7 @@ mod tests {
                 let mut activations = filled(isa, &x, 1);
                 // SAFETY: there is only this thread.
                 let codes = unsafe { activations.share().input() }.codes(0);
-                assert_eq!((codes.scales[0], codes.codes[0]), (0.0, [0; GROUP]));
+                assert_eq!((codes.scales[0], codes.codes[0].0), (0.0, [0; GROUP]));
                 assert_eq!(codes.scales[1].is_nan(), want_nan, "{odd}");
             }
         }

@@ -45,6 +45,14 @@ impl Aligned {
     }
 }
 
+impl From<Vec<f32>> for Aligned {
+    fn from(numbers: Vec<f32>) -> Self {
+        let mut aligned = Self::zeros(numbers.len());
+        aligned.copy_from_slice(&numbers);
+        aligned
+    }
+}
+
 impl Deref for Aligned {
     type Target = [f32];
 
@@ -79,6 +87,7 @@ mod tests {
             assert!(list[kept..].iter().all(|x| *x == 0.0), "{len} after {}", before.len());
             list.fill(7.0);
         }
+        assert_eq!(Aligned::from(list.to_vec())[..], list[..]);
         list.grow(10);
         assert_eq!(list.len(), 5000);
     }

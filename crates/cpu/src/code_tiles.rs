@@ -61,13 +61,13 @@ impl<'a> SharedCodeTiles<'a> {
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, token: usize, codes: &[[i8; GROUP]], scales: &[f32], shifts: &[f32]) {
+    pub(crate) unsafe fn put(&self, token: usize, codes: &[GroupCodes], scales: &[f32], shifts: &[f32]) {
         let (groups, tile) = (codes.len(), token / TILE_TOKENS);
         for (group, codes) in codes.iter().enumerate() {
             let at = (tile * groups + place(group, groups)) * TILE_TOKENS + token % TILE_TOKENS;
             // SAFETY: this token's own, which the caller keeps to itself.
             let own = unsafe { self.codes.part(at..at + 1) };
-            own[0].0 = *codes;
+            own[0] = *codes;
             // SAFETY: as above.
             let own = unsafe { self.scales.part(at..at + 1) };
             own[0] = scales[group];

@@ -55,7 +55,7 @@ pub(crate) struct Own {
     /// Of a single token.
     pub(crate) vectors: Vectors,
     /// Of a single token: the normalised input of a block, `[channels]`.
-    pub(crate) h: Vec<f32>,
+    pub(crate) h: Aligned,
     /// `[2 * channels]`, or six times a head.
     pub(crate) room: Aligned,
     /// The hidden units of few tokens that are not zero.
@@ -136,8 +136,8 @@ impl<'a, I: Isa> Pass<'a, I> {
             // SAFETY: nobody writes the residual in this phase.
             let x = |token| unsafe { self.buffers.x.view(self.row(token)) };
             let h = if self.is_single() {
-                own.h.resize(channels, 0.0);
-                own.h.as_mut_slice()
+                own.h.resize(channels);
+                &mut *own.h
             } else {
                 // SAFETY: each token's input is written by its own task.
                 unsafe { self.buffers.h.part(self.row(token)) }
@@ -169,7 +169,7 @@ impl<'a, I: Isa> Pass<'a, I> {
                 put(token, n, mixed);
             }
             let h = if self.is_single() {
-                own.h.as_slice()
+                &*own.h
             } else {
                 // SAFETY: this task has written it.
                 unsafe { self.buffers.h.view(self.row(token)) }

@@ -27,7 +27,7 @@ pub(crate) fn time_mix<I: Isa>(
     at: usize,
 ) {
     let (isa, weights) = (pass.isa, &layer.time_mix);
-    let mixes = weights.shift.each_ref().map(Vec::as_slice);
+    let mixes = weights.shift.each_ref().map(|shift| &**shift);
     pass.shift(member, own, &layer.ln1, (at, |memory| memory.att_shift), mixes, |token, n, x| {
         isa.run(
             #[inline(always)]

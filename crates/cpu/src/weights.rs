@@ -5,6 +5,7 @@ use std::ops::Range;
 use wkv7_core as core;
 use wkv7_core::{Config, Error, Layout, Progress, Tensor, Weights};
 
+use crate::aligned::Aligned;
 use crate::matmul::{Kind, Units};
 
 /// A matrix `[outputs, inputs]` that maps `x` `[inputs]` to `y` `[outputs]`, stored by outputs: borrowed from the file,
@@ -91,15 +92,15 @@ fn turned(bytes: &[u8], rows: usize, columns: usize, size: usize) -> Vec<u8> {
 /// Scale and shift of a norm, `[channels]` each, and what is added to the variance.
 #[derive(Debug)]
 pub(crate) struct Norm {
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
+    pub(crate) weight: Aligned,
+    pub(crate) bias: Aligned,
     pub(crate) eps: f32,
 }
 
 /// `bias + f(x @ first) @ second`; matrices are `first [rank, channels]` and `second [channels, rank]` here.
 #[derive(Debug)]
 pub(crate) struct LowRank {
-    pub(crate) bias: Vec<f32>, // [channels], empty for the gate
+    pub(crate) bias: Aligned, // [channels], empty for the gate
     pub(crate) first: Matrix,
     pub(crate) second: Matrix,
 }
@@ -107,14 +108,14 @@ pub(crate) struct LowRank {
 /// The block that reads and writes the recurrent memory.
 #[derive(Debug)]
 pub(crate) struct TimeMix {
-    pub(crate) shift: [Vec<f32>; 6], // [channels] each: x_r x_w x_k x_v x_a x_g
+    pub(crate) shift: [Aligned; 6], // [channels] each: x_r x_w x_k x_v x_a x_g
     pub(crate) decay: LowRank,
     pub(crate) rate: LowRank,
     pub(crate) value_residual: Option<LowRank>,
     pub(crate) gate: LowRank,
-    pub(crate) k_k: Vec<f32>, // [channels]
-    pub(crate) k_a: Vec<f32>, // [channels]
-    pub(crate) r_k: Vec<f32>, // [heads, head_size]
+    pub(crate) k_k: Aligned, // [channels]
+    pub(crate) k_a: Aligned, // [channels]
+    pub(crate) r_k: Aligned, // [heads, head_size]
     pub(crate) receptance: Matrix,
     pub(crate) key: Matrix,
     pub(crate) value: Matrix,
@@ -125,9 +126,9 @@ pub(crate) struct TimeMix {
 /// The feed-forward block.
 #[derive(Debug)]
 pub(crate) struct ChannelMix {
-    pub(crate) shift: Vec<f32>, // [channels]
-    pub(crate) key: Matrix,     // [ffn, channels]
-    pub(crate) value: Matrix,   // [channels, ffn]
+    pub(crate) shift: Aligned, // [channels]
+    pub(crate) key: Matrix,    // [ffn, channels]
+    pub(crate) value: Matrix,  // [channels, ffn]
 }
 
 /// One layer.
@@ -182,7 +183,7 @@ impl Loaded {
         let norm = |norm: &Norm| norm.weight.len() + norm.bias.len();
         let layer = |layer: &Layer| {
             let TimeMix { shift, k_k, k_a, r_k, ln_x, .. } = &layer.time_mix;
-            shift.iter().chain([k_k, k_a, r_k, &layer.channel_mix.shift]).map(Vec::len).sum::<usize>()
+            shift.iter().chain([k_k, k_a, r_k, &layer.channel_mix.shift]).map(|x| x.len()).sum::<usize>()
                 + layer.time_mix.nets().map(|net| net.bias.len()).sum::<usize>()
                 + [&layer.ln1, &layer.ln2, ln_x].map(norm).iter().sum::<usize>()
         };
@@ -216,12 +217,12 @@ impl Layer {
 }
 
 fn norm(found: &core::Norm, eps: f32) -> Norm {
-    Norm { weight: found.weight.to_f32(), bias: found.bias.to_f32(), eps }
+    Norm { weight: found.weight.to_f32().into(), bias: found.bias.to_f32().into(), eps }
 }
 
 fn low_rank(found: &core::LowRank, exact: bool) -> Result<LowRank, Error> {
     Ok(LowRank {
-        bias: found.bias.as_ref().map_or_else(Vec::new, Tensor::to_f32),
+        bias: found.bias.as_ref().map(Tensor::to_f32).unwrap_or_default().into(),
         first: Matrix::left(&found.first, exact)?,
         second: Matrix::left(&found.second, exact)?,
     })
@@ -234,7 +235,7 @@ fn layer(found: &core::Layer, config: &Config, exact: bool) -> Result<Layer, Err
         ln2: norm(&found.ln2, recipe.layer_norm_eps),
         time_mix: time_mix(&found.time_mix, recipe.group_norm_eps, exact)?,
         channel_mix: ChannelMix {
-            shift: found.channel_mix.x_k.to_f32(),
+            shift: found.channel_mix.x_k.to_f32().into(),
             key: Matrix::right(&found.channel_mix.key, exact)?,
             value: Matrix::right(&found.channel_mix.value, exact)?,
         },
@@ -244,14 +245,14 @@ fn layer(found: &core::Layer, config: &Config, exact: bool) -> Result<Layer, Err
 fn time_mix(found: &core::TimeMix, group_norm_eps: f32, exact: bool) -> Result<TimeMix, Error> {
     let shift = [&found.x_r, &found.x_w, &found.x_k, &found.x_v, &found.x_a, &found.x_g];
     Ok(TimeMix {
-        shift: shift.map(Tensor::to_f32),
+        shift: shift.map(|x| x.to_f32().into()),
         decay: low_rank(&found.decay, exact)?,
         rate: low_rank(&found.rate, exact)?,
         value_residual: found.value_residual.as_ref().map(|net| low_rank(net, exact)).transpose()?,
         gate: low_rank(&found.gate, exact)?,
-        k_k: found.k_k.to_f32(),
-        k_a: found.k_a.to_f32(),
-        r_k: found.r_k.to_f32(),
+        k_k: found.k_k.to_f32().into(),
+        k_a: found.k_a.to_f32().into(),
+        r_k: found.r_k.to_f32().into(),
         receptance: Matrix::right(&found.receptance, exact)?,
         key: Matrix::right(&found.key, exact)?,
         value: Matrix::right(&found.value, exact)?,

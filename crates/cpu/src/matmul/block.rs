@@ -7,6 +7,7 @@ use wkv7_core::Dtype;
 
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, list};
+use crate::code_tiles::GroupCodes;
 
 /// Scales and shifts of the eight groups of a span.
 pub(crate) struct Scales<I: Isa> {
@@ -51,17 +52,17 @@ pub(crate) trait Block {
 
     /// The sums of all groups' products with `x`, the offset aside.
     #[inline(always)]
-    fn totals<I: Isa>(isa: I, span: &Self::Span, x: &[[i8; GROUP]; EIGHT]) -> I::Ints {
+    fn totals<I: Isa>(isa: I, span: &Self::Span, x: &[GroupCodes; EIGHT]) -> I::Ints {
         // Spelled out: the compiler keeps a list that a loop fills in memory.
         let sums = [
-            Self::dot(isa, span, 0, &x[0]),
-            Self::dot(isa, span, 1, &x[1]),
-            Self::dot(isa, span, 2, &x[2]),
-            Self::dot(isa, span, 3, &x[3]),
-            Self::dot(isa, span, 4, &x[4]),
-            Self::dot(isa, span, 5, &x[5]),
-            Self::dot(isa, span, 6, &x[6]),
-            Self::dot(isa, span, 7, &x[7]),
+            Self::dot(isa, span, 0, &x[0].0),
+            Self::dot(isa, span, 1, &x[1].0),
+            Self::dot(isa, span, 2, &x[2].0),
+            Self::dot(isa, span, 3, &x[3].0),
+            Self::dot(isa, span, 4, &x[4].0),
+            Self::dot(isa, span, 5, &x[5].0),
+            Self::dot(isa, span, 6, &x[6].0),
+            Self::dot(isa, span, 7, &x[7].0),
         ];
         // Sixteen products of 4-bit codes stay below 16 * 15 * 127.
         if Self::BITS <= 4 { isa.small_totals(sums) } else { isa.totals(sums) }

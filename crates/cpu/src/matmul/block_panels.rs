@@ -60,7 +60,7 @@ impl<B: Block> Keep<B> for Quads {
 impl<B: Block> Meet<B> for Quads {
     #[inline(always)]
     fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
+        let x = list!(T, &[0; GROUP], |t| &x[t].codes[group].0);
         match B::BITS {
             ..=4 => isa.quads::<T, 4>(codes, x),
             5 => isa.quads::<T, 5>(codes, x),

@@ -104,7 +104,7 @@ fn products_in<I: Isa>(
             Kind::Block(_) => {
                 let codes = input.codes(token);
                 let numbers = codes.codes.iter().zip(codes.scales);
-                let numbers = numbers.flat_map(|(codes, scale)| codes.map(|code| f32::from(code) * scale));
+                let numbers = numbers.flat_map(|(codes, scale)| codes.0.map(|code| f32::from(code) * scale));
                 numbers.take(n).collect()
             }
             Kind::SuperBlock(_) => {
