@@ -8,7 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | `kind` | which kernels a matrix takes |
-//! | `product` | one product: its tasks, and which kernel does them |
+//! | `product`, `block_product` | one product: its tasks, and which kernel does them |
+//! | `walk` | many tokens: how they meet the panels of a task |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
 //! | `units` | plain numbers stored by input, of which most are zero |
@@ -22,6 +23,7 @@
 
 mod block;
 mod block_panels;
+mod block_product;
 mod block_rows;
 mod block_tiles;
 mod element;
@@ -37,6 +39,7 @@ mod super_panels;
 mod super_rows;
 mod super_tiles;
 mod units;
+mod walk;
 
 pub(crate) use kind::Kind;
 pub(crate) use next::Next;

@@ -5,23 +5,22 @@ use std::ops::Range;
 use wkv7_core::Dtype;
 use wkv7_core::blocks::dequantize;
 
-use super::block::{self, Block, Pairs, Quads};
-use super::block_panels::{EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
-use super::block_tiles::{self, EMPTY_SIGNED, Signed};
+use super::block::{self, Pairs, Quads};
+use super::block_panels::GroupPanel;
+use super::block_tiles::Signed;
 use super::element::{self, Element};
 use super::kind::Kind;
 use super::next::Next;
-use super::super_block::{self, SuperBlock};
-use super::super_panels::{EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, Numbers, ScaledQuads, SpanPanel};
-use super::super_tiles::{self, Cut, EMPTY_CUT};
+use super::super_block;
+use super::super_panels::{Numbers, ScaledQuads, SpanPanel};
+use super::super_tiles::Cut;
 use super::units::{self, Active, STRIP, Units};
-use super::{block_panels, block_rows, panels, part_tiles, rows, super_panels, super_rows};
-use crate::activations::{Input, groups};
+use super::{panels, part_tiles, rows};
+use crate::activations::Input;
 use crate::aligned::Aligned;
-use crate::arch::{Isa, LANES, MAX_TILE, PANEL, TILE_TOKENS};
+use crate::arch::{Isa, LANES, MAX_TILE, PANEL};
 use crate::exp::{sigmoid, tanh};
 use crate::part_tiles::Line;
-use crate::span_codes::SPAN;
 use crate::team::{Member, Shared};
 use crate::weights::Matrix;
 
@@ -63,10 +62,10 @@ impl Then {
 pub(crate) struct Product<'a> {
     pub(super) matrix: &'a Matrix,
     pub(super) input: Input<'a>,
-    out: Shared<'a>, // [tokens, outputs]
-    then: Then,
-    active: Option<&'a Active>,
-    ahead: &'a [u8], // what the next task will read from memory, which is idle while this one multiplies
+    pub(super) out: Shared<'a>, // [tokens, outputs]
+    pub(super) then: Then,
+    pub(super) active: Option<&'a Active>,
+    pub(super) ahead: &'a [u8], // what the next task will read from memory, which is idle while this one multiplies
 }
 
 /// Room for the sums of every class of a tile's tokens and of two panels, one to a row of a panel.
@@ -76,13 +75,13 @@ pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE * 2];
 pub(crate) struct Desk {
     rows: Aligned,
     panels: Aligned,
-    classes: Box<Classes>,
-    quads: Vec<GroupPanel<Quads>>,
-    pairs: Vec<GroupPanel<Pairs>>,
-    signed: Vec<GroupPanel<Signed>>,
-    scaled: Vec<SpanPanel<ScaledQuads>>,
-    numbers: Vec<SpanPanel<Numbers>>,
-    cut: Vec<SpanPanel<Cut>>,
+    pub(super) classes: Box<Classes>,
+    pub(super) quads: Vec<GroupPanel<Quads>>,
+    pub(super) pairs: Vec<GroupPanel<Pairs>>,
+    pub(super) signed: Vec<GroupPanel<Signed>>,
+    pub(super) scaled: Vec<SpanPanel<ScaledQuads>>,
+    pub(super) numbers: Vec<SpanPanel<Numbers>>,
+    pub(super) cut: Vec<SpanPanel<Cut>>,
     tiles: Vec<Line>,
 }
 
@@ -116,7 +115,7 @@ impl<'a> Product<'a> {
     }
 
     /// Whether the matrix is read in rows, not in panels.
-    fn is_few<I: Isa>(&self) -> bool {
+    pub(super) fn is_few<I: Isa>(&self) -> bool {
         self.input.tokens < self.matrix.kind.many::<I>()
     }
 
@@ -279,27 +278,6 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
-    /// product with the part of what is ahead that is to be asked for meanwhile, the panels, their outputs, and the tile.
-    fn walk<I: Isa, P>(
-        &self,
-        outputs: Range<usize>,
-        panels: &[P],
-        own: usize,
-        together: usize,
-        mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
-    ) {
-        let walks = panels.len().div_ceil(own * together);
-        let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(I::TILE));
-        for tile in tiles_of(self.input.tokens, I::TILE) {
-            let panels = panels.chunks(own * together);
-            for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
-                let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                meet(&product, panels, (output, (PANEL * together).min(outputs.end - output)), tile);
-            }
-        }
-    }
-
     fn dequantized<I: Isa>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
         let (inputs, dtype) = (self.matrix.inputs(), self.matrix.tensor.dtype());
         let length = self.matrix.tensor.stored_row_bytes();
@@ -335,191 +313,6 @@ impl<'a> Product<'a> {
         desk.rows = numbers;
     }
 
-    fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
-        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
-        if self.is_few::<I>() {
-            return isa.run(
-                #[inline(always)]
-                || block_rows::few::<I, B>(isa, self, outputs, raw),
-            );
-        }
-        let Desk { quads, pairs, signed, classes, .. } = desk;
-        if I::TILED {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
-            self.block_tiles::<I, B>(isa, outputs, panels, classes);
-        } else if const { B::BITS <= I::QUAD_BITS } {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
-            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
-        } else {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
-            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
-        }
-    }
-
-    /// The panels of `outputs` in groups.
-    fn packed_groups<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
-        &self,
-        isa: I,
-        outputs: &Range<usize>,
-        raw: &[u8],
-        panels: &'d mut Vec<GroupPanel<C>>,
-        empty: &GroupPanel<C>,
-    ) -> &'d [GroupPanel<C>] {
-        let pack = |raw: &[u8], count, panel: &mut [GroupPanel<C>]| {
-            isa.run(
-                #[inline(always)]
-                || block_panels::pack::<I, B, C>(isa, raw, count, panel),
-            );
-        };
-        self.packed(outputs, raw, groups(self.matrix.inputs()), panels, empty, pack)
-    }
-
-    /// The panels of `outputs`, whose stored rows are `raw`, `own` items each; `pack` is given the rows of one, how many, and
-    /// room.
-    fn packed<'d, P: Clone>(
-        &self,
-        outputs: &Range<usize>,
-        raw: &[u8],
-        own: usize,
-        panels: &'d mut Vec<P>,
-        empty: &P,
-        pack: impl Fn(&[u8], usize, &mut [P]),
-    ) -> &'d [P] {
-        let count = outputs.len().div_ceil(PANEL);
-        if panels.len() < count * own {
-            panels.resize(count * own, empty.clone());
-        }
-        let length = self.matrix.tensor.stored_row_bytes();
-        let panels = &mut panels[..count * own];
-        for (raw, panel) in raw.chunks(PANEL * length).zip(panels.chunks_exact_mut(own)) {
-            pack(raw, raw.len() / length, panel);
-        }
-        panels
-    }
-
-    fn block_panels<I: Isa, B: Block, C: Meet<B>>(
-        &self,
-        isa: I,
-        outputs: Range<usize>,
-        panels: &[GroupPanel<C>],
-        classes: &mut Classes,
-    ) {
-        self.walk::<I, _>(
-            outputs,
-            panels,
-            groups(self.matrix.inputs()),
-            1,
-            |product, panel, outputs, tile| {
-                isa.run(
-                    #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
-                );
-            },
-        );
-    }
-
-    fn block_tiles<I: Isa, B: Block>(
-        &self,
-        isa: I,
-        outputs: Range<usize>,
-        panels: &[GroupPanel<Signed>],
-        classes: &mut Classes,
-    ) {
-        let own = groups(self.matrix.inputs());
-        self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
-            isa.run(
-                #[inline(always)]
-                || block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens, classes),
-            );
-        });
-    }
-
-    /// As [`Product::walk`] where tokens meet panels in tiles of the machine's.
-    fn walk_tiles<I: Isa, P>(
-        &self,
-        isa: I,
-        outputs: Range<usize>,
-        panels: &[P],
-        own: usize,
-        mut meet: impl FnMut(&I::Tiles, &Self, &[P], (usize, usize), (usize, usize)),
-    ) {
-        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
-        for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
-            let tokens = (self.input.tokens - token).min(TILE_TOKENS);
-            isa.tiled(tokens, |tiles| {
-                for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
-                    let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                    let outputs = (output, PANEL.min(outputs.end - output));
-                    meet(tiles, &product, panel, outputs, (token, tokens));
-                }
-            });
-        }
-    }
-
-    fn super_block<I: Isa, B: SuperBlock>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
-        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
-        if self.is_few::<I>() {
-            return isa.run(
-                #[inline(always)]
-                || super_rows::few::<I, B>(isa, self, outputs, raw),
-            );
-        }
-        if I::TILED {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
-            let own = self.matrix.inputs() / SPAN;
-            self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
-                isa.run(
-                    #[inline(always)]
-                    || super_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens),
-                );
-            });
-        } else if const { super_block::wants_words(B::DTYPE) } {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.numbers, &EMPTY_NUMBERS);
-            self.super_panels::<I, B, _>(isa, outputs, panels);
-        } else {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.scaled, &EMPTY_SCALED);
-            self.super_panels::<I, B, _>(isa, outputs, panels);
-        }
-    }
-
-    /// The same in spans.
-    fn packed_spans<'d, I: Isa, B: SuperBlock, C: KeepSpan<B> + Clone>(
-        &self,
-        isa: I,
-        outputs: &Range<usize>,
-        raw: &[u8],
-        panels: &'d mut Vec<SpanPanel<C>>,
-        empty: &SpanPanel<C>,
-    ) -> &'d [SpanPanel<C>] {
-        let pack = |raw: &[u8], count, panel: &mut [SpanPanel<C>]| {
-            isa.run(
-                #[inline(always)]
-                || super_panels::pack::<I, B, C>(isa, raw, count, panel),
-            );
-        };
-        self.packed(outputs, raw, self.matrix.inputs() / SPAN, panels, empty, pack)
-    }
-
-    fn super_panels<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
-        &self,
-        isa: I,
-        outputs: Range<usize>,
-        panels: &[SpanPanel<C>],
-    ) {
-        self.walk::<I, _>(
-            outputs,
-            panels,
-            self.matrix.inputs() / SPAN,
-            1,
-            |product, panel, outputs, tile| {
-                isa.run(
-                    #[inline(always)]
-                    || super_panels::tile::<I, B, C>(isa, product, panel, outputs, tile),
-                );
-            },
-        );
-    }
-
     /// Writes the outputs from `output` on of one token.
     #[inline(always)]
     pub(super) fn finish<I: Isa>(&self, isa: I, token: usize, output: usize, sums: &[f32]) {
@@ -528,14 +321,6 @@ impl<'a> Product<'a> {
         let out = unsafe { self.out.part(start..start + sums.len()) };
         self.then.apply(isa, out, sums);
     }
-}
-
-/// The tokens of a forward in as few tiles of at most `most` as do, none much smaller than the others: the first of each,
-/// and how many.
-fn tiles_of(tokens: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let tiles = tokens.div_ceil(most);
-    let first = move |tile: usize| tokens * tile / tiles;
-    (0..tiles).map(move |tile| (first(tile), first(tile + 1) - first(tile)))
 }
 
 /// Makes `buffer` at least `len` long; what it holds stays.

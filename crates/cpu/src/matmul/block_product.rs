@@ -1,0 +1,164 @@
+//! Which kernels do a task of a product with a matrix of a block type.
+
+use std::ops::Range;
+
+use super::block::Block;
+use super::block_panels::{self, EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
+use super::block_rows;
+use super::block_tiles::{self, EMPTY_SIGNED, Signed};
+use super::product::{Classes, Desk, Product};
+use super::super_block::{self, SuperBlock};
+use super::super_panels::{self, EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, SpanPanel};
+use super::super_rows;
+use super::super_tiles::{self, EMPTY_CUT};
+use crate::activations::groups;
+use crate::arch::Isa;
+use crate::span_codes::SPAN;
+
+impl Product<'_> {
+    pub(super) fn block<I: Isa, B: Block>(&self, isa: I, outputs: Range<usize>, raw: &[u8], desk: &mut Desk) {
+        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
+        if self.is_few::<I>() {
+            return isa.run(
+                #[inline(always)]
+                || block_rows::few::<I, B>(isa, self, outputs, raw),
+            );
+        }
+        let Desk { quads, pairs, signed, classes, .. } = desk;
+        if I::TILED {
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
+            self.block_tiles::<I, B>(isa, outputs, panels, classes);
+        } else if const { B::BITS <= I::QUAD_BITS } {
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
+            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
+        } else {
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
+            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
+        }
+    }
+
+    /// The panels of `outputs` in groups.
+    fn packed_groups<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
+        &self,
+        isa: I,
+        outputs: &Range<usize>,
+        raw: &[u8],
+        panels: &'d mut Vec<GroupPanel<C>>,
+        empty: &GroupPanel<C>,
+    ) -> &'d [GroupPanel<C>] {
+        let pack = |raw: &[u8], count, panel: &mut [GroupPanel<C>]| {
+            isa.run(
+                #[inline(always)]
+                || block_panels::pack::<I, B, C>(isa, raw, count, panel),
+            );
+        };
+        self.packed(outputs, raw, groups(self.matrix.inputs()), panels, empty, pack)
+    }
+
+    fn block_panels<I: Isa, B: Block, C: Meet<B>>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[GroupPanel<C>],
+        classes: &mut Classes,
+    ) {
+        self.walk::<I, _>(
+            outputs,
+            panels,
+            groups(self.matrix.inputs()),
+            1,
+            |product, panel, outputs, tile| {
+                isa.run(
+                    #[inline(always)]
+                    || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
+                );
+            },
+        );
+    }
+
+    fn block_tiles<I: Isa, B: Block>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[GroupPanel<Signed>],
+        classes: &mut Classes,
+    ) {
+        let own = groups(self.matrix.inputs());
+        self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+            isa.run(
+                #[inline(always)]
+                || block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens, classes),
+            );
+        });
+    }
+
+    pub(super) fn super_block<I: Isa, B: SuperBlock>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        raw: &[u8],
+        desk: &mut Desk,
+    ) {
+        debug_assert_eq!(self.matrix.tensor.dtype(), B::DTYPE);
+        if self.is_few::<I>() {
+            return isa.run(
+                #[inline(always)]
+                || super_rows::few::<I, B>(isa, self, outputs, raw),
+            );
+        }
+        if I::TILED {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
+            let own = self.matrix.inputs() / SPAN;
+            self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+                isa.run(
+                    #[inline(always)]
+                    || super_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens),
+                );
+            });
+        } else if const { super_block::wants_words(B::DTYPE) } {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.numbers, &EMPTY_NUMBERS);
+            self.super_panels::<I, B, _>(isa, outputs, panels);
+        } else {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.scaled, &EMPTY_SCALED);
+            self.super_panels::<I, B, _>(isa, outputs, panels);
+        }
+    }
+
+    /// The same in spans.
+    fn packed_spans<'d, I: Isa, B: SuperBlock, C: KeepSpan<B> + Clone>(
+        &self,
+        isa: I,
+        outputs: &Range<usize>,
+        raw: &[u8],
+        panels: &'d mut Vec<SpanPanel<C>>,
+        empty: &SpanPanel<C>,
+    ) -> &'d [SpanPanel<C>] {
+        let pack = |raw: &[u8], count, panel: &mut [SpanPanel<C>]| {
+            isa.run(
+                #[inline(always)]
+                || super_panels::pack::<I, B, C>(isa, raw, count, panel),
+            );
+        };
+        self.packed(outputs, raw, self.matrix.inputs() / SPAN, panels, empty, pack)
+    }
+
+    fn super_panels<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[SpanPanel<C>],
+    ) {
+        self.walk::<I, _>(
+            outputs,
+            panels,
+            self.matrix.inputs() / SPAN,
+            1,
+            |product, panel, outputs, tile| {
+                isa.run(
+                    #[inline(always)]
+                    || super_panels::tile::<I, B, C>(isa, product, panel, outputs, tile),
+                );
+            },
+        );
+    }
+}
