@@ -63,9 +63,9 @@ impl Contender {
 }
 
 /// Activations in 8 bits on golden data and fixtures, each of which is gentler than the random bytes of the conformance
-/// suite: 1.0e-2 measured at the worst token or head, 1.1e-2 at its worst number.
+/// suite: 1.0e-2 measured at the worst token or head where 32 share a scale, 1.5e-2 where 256 do.
 pub const Q8_ACTIVATIONS: Tolerance =
-    Tolerance { relative: 1.3e-2, largest: 2e-2, ..Tolerance::Q8_ACTIVATIONS };
+    Tolerance { relative: 1.9e-2, largest: 2.6e-2, ..Tolerance::Q8_ACTIVATIONS };
 
 /// Tokens per forward that golden sequences are fed with; the last means all at once.
 pub const CHUNKS: [usize; 4] = [1, 3, 16, usize::MAX];

@@ -316,7 +316,7 @@ impl<'a> Input<'a> {
         self.spans.spans(token, self.n.div_ceil(SPAN))
     }
 
-    /// The same in words, where they were asked for.
+    /// The same in words; anything where those were not asked for.
     #[inline(always)]
     pub(crate) fn span_words(&self, token: usize) -> &'a [SpanWords] {
         self.spans.words(token, self.n.div_ceil(SPAN))

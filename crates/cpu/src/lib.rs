@@ -19,7 +19,7 @@
 //! | `matmul` | matrix times the vectors of all tokens |
 //! | `activations`, `code_tiles`, `span_codes`, `part_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
-//! | `pages` | large pages for it |
+//! | `aligned`, `pages` | where that lies |
 //! | `math`, `bf16x3` | arithmetic for other crates |
 //! | `arch`, `team` | instruction sets and cores |
 
@@ -70,7 +70,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale (256 for the K types), unless
+    /// Types whose matrices are multiplied with activations in 8 bits, 32 to a scale (256 for Q4_K, Q5_K and Q6_K), unless
     /// [`LoadOptions::exact`] forbids it. All others are multiplied in f32, but see [`Cpu::IN_PARTS`].
     pub const APPROXIMATED: [Dtype; 8] =
         [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K];

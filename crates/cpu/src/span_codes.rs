@@ -173,7 +173,7 @@ impl<'a> SpanCodesView<'a> {
         &self.spans[token * spans..(token + 1) * spans]
     }
 
-    /// The same in words, nothing where those were not asked for.
+    /// The same in words; anything where those were not asked for.
     #[inline(always)]
     pub(crate) fn words(&self, token: usize, spans: usize) -> &'a [SpanWords] {
         self.words.get(token * spans..(token + 1) * spans).unwrap_or(&[])

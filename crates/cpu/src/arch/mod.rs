@@ -70,7 +70,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type Ints: Copy;
     /// A sum of i32 for each row of a panel.
     type Sums: Copy;
-    /// The 16 scales of a span, two to a group.
+    /// The 16 scales of a span, two to a group, which may be the same.
     type Scales: Copy;
 
     /// What multiplies a tile of tokens with a panel, set up for use.
@@ -264,7 +264,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Scales ready for [`Isa::dot_scaled`].
     fn scales(self, scales: &[i8; 16]) -> Self::Scales;
 
-    /// The same for one unsigned scale a group, the lowest byte first.
+    /// The same for one scale a group, 0 to 127, the lowest byte first.
     fn scales_of_groups(self, scales: u64) -> Self::Scales;
 
     /// As [`Isa::dot_codes`] for codes of 0 to 63, the first 16 products times the first scale of group `group`, the others

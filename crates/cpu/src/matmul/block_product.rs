@@ -124,7 +124,7 @@ impl Product<'_> {
         }
     }
 
-    /// The same in spans.
+    /// The panels of `outputs` in spans.
     fn packed_spans<'d, I: Isa, B: SuperBlock, C: KeepSpan<B> + Clone>(
         &self,
         isa: I,

@@ -2,8 +2,8 @@
 //!
 //! The order of every sum depends on the sizes of the matrix alone: a dot product is added up in classes of numbers
 //! (`n mod 16` for plain types) or of groups (`g mod 8` for block types), in order within a class, and the classes are
-//! folded in halves; the K types go block by block, and bf16 on machines that multiply tiles step by step (`part_tiles`). So a token's result is the
-//! same, to the bit, whatever the batch, the chunk and the number of threads.
+//! folded in halves; Q4_K, Q5_K and Q6_K go block by block, and bf16 on machines that multiply tiles step by step
+//! (`part_tiles`). So a token's result is the same, to the bit, whatever the batch, the chunk and the number of threads.
 //!
 //! | file | what |
 //! |---|---|

@@ -2,6 +2,7 @@
 //! would be idle meanwhile.
 
 use super::kind::Kind;
+use super::part_tiles::distance;
 use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;
@@ -30,15 +31,18 @@ impl<'a> Next<'a> {
         if ahead == 0 || matrix.units.is_some() {
             return Self::NOTHING;
         }
-        let count = match matrix.kind {
-            Kind::Dequantized => 1,
-            kind if kind.parts::<I>() > 0 => PANEL,
-            _ => count,
-        };
         // Nearly the rows that the member will take: those of some kernels come in groups.
         let at = |number: usize| matrix.outputs() * number / member.members();
         let (first, end) = (at(member.number()), at(member.number() + 1));
-        let length = (end - first).div_ceil(count).max(1);
+        let in_places = |count| (count, (end - first).div_ceil(count).max(1));
+        let (count, length) = match matrix.kind {
+            Kind::Dequantized => in_places(1),
+            kind if kind.parts::<I>() > 0 => match distance(end - first, matrix.tensor.stored_row_bytes()) {
+                1 => in_places(1),
+                far => (PANEL, far),
+            },
+            _ => in_places(count),
+        };
         let mut places = [&[] as &[u8]; PLACES];
         for (place, row) in places.iter_mut().zip((first..end).step_by(length)) {
             let rows = matrix.rows(row..(row + length).min(end));

@@ -33,6 +33,14 @@ pub(super) fn all<I: Isa>(isa: I, product: &Product<'_>, outputs: Range<usize>, 
 /// Bytes of outputs from which on their rows are read in sixteen places far from each other.
 const FAR: usize = 64 << 10;
 
+/// How many rows lie from one place to the next where sixteen are read side by side; 1 where rows are read as they come.
+///
+/// An odd number: were the places whole powers of two apart, all would fight for the same lines of the caches, which took a
+/// sixth of the speed of a model of 2048 channels. Where that leaves a panel over, it is read as it comes.
+pub(super) const fn distance(rows: usize, row_bytes: usize) -> usize {
+    if rows * row_bytes < FAR { 1 } else { (rows / PANEL).saturating_sub(1) | 1 }
+}
+
 /// Sixteen rows of a matrix, of which some are wanted: the last of a matrix go with others before them.
 struct Rows<'a> {
     bytes: &'a [u8],
@@ -59,10 +67,8 @@ fn one<I: Isa>(isa: I, tiles: &I::Bf16Tiles, product: &Product<'_>, mut outputs:
     let vectors = product.input.part_tile(0);
     let mut sums = PartSums::ZERO;
     let row_bytes = 2 * STEP * cut.steps;
-    // An odd number: were the rows whole powers of two apart, all sixteen would fight for the same places of the caches, which
-    // took a quarter of the speed of a model of 2048 channels. The last panel then goes the way of near ones.
-    let places = (outputs.len() / PANEL).saturating_sub(1) | 1;
-    if places > 1 && outputs.len() * row_bytes >= FAR {
+    let places = distance(outputs.len(), row_bytes);
+    if places > 1 {
         let bytes = product.matrix.rows(outputs.clone());
         for turn in 0..places {
             let rows = Sixteen::new(&bytes[turn * row_bytes..], places * row_bytes, cut.steps);

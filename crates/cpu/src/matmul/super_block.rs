@@ -10,7 +10,7 @@ use super::block::part;
 use crate::arch::{Isa, LOW_BITS, list};
 use crate::span_codes::CodedSpan;
 
-/// A K type.
+/// Q4_K, Q5_K or Q6_K; the other K types are dequantised.
 pub(crate) trait SuperBlock {
     /// A block.
     type Span: Copy;
@@ -257,5 +257,42 @@ impl SuperBlock for Q6K {
         let [low, high] = isa.words(Self::codes(isa, span, group), 32);
         let (first, second) = (span[192 + 2 * group] as i8, span[193 + 2 * group] as i8);
         [isa.words_mul(low, i16::from(first)), isa.words_mul(high, i16::from(second))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::GROUP;
+    use crate::arch::tests::on_every_path;
+
+    #[test]
+    fn looking_products_up_is_multiplying_and_cutting() {
+        fn check<I: Isa>(isa: I) {
+            let mut span = Q4K::EMPTY;
+            for (at, byte) in span[16..].iter_mut().enumerate() {
+                *byte = (at * 37 + at / 16) as u8; // every nibble in every group
+            }
+            let read = |x: I::Bytes| {
+                let mut out = [0; GROUP];
+                isa.store_bytes(x, &mut out);
+                out
+            };
+            isa.run(|| {
+                for scale in 0..64 {
+                    for group in 0..8 {
+                        let found = Q4K::cut(isa, &span, group, scale).map(read);
+                        let want = isa.cut_words(Q4K::numbers(isa, &span, group, scale)).map(read);
+                        assert_eq!(found, want, "scale {scale}, group {group}");
+                        let codes = read(Q4K::codes(isa, &span, group));
+                        for (n, code) in codes.into_iter().enumerate() {
+                            let number = u32::from(found[1][n]) << LOW_BITS | u32::from(found[0][n]);
+                            assert_eq!(number, u32::from(scale) * u32::from(code));
+                        }
+                    }
+                }
+            });
+        }
+        on_every_path!(check);
     }
 }

@@ -79,6 +79,7 @@ impl<B: SuperBlock> MeetSpan<B> for ScaledQuads {
         x: &[&CodedSpan; T],
         _: &[&SpanWords; T],
     ) -> [I::Sums; T] {
+        debug_assert!(B::BITS <= 5 && B::SHIFTED, "one scale a group");
         let mut sums = [isa.load_sums(&[0; PANEL]); T];
         for group in 0..EIGHT {
             let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);

@@ -237,6 +237,21 @@ fn every_length_up_to_300_matches_its_f64_twin() {
                 check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
             }
         }
+        for blocks in 1..=5 {
+            for dtype in [Dtype::Q4K, Dtype::Q5K, Dtype::Q6K] {
+                for tokens in [1, 2, MANY] {
+                    let tensor = random_tensor(dtype, 15 + blocks, 256 * blocks, 4);
+                    check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
+                }
+            }
+        }
+        // bf16 rows that are read in places far from each other: so many panels, and some that leave rows over.
+        for rows in [32, 48, 53, 64, 81] {
+            for tokens in [1, 5] {
+                let tensor = random_tensor(Dtype::BF16, rows, 1024, 4);
+                check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
+            }
+        }
         for groups in 1..=20 {
             for dtype in [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1] {
                 for tokens in [1, MANY] {
@@ -284,7 +299,7 @@ fn a_token_gets_the_same_bits_in_any_company_and_on_any_number_of_threads() {
 fn what_longer_passes_left_behind_changes_no_bit() {
     fn check(isa: impl Isa) {
         let mut team = Team::new(Some(1)).expect("threads");
-        for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_1, Dtype::Q6K] {
+        for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K] {
             let tensor = random_tensor(dtype, 21, 256, 6);
             let matrix = Matrix::right(&tensor, false).expect("a matrix");
             let (mut vectors_room, x) = (Activations::default(), vectors("noise", 17 * 256));
@@ -332,7 +347,7 @@ fn what_becomes_of_a_product() {
 fn what_is_no_number_shows() {
     fn check(isa: impl Isa) {
         let mut team = Team::new(Some(1)).expect("threads");
-        for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K] {
+        for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K] {
             let tensor = random_tensor(dtype, 16, 256, 9);
             let matrix = Matrix::right(&tensor, false).expect("a matrix");
             for tokens in [1, MANY] {
