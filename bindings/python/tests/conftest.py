@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import wkv7
 # The model that the project's tests share; examples and programs find it in the environment.
 DEFAULT = Path(__file__).resolve().parents[3] / "tests" / "golden" / "stories.safetensors"
 os.environ["WKV7_MODEL"] = os.path.abspath(os.environ.get("WKV7_MODEL", DEFAULT))
+
+# What a shell starts in the background ignores Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEXT = "Once upon a time"
 
