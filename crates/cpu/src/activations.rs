@@ -10,6 +10,7 @@ use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
 use crate::code_tiles::{CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles};
 use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
+use crate::scratch::grow;
 use crate::span_codes::{
     CodedSpan, Facts, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanWords, StepTile,
 };
@@ -107,17 +108,16 @@ impl Activations {
     /// Makes room for `tokens` vectors of up to `n`. Memory once taken is kept.
     pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
-        let grow = |have: usize, need: usize| have.max(need);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
         let (codes, spans) = (forms.codes.of(tokens), forms.spans.of(tokens));
         let groups = if codes.wanted { tokens * groups(n) } else { 0 };
         let words = if codes.words { groups * GROUP } else { 0 };
         self.numbers.grow(numbers);
-        self.codes.resize(grow(self.codes.len(), groups), GroupCodes([0; GROUP]));
-        self.words.resize(grow(self.words.len(), words), 0);
-        self.scales.resize(grow(self.scales.len(), groups), 0.0);
-        self.sums.resize(grow(self.sums.len(), groups), 0);
-        self.shifts.resize(grow(self.shifts.len(), groups), 0.0);
+        grow(&mut self.codes, groups, GroupCodes([0; GROUP]));
+        grow(&mut self.words, words, 0);
+        grow(&mut self.scales, groups, 0.0);
+        grow(&mut self.sums, groups, 0);
+        grow(&mut self.shifts, groups, 0.0);
         if codes.tiles {
             self.tiles.resize(tokens, groups / tokens);
         }
@@ -374,9 +374,43 @@ fn by_class(x: &[f32], out: &mut [f32]) {
     }
 }
 
-/// The largest number of a group below which its codes are zero: far below anything that matters beside others,
-/// and as far from where its inverse overflows.
-const SMALLEST: f32 = 1e-30;
+/// What numbers that share a scale are multiplied with to become codes, and codes to become numbers again.
+pub(crate) struct Scale {
+    pub(crate) inverse: f32,
+    pub(crate) scale: f32,
+}
+
+impl Scale {
+    /// Of numbers whose largest magnitude is given, and whether there are [odd](is_odd) ones, so that these show.
+    #[inline(always)]
+    pub(crate) fn of(largest: f32, odd: bool) -> Self {
+        // The largest number below which codes are zero: far below anything that matters beside others, and as far from
+        // where its inverse overflows.
+        const SMALLEST: f32 = 1e-30;
+        let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
+        let scale = if odd {
+            f32::NAN
+        } else if inverse > 0.0 {
+            largest / 127.0
+        } else {
+            0.0
+        };
+        Self { inverse, scale }
+    }
+}
+
+/// Whether there is an infinity or NaN among whole eights of numbers.
+#[inline(always)]
+pub(crate) fn is_odd(x: &[f32]) -> bool {
+    // Either times zero is NaN, and so is a sum with it.
+    let mut odd = [0.0f32; EIGHT];
+    for x in x.as_chunks::<EIGHT>().0 {
+        for lane in 0..EIGHT {
+            odd[lane] += x[lane] * 0.0;
+        }
+    }
+    odd.iter().any(|x| x.is_nan())
+}
 
 /// Groups of 32 numbers in 8 bits. A group with an infinity or NaN gets a NaN for its scale, so that it shows.
 #[inline(always)]
@@ -393,26 +427,11 @@ fn quantize<I: Isa>(
     last[..tail.len()].copy_from_slice(tail);
     let last = if tail.is_empty() { None } else { Some(&last) };
     for (group, x) in groups.iter().chain(last).enumerate() {
-        let largest = isa.largest(x);
-        let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
+        let odd = is_odd(x);
+        let Scale { inverse, scale } = Scale::of(isa.largest(x), odd);
         let found = isa.round(x, inverse, &mut codes[group].0);
-        // An infinity or NaN times zero is NaN, and so is a sum with it.
-        let mut odd = [0.0f32; 8];
-        for x in x.as_chunks::<8>().0 {
-            for lane in 0..8 {
-                odd[lane] += x[lane] * 0.0;
-            }
-        }
-        let odd = odd.iter().any(|x| x.is_nan());
         // What is no number has no code, and sums with it may be anything.
         let sum = if odd { 0 } else { found[0] + found[1] };
-        let scale = if odd {
-            f32::NAN
-        } else if inverse > 0.0 {
-            largest / 127.0
-        } else {
-            0.0
-        };
         (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
     }
     let used = groups.len() + usize::from(last.is_some());

@@ -16,8 +16,9 @@ pub(crate) struct Memory {
 impl Memory {
     /// Of a sequence that has not begun.
     pub(crate) fn zeros(config: &Config) -> Self {
-        let State { att_shift, wkv, ffn_shift } = State::zeros(config);
-        Self { att_shift, wkv: Aligned::zeros(wkv.len()), ffn_shift }
+        let shift = config.layers * config.channels;
+        let (att_shift, ffn_shift) = (vec![0.0; shift], vec![0.0; shift]);
+        Self { att_shift, wkv: Aligned::zeros(shift * config.head_size), ffn_shift }
     }
 
     /// In the exchange format.

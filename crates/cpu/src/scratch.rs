@@ -67,6 +67,13 @@ pub(crate) struct SharedVectors<'a> {
     pub(crate) wanted: SharedActivations<'a>,
 }
 
+/// Makes `buffer` at least `len` long; what it holds stays.
+pub(crate) fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
+    if buffer.len() < len {
+        buffer.resize(len, filler);
+    }
+}
+
 /// Decay, rate, gate, value residual: the order of everything that is four.
 pub(crate) fn ranks(ranks: &Ranks) -> [usize; 4] {
     [ranks.decay, ranks.rate, ranks.gate, ranks.value]

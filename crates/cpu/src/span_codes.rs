@@ -3,8 +3,9 @@
 //! What is multiplied within a block is then whole numbers alone, the block's own small scales included, and becomes f32 once
 //! for 256 numbers instead of once for 32.
 
-use crate::activations::EIGHT;
+use crate::activations::{EIGHT, Scale, is_odd};
 use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::scratch::grow;
 use crate::team::Shared;
 
 /// Numbers of a span.
@@ -15,10 +16,6 @@ pub(crate) const STEP_CODES: usize = 64;
 
 /// Steps of a span.
 pub(crate) const SPAN_STEPS: usize = SPAN / STEP_CODES;
-
-/// The largest number of a span below which its codes are zero: far below anything that matters beside others, and as far
-/// from where its inverse overflows.
-const SMALLEST: f32 = 1e-30;
 
 /// A token's codes of a span, and what is known of them.
 #[derive(Debug, Clone, Copy)]
@@ -80,12 +77,6 @@ impl SpanCodes {
             steps: Shared::new(&mut self.steps),
             facts: Shared::new(&mut self.facts),
         }
-    }
-}
-
-fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
-    if buffer.len() < len {
-        buffer.resize(len, filler);
     }
 }
 
@@ -192,19 +183,12 @@ impl<'a> SpanCodesView<'a> {
 fn quantize<I: Isa>(isa: I, x: &[f32; SPAN], out: &mut CodedSpan) {
     let groups = x.as_chunks::<GROUP>().0;
     let mut largest = 0.0;
-    // An infinity or NaN times zero is NaN, and so is a sum with it.
-    let mut odd = [0.0f32; EIGHT];
     for x in groups {
         let own = isa.largest(x);
         largest = if own > largest { own } else { largest };
-        for x in x.as_chunks::<EIGHT>().0 {
-            for lane in 0..EIGHT {
-                odd[lane] += x[lane] * 0.0;
-            }
-        }
     }
-    let odd = odd.iter().any(|x| x.is_nan());
-    let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
+    let odd = is_odd(x);
+    let Scale { inverse, scale } = Scale::of(largest, odd);
     for (group, x) in groups.iter().enumerate() {
         let found = isa.round(x, inverse, &mut out.codes[group]);
         // What is no number has no code, and sums with it may be anything.
@@ -212,13 +196,7 @@ fn quantize<I: Isa>(isa: I, x: &[f32; SPAN], out: &mut CodedSpan) {
         (out.halves[2 * group], out.halves[2 * group + 1]) = (first as i16, second as i16);
         out.facts.sums[group / 2][group % 2] = (first + second) as i16;
     }
-    out.facts.scale = if odd {
-        f32::NAN
-    } else if inverse > 0.0 {
-        largest / 127.0
-    } else {
-        0.0
-    };
+    out.facts.scale = scale;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::block_panels::{self, EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet
 use super::block_rows;
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::product::{Classes, Desk, Product};
+use super::streams::few;
 use super::super_block::{self, SuperBlock};
 use super::super_panels::{self, EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, SpanPanel};
 use super::super_rows;
@@ -21,7 +22,7 @@ impl Product<'_> {
         if self.is_few::<I>() {
             return isa.run(
                 #[inline(always)]
-                || block_rows::few::<I, B>(isa, self, outputs, raw),
+                || few::<I, block_rows::Rows<B>>(isa, self, outputs, raw),
             );
         }
         let Desk { quads, pairs, signed, classes, .. } = desk;
@@ -103,7 +104,7 @@ impl Product<'_> {
         if self.is_few::<I>() {
             return isa.run(
                 #[inline(always)]
-                || super_rows::few::<I, B>(isa, self, outputs, raw),
+                || few::<I, super_rows::Rows<B>>(isa, self, outputs, raw),
             );
         }
         if I::TILED {

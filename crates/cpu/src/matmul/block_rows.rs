@@ -4,70 +4,48 @@
 //! groups `g`, `g + 8`, `g + 16`, ... are added up apart, one class to a lane, and folded at the end. The work for a span fills
 //! what a core looks ahead, so that it sees too few of the loads that follow: they are asked for before.
 
-use std::ops::Range;
+use std::marker::PhantomData;
 
 use super::block::{Block, Scales};
 use super::product::Product;
-use super::streams::side_by_side;
+use super::streams::Cells;
 use crate::activations::{Codes, EIGHT};
-use crate::arch::{Isa, MANY_PLACES, list};
+use crate::arch::{Isa, list};
 
-/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
-#[inline(always)]
-pub(super) fn few<I: Isa, B: Block>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
-    let length = product.matrix.tensor.stored_row_bytes();
-    let tokens = product.input.tokens;
-    for side in side_by_side(rows.len(), isa.reading().places, 1) {
-        if tokens == 1 && side.count == MANY_PLACES {
-            cell::<I, B, MANY_PLACES, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
-            continue;
-        }
-        for row in 0..side.count {
-            let (first, at, raw) = (rows.start, side.rows(row), (raw, length));
-            let mut token = 0;
-            while token < tokens {
-                match tokens - token {
-                    1 => cell::<I, B, 1, 1>(isa, product, first, at, raw, token),
-                    2 => cell::<I, B, 1, 2>(isa, product, first, at, raw, token),
-                    _ => cell::<I, B, 1, 3>(isa, product, first, at, raw, token),
-                }
-                token += (tokens - token).min(3);
+/// Rows of blocks of type `B`.
+pub(super) struct Rows<B>(PhantomData<B>);
+
+impl<B: Block> Cells for Rows<B> {
+    #[inline(always)]
+    fn cell<I: Isa, const R: usize, const T: usize>(
+        isa: I,
+        product: &Product<'_>,
+        first: usize,
+        at: [usize; R],
+        (raw, length): (&[u8], usize),
+        token: usize,
+    ) {
+        let codes = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
+        let split = |row: usize| B::split(&raw[row * length..(row + 1) * length]);
+        let rows = list!(R, split(at[0]), |r| split(at[r]));
+        let whole = rows[0].0.len();
+        // Said once, so that the loop need not ask.
+        let spans = list!(R, rows[0].0, |r| &rows[r].0[..whole]);
+        let ahead = isa.reading().ahead;
+        let mut sums = [[isa.splat_eight(0.0); T]; R];
+        for span in 0..whole {
+            for r in 0..R {
+                isa.prefetch_ahead(&spans[r][span], ahead);
+                add::<I, B, T>(isa, &spans[r][span], &codes, span, &mut sums[r]);
             }
         }
-    }
-}
-
-/// The outputs of `T` tokens and the rows number `at` of `raw`, of so many bytes each, the first of which is for output
-/// `first`.
-#[inline(always)]
-fn cell<I: Isa, B: Block, const R: usize, const T: usize>(
-    isa: I,
-    product: &Product<'_>,
-    first: usize,
-    at: [usize; R],
-    (raw, length): (&[u8], usize),
-    token: usize,
-) {
-    let codes = list!(T, product.input.codes(token), |t| product.input.codes(token + t));
-    let split = |row: usize| B::split(&raw[row * length..(row + 1) * length]);
-    let rows = list!(R, split(at[0]), |r| split(at[r]));
-    let whole = rows[0].0.len();
-    // Said once, so that the loop need not ask.
-    let spans = list!(R, rows[0].0, |r| &rows[r].0[..whole]);
-    let ahead = isa.reading().ahead;
-    let mut sums = [[isa.splat_eight(0.0); T]; R];
-    for span in 0..whole {
         for r in 0..R {
-            isa.prefetch_ahead(&spans[r][span], ahead);
-            add::<I, B, T>(isa, &spans[r][span], &codes, span, &mut sums[r]);
-        }
-    }
-    for r in 0..R {
-        if !rows[r].1.is_empty() {
-            add::<I, B, T>(isa, &B::fill(rows[r].1), &codes, whole, &mut sums[r]);
-        }
-        for t in 0..T {
-            product.finish(isa, token + t, first + at[r], &[isa.fold_eight(sums[r][t])]);
+            if !rows[r].1.is_empty() {
+                add::<I, B, T>(isa, &B::fill(rows[r].1), &codes, whole, &mut sums[r]);
+            }
+            for t in 0..T {
+                product.finish(isa, token + t, first + at[r], &[isa.fold_eight(sums[r][t])]);
+            }
         }
     }
 }

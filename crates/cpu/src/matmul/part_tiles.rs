@@ -8,9 +8,10 @@
 
 use std::ops::Range;
 
-use super::product::{Product, grow};
+use super::product::Product;
 use crate::arch::{Bf16Tiles, Isa, LANES, PANEL, Sixteen, list};
 use crate::part_tiles::{Line, PartSums, STEP};
+use crate::scratch::grow;
 
 /// The outputs `outputs` of `product` for all of its tokens.
 #[inline(always)]

@@ -323,13 +323,6 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Makes `buffer` at least `len` long; what it holds stays.
-pub(super) fn grow<T: Clone>(buffer: &mut Vec<T>, len: usize, filler: T) {
-    if buffer.len() < len {
-        buffer.resize(len, filler);
-    }
-}
-
 /// Does `products`, none of which reads what another writes, in one phase. Where tokens are few, members that have to wait
 /// ask for what is `next`.
 pub(crate) fn multiply<I: Isa>(

@@ -1,6 +1,49 @@
 //! In which order a member of the team reads its rows when few tokens meet them.
 
-use crate::arch::list;
+use std::ops::Range;
+
+use super::product::Product;
+use crate::arch::{Isa, MANY_PLACES, list};
+
+/// A kernel that dots stored rows with a few tokens.
+pub(super) trait Cells {
+    /// The outputs of `T` tokens, from `token` on, and the rows number `at` of `raw`, of so many bytes each, the first of
+    /// which is for output `first`.
+    fn cell<I: Isa, const R: usize, const T: usize>(
+        isa: I,
+        product: &Product<'_>,
+        first: usize,
+        at: [usize; R],
+        raw: (&[u8], usize),
+        token: usize,
+    );
+}
+
+/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows. A single token reads them in the places that
+/// the machine gains from, several read one row after the other.
+#[inline(always)]
+pub(super) fn few<I: Isa, C: Cells>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
+    let length = product.matrix.tensor.stored_row_bytes();
+    let tokens = product.input.tokens;
+    for side in side_by_side(rows.len(), isa.reading().places, 1) {
+        if tokens == 1 && side.count == MANY_PLACES {
+            C::cell::<I, MANY_PLACES, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
+            continue;
+        }
+        for row in 0..side.count {
+            let (first, at, raw) = (rows.start, side.rows(row), (raw, length));
+            let mut token = 0;
+            while token < tokens {
+                match tokens - token {
+                    1 => C::cell::<I, 1, 1>(isa, product, first, at, raw, token),
+                    2 => C::cell::<I, 1, 2>(isa, product, first, at, raw, token),
+                    _ => C::cell::<I, 1, 3>(isa, product, first, at, raw, token),
+                }
+                token += (tokens - token).min(3);
+            }
+        }
+    }
+}
 
 /// Rows that are read side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,69 +1,47 @@
 //! Few tokens, K types: stored rows are dotted in integers with each token's codes, straight from where they lie, and a block
 //! gives one exact sum, and one more of its minima, that become f32.
 
-use std::ops::Range;
+use std::marker::PhantomData;
 
 use super::product::Product;
-use super::streams::side_by_side;
+use super::streams::Cells;
 use super::super_block::SuperBlock;
-use crate::arch::{Isa, MANY_PLACES, list};
+use crate::arch::{Isa, list};
 use crate::span_codes::CodedSpan;
 
-/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
-#[inline(always)]
-pub(super) fn few<I: Isa, B: SuperBlock>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
-    let length = product.matrix.tensor.stored_row_bytes();
-    let tokens = product.input.tokens;
-    for side in side_by_side(rows.len(), isa.reading().places, 1) {
-        if tokens == 1 && side.count == MANY_PLACES {
-            cell::<I, B, MANY_PLACES, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
-            continue;
-        }
-        for row in 0..side.count {
-            let (first, at, raw) = (rows.start, side.rows(row), (raw, length));
-            let mut token = 0;
-            while token < tokens {
-                match tokens - token {
-                    1 => cell::<I, B, 1, 1>(isa, product, first, at, raw, token),
-                    2 => cell::<I, B, 1, 2>(isa, product, first, at, raw, token),
-                    _ => cell::<I, B, 1, 3>(isa, product, first, at, raw, token),
-                }
-                token += (tokens - token).min(3);
-            }
-        }
-    }
-}
+/// Rows of blocks of type `B`.
+pub(super) struct Rows<B>(PhantomData<B>);
 
-/// The outputs of `T` tokens and the rows number `at` of `raw`, of so many bytes each, the first of which is for output
-/// `first`.
-#[inline(always)]
-fn cell<I: Isa, B: SuperBlock, const R: usize, const T: usize>(
-    isa: I,
-    product: &Product<'_>,
-    first: usize,
-    at: [usize; R],
-    (raw, length): (&[u8], usize),
-    token: usize,
-) {
-    let split = |row: usize| B::split(&raw[row * length..(row + 1) * length]);
-    let rows = list!(R, split(at[0]), |r| split(at[r]));
-    let whole = rows[0].len();
-    // Said once, so that the loop need not ask.
-    let rows = list!(R, rows[0], |r| &rows[r][..whole]);
-    let xs = list!(T, product.input.spans(token), |t| &product.input.spans(token + t)[..whole]);
-    let ahead = isa.reading().ahead;
-    let mut sums = [[0.0; T]; R];
-    for span in 0..whole {
-        for r in 0..R {
-            isa.prefetch_ahead(&rows[r][span], ahead);
-            for t in 0..T {
-                sums[r][t] = add::<I, B>(isa, &rows[r][span], &xs[t][span], sums[r][t]);
+impl<B: SuperBlock> Cells for Rows<B> {
+    #[inline(always)]
+    fn cell<I: Isa, const R: usize, const T: usize>(
+        isa: I,
+        product: &Product<'_>,
+        first: usize,
+        at: [usize; R],
+        (raw, length): (&[u8], usize),
+        token: usize,
+    ) {
+        let split = |row: usize| B::split(&raw[row * length..(row + 1) * length]);
+        let rows = list!(R, split(at[0]), |r| split(at[r]));
+        let whole = rows[0].len();
+        // Said once, so that the loop need not ask.
+        let rows = list!(R, rows[0], |r| &rows[r][..whole]);
+        let xs = list!(T, product.input.spans(token), |t| &product.input.spans(token + t)[..whole]);
+        let ahead = isa.reading().ahead;
+        let mut sums = [[0.0; T]; R];
+        for span in 0..whole {
+            for r in 0..R {
+                isa.prefetch_ahead(&rows[r][span], ahead);
+                for t in 0..T {
+                    sums[r][t] = add::<I, B>(isa, &rows[r][span], &xs[t][span], sums[r][t]);
+                }
             }
         }
-    }
-    for r in 0..R {
-        for t in 0..T {
-            product.finish(isa, token + t, first + at[r], &[sums[r][t]]);
+        for r in 0..R {
+            for t in 0..T {
+                product.finish(isa, token + t, first + at[r], &[sums[r][t]]);
+            }
         }
     }
 }
