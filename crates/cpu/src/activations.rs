@@ -7,13 +7,11 @@
 //! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
 use crate::aligned::Aligned;
-use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
-use crate::code_tiles::{CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles};
+use crate::arch::{GROUP, Isa, LANES};
+use crate::code_tiles::{CodeTile, CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles, Tiling};
 use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
 use crate::scratch::grow;
-use crate::span_codes::{
-    CodedSpan, Facts, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanWords, StepTile,
-};
+use crate::span_codes::{CodedSpan, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanTile};
 use crate::team::Shared;
 
 /// From this many tokens on, products of f32 numbers walk panels.
@@ -41,9 +39,9 @@ pub(crate) struct Forms {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CodeForms {
     pub(crate) wanted: bool,
-    /// Of many tokens, in tiles.
-    pub(crate) tiles: bool,
-    /// Of many tokens, in 16 bits.
+    /// Of many tokens, in tiles of at most so many.
+    pub(crate) most: usize,
+    /// Of many tokens, in 16 bits as well.
     pub(crate) words: bool,
 }
 
@@ -52,19 +50,25 @@ impl CodeForms {
     fn or(self, other: Self) -> Self {
         Self {
             wanted: self.wanted || other.wanted,
-            tiles: self.tiles || other.tiles,
+            most: self.most.max(other.most),
             words: self.words || other.words,
         }
     }
 
-    /// Those that so many tokens take.
-    fn of(self, tokens: usize) -> Self {
-        let many = tokens >= MANY_CODES;
-        Self { wanted: self.wanted, tiles: many && self.tiles, words: many && self.words }
+    /// The tiles that so many tokens take.
+    fn tiling(self, tokens: usize) -> Option<Tiling> {
+        (self.wanted && tokens >= MANY_CODES).then(|| Tiling::new(tokens, self.most))
     }
 }
 
 impl Forms {
+    /// So many tokens that one thread puts, in order: a multiple of it from a multiple on, or all that are left. `None` where it
+    /// does not matter.
+    pub(crate) fn group(self, tokens: usize) -> Option<usize> {
+        let codes = self.codes.tiling(tokens).or(self.spans.tiling(tokens)).map(|tiling| tiling.width);
+        Cut::new(tokens, 0, self.parts).group().or(codes)
+    }
+
     /// The forms that either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
@@ -84,7 +88,6 @@ pub(crate) struct Activations {
     forms: Forms,
     numbers: Aligned,       // [tokens, `stride`]
     codes: Vec<GroupCodes>, // [tokens, groups]
-    words: Vec<i16>,        // [tokens, groups, 32]: the codes widened
     scales: Vec<f32>,       // [tokens, groups]
     sums: Vec<i32>,         // [tokens, groups]: sums of codes
     shifts: Vec<f32>,       // [tokens, groups]: scales times sums
@@ -109,20 +112,17 @@ impl Activations {
     pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
-        let (codes, spans) = (forms.codes.of(tokens), forms.spans.of(tokens));
-        let groups = if codes.wanted { tokens * groups(n) } else { 0 };
-        let words = if codes.words { groups * GROUP } else { 0 };
+        let groups = if forms.codes.wanted { tokens * groups(n) } else { 0 };
         self.numbers.grow(numbers);
         grow(&mut self.codes, groups, GroupCodes([0; GROUP]));
-        grow(&mut self.words, words, 0);
         grow(&mut self.scales, groups, 0.0);
         grow(&mut self.sums, groups, 0);
         grow(&mut self.shifts, groups, 0.0);
-        if codes.tiles {
-            self.tiles.resize(tokens, groups / tokens);
+        if let Some(tiling) = forms.codes.tiling(tokens) {
+            self.tiles.resize(tiling, tokens, groups / tokens, forms.codes.words);
         }
-        if spans.wanted {
-            self.spans.resize(tokens, n.div_ceil(SPAN), spans.words, spans.tiles);
+        if forms.spans.wanted {
+            self.spans.resize(tokens, n.div_ceil(SPAN), forms.spans.tiling(tokens), forms.spans.words);
         }
         self.part_tiles.resize(Cut::new(tokens, n, forms.parts));
     }
@@ -135,7 +135,6 @@ impl Activations {
             forms: self.forms,
             numbers: Shared::new(&mut self.numbers),
             codes: Shared::new(&mut self.codes),
-            words: Shared::new(&mut self.words),
             scales: Shared::new(&mut self.scales),
             sums: Shared::new(&mut self.sums),
             shifts: Shared::new(&mut self.shifts),
@@ -154,7 +153,6 @@ pub(crate) struct SharedActivations<'a> {
     forms: Forms,
     numbers: Shared<'a>,
     codes: Shared<'a, GroupCodes>,
-    words: Shared<'a, i16>,
     scales: Shared<'a>,
     sums: Shared<'a, i32>,
     shifts: Shared<'a>,
@@ -170,9 +168,9 @@ impl<'a> SharedActivations<'a> {
         Self { n, ..self }
     }
 
-    /// [`Cut::group`], or one.
+    /// [`Forms::group`], or one.
     pub(crate) fn group(&self) -> usize {
-        self.cut().group().unwrap_or(1)
+        self.forms.group(self.tokens).unwrap_or(1)
     }
 
     /// Puts the vector of `token` in.
@@ -193,7 +191,7 @@ impl<'a> SharedActivations<'a> {
                 tail.fill(0.0);
             }
         }
-        let (forms, spans) = (self.forms.codes.of(self.tokens), self.forms.spans.of(self.tokens));
+        let Forms { codes: forms, spans, .. } = self.forms;
         if forms.wanted {
             let groups = groups(self.n);
             let of = token * groups..(token + 1) * groups;
@@ -206,20 +204,14 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let shifts = unsafe { self.shifts.part(of.clone()) };
             quantize(isa, x, codes, scales, sums, shifts);
-            if forms.words {
+            if self.tokens >= MANY_CODES {
                 // SAFETY: as above.
-                let words = unsafe { self.words.part(of.start * GROUP..of.end * GROUP) };
-                let codes = codes.iter().flat_map(|codes| codes.0);
-                words.iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(code));
-            }
-            if forms.tiles {
-                // SAFETY: as above.
-                unsafe { self.tiles.put(token, codes, scales, shifts) };
+                unsafe { self.tiles.put(token, Codes { codes, scales, sums, shifts }, forms.words) };
             }
         }
         if spans.wanted {
             // SAFETY: as above.
-            unsafe { self.spans.put(isa, token, x, spans.words, spans.tiles) };
+            unsafe { self.spans.put(isa, token, x, self.tokens >= MANY_CODES, spans.words) };
         }
         if self.forms.parts > 0 {
             // SAFETY: as above.
@@ -241,8 +233,6 @@ impl<'a> SharedActivations<'a> {
         // SAFETY: as above.
         let codes = unsafe { self.codes.view(0..self.codes.len()) };
         // SAFETY: as above.
-        let words = unsafe { self.words.view(0..self.words.len()) };
-        // SAFETY: as above.
         let scales = unsafe { self.scales.view(0..self.scales.len()) };
         // SAFETY: as above.
         let sums = unsafe { self.sums.view(0..self.sums.len()) };
@@ -259,7 +249,6 @@ impl<'a> SharedActivations<'a> {
             tokens: self.tokens,
             numbers,
             codes,
-            words,
             scales,
             sums,
             shifts,
@@ -278,7 +267,6 @@ pub(crate) struct Input<'a> {
     pub(crate) tokens: usize,
     numbers: &'a [f32],
     codes: &'a [GroupCodes],
-    words: &'a [i16],
     scales: &'a [f32],
     sums: &'a [i32],
     shifts: &'a [f32],
@@ -292,7 +280,6 @@ pub(crate) struct Input<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codes<'a> {
     pub(crate) codes: &'a [GroupCodes],
-    pub(crate) words: &'a [[[i16; 2]; GROUP / 2]], // where they were asked for
     pub(crate) scales: &'a [f32],
     pub(crate) sums: &'a [i32],
     pub(crate) shifts: &'a [f32],
@@ -305,9 +292,10 @@ impl<'a> Input<'a> {
         &self.numbers[token * stride(self.n)..][..self.n.next_multiple_of(LANES)]
     }
 
-    /// The codes of the tile that begins with `token`.
-    pub(crate) fn tile(&self, token: usize) -> CodeTilesView<'a> {
-        self.tiles.tile(token / TILE_TOKENS, groups(self.n))
+    /// The codes of the tile of `T` tokens that begins with `token`.
+    #[inline(always)]
+    pub(crate) fn tile<const T: usize>(&self, token: usize) -> CodeTile<'a, T> {
+        self.tiles.tile(token, groups(self.n))
     }
 
     /// One token's spans of codes.
@@ -316,16 +304,10 @@ impl<'a> Input<'a> {
         self.spans.spans(token, self.n.div_ceil(SPAN))
     }
 
-    /// The same in words; anything where those were not asked for.
+    /// The spans of the tile of `T` tokens that begins with `token`.
     #[inline(always)]
-    pub(crate) fn span_words(&self, token: usize) -> &'a [SpanWords] {
-        self.spans.words(token, self.n.div_ceil(SPAN))
-    }
-
-    /// The spans of the tile that begins with `token`.
-    #[inline(always)]
-    pub(crate) fn span_tile(&self, token: usize) -> (&'a [StepTile], &'a [[Facts; TILE_TOKENS]]) {
-        self.spans.tile(token / TILE_TOKENS, self.n.div_ceil(SPAN))
+    pub(crate) fn span_tile<const T: usize>(&self, token: usize) -> SpanTile<'a, T> {
+        self.spans.tile(token, self.n.div_ceil(SPAN))
     }
 
     /// How the tokens are cut into tiles of parts.
@@ -346,10 +328,8 @@ impl<'a> Input<'a> {
     pub(crate) fn codes(&self, token: usize) -> Codes<'a> {
         let groups = groups(self.n);
         let of = token * groups..(token + 1) * groups;
-        let words = self.words.as_chunks().0.as_chunks().0;
         Codes {
             codes: &self.codes[of.clone()],
-            words: words.get(of.clone()).unwrap_or(&[]),
             scales: &self.scales[of.clone()],
             sums: &self.sums[of.clone()],
             shifts: &self.shifts[of],
@@ -448,7 +428,7 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let codes = CodeForms { wanted: true, tiles: true, words: true };
+        let codes = CodeForms { wanted: true, most: 12, words: true };
         let forms = Forms { numbers: true, codes, spans: codes, parts: 2 };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();

@@ -1,8 +1,9 @@
-//! The codes of many tokens for machines that multiply tiles: what the tokens of a tile have in a group lies together, and
-//! the groups lie in the order in which they are added up, class after class.
+//! The codes of many tokens: what the tokens of a tile have in a group lies together, and the groups lie in the order in which
+//! they are added up, class after class. A kernel then reads one stream, whatever the number of tokens that it has at work.
 
-use crate::activations::EIGHT;
-use crate::arch::{GROUP, TILE_TOKENS};
+use crate::activations::{Codes, EIGHT};
+use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::scratch::grow;
 use crate::team::Shared;
 
 /// A token's codes of a group.
@@ -10,15 +11,45 @@ use crate::team::Shared;
 #[repr(C, align(32))] // never in two cache lines
 pub(crate) struct GroupCodes(pub(crate) [i8; GROUP]);
 
-/// A number for each token of a tile.
-type PerToken = [f32; TILE_TOKENS];
+/// The same in 16 bits, in pairs.
+pub(crate) type GroupWords = [[i16; 2]; GROUP / 2];
 
-/// Codes, scales and shifts, as [`crate::activations`] defines them, each `[tiles, groups, TILE_TOKENS]`.
-#[derive(Debug, Default)]
-pub(crate) struct CodeTiles {
-    codes: Vec<GroupCodes>,
-    scales: Vec<f32>,
-    shifts: Vec<f32>,
+/// How the tokens of a forward are cut into tiles for codes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tiling {
+    /// Tokens of a tile; the last one may hold fewer.
+    pub(crate) width: usize,
+    /// Tokens that a tile has room for.
+    pub(crate) room: usize,
+}
+
+impl Tiling {
+    /// The most tokens of a tile on machines with the instructions `I`.
+    pub(crate) const fn most<I: Isa>() -> usize {
+        if I::TILED { TILE_TOKENS } else { I::TILE }
+    }
+
+    /// As few tiles as do, none much smaller than the others, with room for an even number of tokens: half as many kernels do.
+    /// Where machines multiply tiles, these are as large as can be.
+    pub(crate) fn new(tokens: usize, most: usize) -> Self {
+        let (tokens, most) = (tokens.max(1), most.max(1));
+        if most == TILE_TOKENS {
+            return Self { width: most, room: most };
+        }
+        let width = tokens.div_ceil(tokens.div_ceil(most));
+        Self { width, room: width.next_multiple_of(2) }
+    }
+
+    /// Tokens for which all tiles have room.
+    pub(crate) fn all(self, tokens: usize) -> usize {
+        tokens.div_ceil(self.width.max(1)) * self.room
+    }
+
+    /// The tile of `token`, and its place there.
+    #[inline(always)]
+    pub(crate) fn place(self, token: usize) -> (usize, usize) {
+        (token / self.width, token % self.width)
+    }
 }
 
 /// Where group `group` of `groups` lies.
@@ -26,23 +57,38 @@ pub(crate) const fn place(group: usize, groups: usize) -> usize {
     group % EIGHT * (groups / EIGHT) + group / EIGHT
 }
 
+/// Codes, scales, shifts and sums, as [`crate::activations`] defines them, each `[tiles, groups, room]`.
+#[derive(Debug, Default)]
+pub(crate) struct CodeTiles {
+    tiling: Tiling,
+    codes: Vec<GroupCodes>,
+    words: Vec<GroupWords>, // where they are asked for
+    scales: Vec<f32>,
+    shifts: Vec<f32>,
+    sums: Vec<i32>,
+}
+
 impl CodeTiles {
-    /// Makes room for so many tokens' `groups`. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, tokens: usize, groups: usize) {
-        let need = tokens.next_multiple_of(TILE_TOKENS) * groups;
-        if need > self.codes.len() {
-            self.codes.resize(need, GroupCodes([0; GROUP]));
-            self.scales.resize(need, 0.0);
-            self.shifts.resize(need, 0.0);
-        }
+    /// Makes room for so many tokens' `groups`, also in words. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, tiling: Tiling, tokens: usize, groups: usize, words: bool) {
+        self.tiling = tiling;
+        let need = tiling.all(tokens) * groups;
+        grow(&mut self.codes, need, GroupCodes([0; GROUP]));
+        grow(&mut self.words, if words { need } else { 0 }, [[0; 2]; GROUP / 2]);
+        grow(&mut self.scales, need, 0.0);
+        grow(&mut self.shifts, need, 0.0);
+        grow(&mut self.sums, need, 0);
     }
 
     /// To be filled by many threads.
     pub(crate) fn share(&mut self) -> SharedCodeTiles<'_> {
         SharedCodeTiles {
+            tiling: self.tiling,
             codes: Shared::new(&mut self.codes),
+            words: Shared::new(&mut self.words),
             scales: Shared::new(&mut self.scales),
             shifts: Shared::new(&mut self.shifts),
+            sums: Shared::new(&mut self.sums),
         }
     }
 }
@@ -50,30 +96,41 @@ impl CodeTiles {
 /// [`CodeTiles`] at work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SharedCodeTiles<'a> {
+    tiling: Tiling,
     codes: Shared<'a, GroupCodes>,
+    words: Shared<'a, GroupWords>,
     scales: Shared<'a>,
     shifts: Shared<'a>,
+    sums: Shared<'a, i32>,
 }
 
 impl<'a> SharedCodeTiles<'a> {
-    /// Puts all groups of `token` in.
+    /// Puts all groups of `token` in, also in words.
     ///
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, token: usize, codes: &[GroupCodes], scales: &[f32], shifts: &[f32]) {
-        let (groups, tile) = (codes.len(), token / TILE_TOKENS);
-        for (group, codes) in codes.iter().enumerate() {
-            let at = (tile * groups + place(group, groups)) * TILE_TOKENS + token % TILE_TOKENS;
+    pub(crate) unsafe fn put(&self, token: usize, of: Codes<'_>, words: bool) {
+        let (groups, (tile, column)) = (of.codes.len(), self.tiling.place(token));
+        for (group, codes) in of.codes.iter().enumerate() {
+            let at = (tile * groups + place(group, groups)) * self.tiling.room + column;
             // SAFETY: this token's own, which the caller keeps to itself.
             let own = unsafe { self.codes.part(at..at + 1) };
             own[0] = *codes;
             // SAFETY: as above.
             let own = unsafe { self.scales.part(at..at + 1) };
-            own[0] = scales[group];
+            own[0] = of.scales[group];
             // SAFETY: as above.
             let own = unsafe { self.shifts.part(at..at + 1) };
-            own[0] = shifts[group];
+            own[0] = of.shifts[group];
+            // SAFETY: as above.
+            let own = unsafe { self.sums.part(at..at + 1) };
+            own[0] = of.sums[group];
+            if words {
+                // SAFETY: as above.
+                let own = unsafe { self.words.part(at..at + 1) };
+                widen(&codes.0, &mut own[0]);
+            }
         }
     }
 
@@ -85,36 +142,78 @@ impl<'a> SharedCodeTiles<'a> {
         // SAFETY: the caller keeps writers away.
         let codes = unsafe { self.codes.view(0..self.codes.len()) };
         // SAFETY: as above.
+        let words = unsafe { self.words.view(0..self.words.len()) };
+        // SAFETY: as above.
         let scales = unsafe { self.scales.view(0..self.scales.len()) };
         // SAFETY: as above.
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
-        let (codes, scales, shifts) = (codes.as_chunks().0, scales.as_chunks().0, shifts.as_chunks().0);
-        CodeTilesView { codes, scales, shifts }
+        // SAFETY: as above.
+        let sums = unsafe { self.sums.view(0..self.sums.len()) };
+        CodeTilesView { tiling: self.tiling, codes, words, scales, shifts, sums }
     }
+}
+
+/// Codes in 16 bits.
+#[inline(always)]
+pub(crate) fn widen(codes: &[i8; GROUP], words: &mut GroupWords) {
+    words.as_flattened_mut().iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(*code));
 }
 
 /// [`CodeTiles`] to be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CodeTilesView<'a> {
-    codes: &'a [[GroupCodes; TILE_TOKENS]],
-    scales: &'a [PerToken],
-    shifts: &'a [PerToken],
+    tiling: Tiling,
+    codes: &'a [GroupCodes],
+    words: &'a [GroupWords],
+    scales: &'a [f32],
+    shifts: &'a [f32],
+    sums: &'a [i32],
+}
+
+/// What `T` tokens have in each group, in the order of [`place`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CodeTile<'a, const T: usize> {
+    pub(crate) codes: &'a [[GroupCodes; T]],
+    pub(crate) words: &'a [[GroupWords; T]], // where they were asked for
+    pub(crate) scales: &'a [[f32; T]],
+    pub(crate) shifts: &'a [[f32; T]],
+    pub(crate) sums: &'a [[i32; T]],
 }
 
 impl<'a> CodeTilesView<'a> {
-    /// The `groups` of tile number `tile`. Of tokens that there are not they hold anything.
-    pub(crate) fn tile(&self, tile: usize, groups: usize) -> CodeTilesView<'a> {
+    /// The `groups` of the tile that begins with `token`. Of tokens that there are not they hold anything.
+    ///
+    /// # Panics
+    /// Where tiles have no room for `T` tokens.
+    #[inline(always)]
+    pub(crate) fn tile<const T: usize>(&self, token: usize, groups: usize) -> CodeTile<'a, T> {
+        assert_eq!(T, self.tiling.room, "tokens of a tile");
+        let tile = self.tiling.place(token).0;
         let of = tile * groups..(tile + 1) * groups;
-        CodeTilesView {
-            codes: &self.codes[of.clone()],
-            scales: &self.scales[of.clone()],
-            shifts: &self.shifts[of],
+        CodeTile {
+            codes: &self.codes.as_chunks().0[of.clone()],
+            words: self.words.as_chunks().0.get(of.clone()).unwrap_or(&[]),
+            scales: &self.scales.as_chunks().0[of.clone()],
+            shifts: &self.shifts.as_chunks().0[of.clone()],
+            sums: &self.sums.as_chunks().0[of],
         }
     }
+}
 
-    /// Of every group of a tile.
-    #[inline(always)]
-    pub(crate) fn parts(&self) -> (&'a [[GroupCodes; TILE_TOKENS]], &'a [PerToken], &'a [PerToken]) {
-        (self.codes, self.scales, self.shifts)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_has_its_place() {
+        for most in [6, 12, TILE_TOKENS] {
+            for tokens in 1..=200 {
+                let tiling = Tiling::new(tokens, most);
+                assert!(tiling.width <= most && tiling.width <= tiling.room, "{tiling:?}");
+                assert!(tiling.room.is_multiple_of(2) && tiling.room <= most.next_multiple_of(2));
+                let (tile, column) = tiling.place(tokens - 1);
+                assert!(tile * tiling.room + column < tiling.all(tokens), "{tokens}: {tiling:?}");
+            }
+        }
     }
 }

@@ -5,7 +5,6 @@ use wkv7_core::{Config, Ranks};
 use crate::activations::{Activations, Forms, SharedActivations};
 use crate::aligned::Aligned;
 use crate::arch::Isa;
-use crate::part_tiles::Cut;
 use crate::team::Shared;
 use crate::weights::Loaded;
 
@@ -116,11 +115,11 @@ impl AllForms {
         forms
     }
 
-    /// [`Cut::group`] of so many tokens.
+    /// [`Forms::group`] of so many tokens.
     pub(crate) fn group(&self, tokens: usize) -> Option<usize> {
         let Self { mixed, inner, read, hidden, wanted: _ } = self; // the last are put apart
         let all = mixed.iter().chain(inner).chain([read, hidden]);
-        Cut::new(tokens, 0, all.map(|forms| forms.parts).max().unwrap_or(0)).group()
+        all.copied().reduce(Forms::or).unwrap_or_default().group(tokens)
     }
 }
 

@@ -4,7 +4,8 @@
 //! for 256 numbers instead of once for 32.
 
 use crate::activations::{EIGHT, Scale, is_odd};
-use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::arch::{GROUP, Isa};
+use crate::code_tiles::{GroupWords, Tiling, widen};
 use crate::scratch::grow;
 use crate::team::Shared;
 
@@ -35,16 +36,13 @@ pub(crate) struct Facts {
     pub(crate) scale: f32,
 }
 
-/// The codes of a span in 16 bits, in pairs.
-pub(crate) type SpanWords = [[[i16; 2]; GROUP / 2]; EIGHT];
-
 /// A token's codes of a step.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct StepCodes(pub(crate) [i8; STEP_CODES]);
 
-/// What the tokens of a tile have in a span.
-pub(crate) type StepTile = [[StepCodes; TILE_TOKENS]; SPAN_STEPS];
+/// What the `T` tokens of a tile have in a span.
+pub(crate) type StepTile<const T: usize> = [[StepCodes; T]; SPAN_STEPS];
 
 const NOTHING: CodedSpan = CodedSpan { codes: [[0; GROUP]; EIGHT], halves: [0; 2 * EIGHT], facts: NO_FACTS };
 const NO_FACTS: Facts = Facts { sums: [[0; 2]; EIGHT / 2], scale: 0.0 };
@@ -52,19 +50,20 @@ const NO_FACTS: Facts = Facts { sums: [[0; 2]; EIGHT / 2], scale: 0.0 };
 /// The vectors of some tokens. Numbers beyond a vector's end are zero.
 #[derive(Debug, Default)]
 pub(crate) struct SpanCodes {
-    spans: Vec<CodedSpan>, // [tokens, spans]
-    words: Vec<SpanWords>, // [tokens, spans], where they are asked for
-    steps: Vec<StepCodes>, // [tiles, spans, SPAN_STEPS, TILE_TOKENS], where tiles are
-    facts: Vec<Facts>,     // [tiles, spans, TILE_TOKENS], with them
+    tiling: Tiling,
+    spans: Vec<CodedSpan>,  // [tokens, spans]
+    steps: Vec<StepCodes>,  // of many tokens, [tiles, spans, SPAN_STEPS, room]
+    facts: Vec<Facts>,      // with them, [tiles, spans, room]
+    words: Vec<GroupWords>, // and where they are asked for, [tiles, spans, EIGHT, room]
 }
 
 impl SpanCodes {
-    /// Makes room for so many tokens' `spans`, also in words or in tiles. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, tokens: usize, spans: usize, words: bool, tiles: bool) {
-        let all = tokens * spans;
-        let tiled = if tiles { tokens.next_multiple_of(TILE_TOKENS) * spans } else { 0 };
-        grow(&mut self.spans, all, NOTHING);
-        grow(&mut self.words, if words { all } else { 0 }, [[[0; 2]; GROUP / 2]; EIGHT]);
+    /// Makes room for so many tokens' `spans`, also in tiles, and in those also in words. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, tokens: usize, spans: usize, tiling: Option<Tiling>, words: bool) {
+        let tiled = tiling.map_or(0, |tiling| tiling.all(tokens) * spans);
+        self.tiling = tiling.unwrap_or_default();
+        grow(&mut self.spans, tokens * spans, NOTHING);
+        grow(&mut self.words, if words { tiled * EIGHT } else { 0 }, [[0; 2]; GROUP / 2]);
         grow(&mut self.steps, tiled * SPAN_STEPS, StepCodes([0; STEP_CODES]));
         grow(&mut self.facts, tiled, NO_FACTS);
     }
@@ -72,6 +71,7 @@ impl SpanCodes {
     /// To be filled by many threads.
     pub(crate) fn share(&mut self) -> SharedSpanCodes<'_> {
         SharedSpanCodes {
+            tiling: self.tiling,
             spans: Shared::new(&mut self.spans),
             words: Shared::new(&mut self.words),
             steps: Shared::new(&mut self.steps),
@@ -83,19 +83,20 @@ impl SpanCodes {
 /// [`SpanCodes`] at work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SharedSpanCodes<'a> {
+    tiling: Tiling,
     spans: Shared<'a, CodedSpan>,
-    words: Shared<'a, SpanWords>,
+    words: Shared<'a, GroupWords>,
     steps: Shared<'a, StepCodes>,
     facts: Shared<'a, Facts>,
 }
 
 impl<'a> SharedSpanCodes<'a> {
-    /// Puts the vector of `token` in, also in words or in tiles.
+    /// Puts the vector of `token` in, also in tiles, and in those also in words.
     ///
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
     #[inline(always)]
-    pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32], words: bool, tiles: bool) {
+    pub(crate) unsafe fn put<I: Isa>(&self, isa: I, token: usize, x: &[f32], tiles: bool, words: bool) {
         let (whole, rest) = x.as_chunks::<SPAN>();
         let mut last = [0.0; SPAN];
         last[..rest.len()].copy_from_slice(rest);
@@ -106,26 +107,26 @@ impl<'a> SharedSpanCodes<'a> {
             // SAFETY: this token's own, which the caller keeps to itself.
             let coded = &mut unsafe { self.spans.part(own..own + 1) }[0];
             quantize(isa, x, coded);
-            if words {
-                // SAFETY: as above.
-                let words = unsafe { self.words.part(own..own + 1) };
-                let codes = coded.codes.as_flattened();
-                let words = words.as_flattened_mut().as_flattened_mut().as_flattened_mut();
-                words.iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(*code));
-            }
             if tiles {
-                let (tile, token) = (token / TILE_TOKENS * spans + at, token % TILE_TOKENS);
+                let ((tile, column), room) = (self.tiling.place(token), self.tiling.room);
+                let tile = tile * spans + at;
                 for (step, codes) in coded.codes.as_flattened().as_chunks::<STEP_CODES>().0.iter().enumerate()
                 {
-                    let own = (tile * SPAN_STEPS + step) * TILE_TOKENS + token;
+                    let own = (tile * SPAN_STEPS + step) * room + column;
                     // SAFETY: as above.
                     let out = unsafe { self.steps.part(own..own + 1) };
                     out[0].0 = *codes;
                 }
-                let own = tile * TILE_TOKENS + token;
+                let own = tile * room + column;
                 // SAFETY: as above.
                 let out = unsafe { self.facts.part(own..own + 1) };
                 out[0] = coded.facts;
+                for (group, codes) in coded.codes.iter().enumerate().filter(|_| words) {
+                    let own = (tile * EIGHT + group) * room + column;
+                    // SAFETY: as above.
+                    let out = unsafe { self.words.part(own..own + 1) };
+                    widen(codes, &mut out[0]);
+                }
             }
         }
     }
@@ -143,18 +144,26 @@ impl<'a> SharedSpanCodes<'a> {
         let steps = unsafe { self.steps.view(0..self.steps.len()) };
         // SAFETY: as above.
         let facts = unsafe { self.facts.view(0..self.facts.len()) };
-        let (steps, facts) = (steps.as_chunks().0.as_chunks().0, facts.as_chunks().0);
-        SpanCodesView { spans, words, steps, facts }
+        SpanCodesView { tiling: self.tiling, spans, words, steps, facts }
     }
 }
 
 /// [`SpanCodes`] to be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpanCodesView<'a> {
+    tiling: Tiling,
     spans: &'a [CodedSpan],
-    words: &'a [SpanWords],
-    steps: &'a [StepTile],
-    facts: &'a [[Facts; TILE_TOKENS]],
+    words: &'a [GroupWords],
+    steps: &'a [StepCodes],
+    facts: &'a [Facts],
+}
+
+/// What `T` tokens have in each span.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpanTile<'a, const T: usize> {
+    pub(crate) steps: &'a [StepTile<T>],
+    pub(crate) facts: &'a [[Facts; T]],
+    pub(crate) words: &'a [[[GroupWords; T]; EIGHT]], // where they were asked for
 }
 
 impl<'a> SpanCodesView<'a> {
@@ -164,17 +173,20 @@ impl<'a> SpanCodesView<'a> {
         &self.spans[token * spans..(token + 1) * spans]
     }
 
-    /// The same in words; anything where those were not asked for.
+    /// The `spans` of the tile that begins with `token`. Of tokens that there are not they hold anything.
+    ///
+    /// # Panics
+    /// Where tiles have no room for `T` tokens.
     #[inline(always)]
-    pub(crate) fn words(&self, token: usize, spans: usize) -> &'a [SpanWords] {
-        self.words.get(token * spans..(token + 1) * spans).unwrap_or(&[])
-    }
-
-    /// The `spans` of tile number `tile`. Of tokens that there are not they hold anything.
-    #[inline(always)]
-    pub(crate) fn tile(&self, tile: usize, spans: usize) -> (&'a [StepTile], &'a [[Facts; TILE_TOKENS]]) {
+    pub(crate) fn tile<const T: usize>(&self, token: usize, spans: usize) -> SpanTile<'a, T> {
+        assert_eq!(T, self.tiling.room, "tokens of a tile");
+        let tile = self.tiling.place(token).0;
         let of = tile * spans..(tile + 1) * spans;
-        (&self.steps[of.clone()], &self.facts[of])
+        SpanTile {
+            steps: &self.steps.as_chunks().0.as_chunks().0[of.clone()],
+            facts: &self.facts.as_chunks().0[of.clone()],
+            words: self.words.as_chunks().0.as_chunks().0.get(of).unwrap_or(&[]),
+        }
     }
 }
 
@@ -204,10 +216,13 @@ mod tests {
     use super::*;
     use crate::arch::tests::on_every_path;
 
+    /// Of a tile.
+    const TOKENS: usize = 6;
+
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> SpanCodes {
         let mut codes = SpanCodes::default();
         let n = x.len() / tokens;
-        codes.resize(tokens, n.div_ceil(SPAN), true, true);
+        codes.resize(tokens, n.div_ceil(SPAN), Some(Tiling::new(tokens, TOKENS)), true);
         let shared = codes.share();
         for (token, x) in x.chunks_exact(n).enumerate() {
             // SAFETY: there is only this thread.
@@ -220,7 +235,7 @@ mod tests {
     fn codes_are_within_half_a_step_and_the_same_in_every_form() {
         fn check(isa: impl Isa) {
             for n in [1, 31, 255, 256, 257, 1000] {
-                let tokens = TILE_TOKENS + 2;
+                let tokens = 3 * TOKENS - 2;
                 let x: Vec<f32> = (0..n * tokens)
                     .map(|i| (i as f32 * 0.77).sin() * ((i % n) as f32 * 0.01).exp2())
                     .collect();
@@ -229,23 +244,24 @@ mod tests {
                 let view = unsafe { codes.share().view() };
                 let count = n.div_ceil(SPAN);
                 for (token, x) in x.chunks(n).enumerate() {
-                    let (spans, words) = (view.spans(token, count), view.words(token, count));
-                    let (steps, facts) = view.tile(token / TILE_TOKENS, count);
+                    let spans = view.spans(token, count);
+                    let SpanTile { steps, facts, words } = view.tile::<TOKENS>(token, count);
+                    let column = token % TOKENS;
                     for (at, span) in spans.iter().enumerate() {
                         let (codes, scale) = (span.codes.as_flattened(), span.facts.scale);
                         for (i, code) in codes.iter().enumerate() {
                             let x = x.get(at * SPAN + i).copied().unwrap_or(0.0);
                             assert!((x - scale * f32::from(*code)).abs() <= 0.5001 * scale);
                             let (group, pair) = (i / GROUP, i % GROUP / 2);
-                            assert_eq!(words[at][group][pair][i % 2], i16::from(*code));
-                            let step = steps[at][i / STEP_CODES][token % TILE_TOKENS];
+                            assert_eq!(words[at][group][column][pair][i % 2], i16::from(*code));
+                            let step = steps[at][i / STEP_CODES][column];
                             assert_eq!(step.0[i % STEP_CODES], *code);
                         }
                         let halves = codes.as_chunks::<16>().0.iter();
                         assert!(halves.map(|x| x.map(i16::from).iter().sum::<i16>()).eq(span.halves));
                         let sums = span.halves.as_chunks::<2>().0.iter().map(|[a, b]| a + b);
                         assert!(sums.eq(span.facts.sums.into_iter().flatten()));
-                        let tiled = facts[at][token % TILE_TOKENS];
+                        let tiled = facts[at][column];
                         assert_eq!((tiled.sums, tiled.scale), (span.facts.sums, span.facts.scale));
                     }
                 }

@@ -191,7 +191,7 @@ impl Tiles for Registers {
     }
 
     #[inline(always)]
-    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]) {
+    fn span(&self, panel: &CutPanel, x: &StepTile<TILE_TOKENS>, sums: &mut [TileSums; 2]) {
         // SAFETY: as in `group`. What is read are four steps, each at most `TILE_TOKENS` rows of `STEP_CODES` bytes of `x`, which
         // take 1024 bytes, and two groups of either part of the panel, which take as many; what is written are at most
         // `TILE_TOKENS` rows of 64 bytes of both `sums`, which lie 1024 bytes apart.

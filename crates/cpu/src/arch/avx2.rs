@@ -340,8 +340,9 @@ impl Isa for Avx2 {
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
+        from: [Self::Sums; T],
     ) -> [Self::Sums; T] {
-        enter!(quads::<T, BITS>(panel, x))
+        enter!(quads::<T, BITS>(panel, x, from))
     }
 
     #[inline(always)]
@@ -349,33 +350,32 @@ impl Isa for Avx2 {
         self,
         panel: &[[[u8; 4]; PANEL]; N],
         x: [&[[i16; 2]; N]; T],
+        from: [Self::Sums; T],
     ) -> [Self::Sums; T] {
-        enter!(pairs(panel, x))
+        enter!(pairs(panel, x, from))
     }
 
     #[inline(always)]
-    fn sums_add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
-        [enter!(_mm256_add_epi32(a[0], b[0])), enter!(_mm256_add_epi32(a[1], b[1]))]
+    fn splat_sums(self, x: i32) -> Self::Sums {
+        [enter!(_mm256_set1_epi32(x)); 2]
     }
 
     #[inline(always)]
     fn sums_mul_add(self, a: Self::Sums, b: Self::Sums, c: Self::Sums) -> Self::Sums {
         let products = [enter!(_mm256_mullo_epi32(a[0], b[0])), enter!(_mm256_mullo_epi32(a[1], b[1]))];
-        self.sums_add(products, c)
+        enter!(sums_add(products, c))
     }
 
     #[inline(always)]
     fn sums_join(self, low: Self::Sums, high: Self::Sums) -> Self::Sums {
         const BY: i32 = LOW_BITS as i32;
-        self.sums_add(
-            [enter!(_mm256_slli_epi32::<BY>(high[0])), enter!(_mm256_slli_epi32::<BY>(high[1]))],
-            low,
-        )
+        let high = [enter!(_mm256_slli_epi32::<BY>(high[0])), enter!(_mm256_slli_epi32::<BY>(high[1]))];
+        enter!(sums_add(high, low))
     }
 
     #[inline(always)]
-    fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes {
-        enter!(sums_to_lanes(sums, by))
+    fn sums_to_lanes(self, sums: Self::Sums) -> Self::Lanes {
+        [enter!(_mm256_cvtepi32_ps(sums[0])), enter!(_mm256_cvtepi32_ps(sums[1]))]
     }
 
     #[inline(always)]
@@ -773,11 +773,12 @@ fn totals(s: [__m256i; 8]) -> __m256i {
 fn quads<const T: usize, const BITS: u32>(
     panel: &[[[u8; 4]; PANEL]; GROUP / 4],
     x: [&[i8; GROUP]; T],
+    from: [[__m256i; 2]; T],
 ) -> [[__m256i; 2]; T] {
     debug_assert!(BITS <= 5, "wider codes go through `pairs`");
     // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
     let run = if BITS <= 4 { 8 } else { 4 };
-    let mut sums = [[_mm256_setzero_si256(); 2]; T];
+    let mut sums = from;
     for part in 0..GROUP / 4 / run {
         let mut words = [[_mm256_setzero_si256(); 2]; T];
         // An end that the compiler cannot see keeps the loop a loop: unrolled, it reads every code anew for each token.
@@ -805,8 +806,9 @@ fn quads<const T: usize, const BITS: u32>(
 fn pairs<const T: usize, const N: usize>(
     panel: &[[[u8; 4]; PANEL]; N],
     x: [&[[i16; 2]; N]; T],
+    from: [[__m256i; 2]; T],
 ) -> [[__m256i; 2]; T] {
-    let mut sums = [[_mm256_setzero_si256(); 2]; T];
+    let mut sums = from;
     for pair in 0..N {
         let (numbers, _) = panel[pair].as_flattened().as_chunks::<32>();
         let numbers = [load_bytes(&numbers[0]), load_bytes(&numbers[1])];
@@ -829,7 +831,6 @@ fn load_words(x: &[i16; 16]) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn sums_to_lanes(sums: [__m256i; 2], by: i32) -> [__m256; 2] {
-    let by = _mm256_set1_epi32(by);
-    [_mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0], by)), _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1], by))]
+fn sums_add(a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+    [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])]
 }

@@ -126,11 +126,12 @@ impl<B: Beyond> Avx512<B> {
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
+        from: [__m512i; T],
     ) -> [__m512i; T] {
         debug_assert!(BITS <= 5, "wider codes go through `pairs`");
         // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
         let run = if BITS <= 4 { 8 } else { 4 };
-        let mut sums = [self.zero(); T];
+        let mut sums = from;
         for (part, panel) in panel.chunks_exact(run).enumerate() {
             let mut words = [self.zero(); T];
             for (quad, codes) in panel.iter().enumerate() {
@@ -322,11 +323,12 @@ impl<B: Beyond> Isa for Avx512<B> {
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
+        from: [__m512i; T],
     ) -> [__m512i; T] {
         if !B::VNNI {
-            return self.quads_in_words::<T, BITS>(panel, x);
+            return self.quads_in_words::<T, BITS>(panel, x, from);
         }
-        let mut sums = [self.zero(); T];
+        let mut sums = from;
         for (quad, codes) in panel.iter().enumerate() {
             let codes = enter!(load_quad(codes));
             for t in 0..T {
@@ -341,8 +343,9 @@ impl<B: Beyond> Isa for Avx512<B> {
         self,
         panel: &[[[u8; 4]; PANEL]; N],
         x: [&[[i16; 2]; N]; T],
+        from: [__m512i; T],
     ) -> [__m512i; T] {
-        let mut sums = [self.zero(); T];
+        let mut sums = from;
         for (pair, numbers) in panel.iter().enumerate() {
             let numbers = enter!(load_quad(numbers));
             for t in 0..T {
@@ -358,8 +361,8 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
-    fn sums_to_lanes(self, sums: __m512i, by: i32) -> __m512 {
-        enter!(sums_to_lanes(sums, by))
+    fn sums_to_lanes(self, sums: __m512i) -> __m512 {
+        enter!(_mm512_cvtepi32_ps(sums))
     }
 
     #[inline(always)]
@@ -373,8 +376,8 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
-    fn sums_add(self, a: __m512i, b: __m512i) -> __m512i {
-        enter!(_mm512_add_epi32(a, b))
+    fn splat_sums(self, x: i32) -> __m512i {
+        enter!(_mm512_set1_epi32(x))
     }
 
     #[inline(always)]
@@ -499,10 +502,4 @@ fn settled(mut x: __m512) -> __m512 {
 fn load_sums(sums: &[i32; PANEL]) -> __m512i {
     // SAFETY: 64 bytes, read without regard to alignment.
     unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
-#[inline]
-fn sums_to_lanes(sums: __m512i, by: i32) -> __m512 {
-    _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(by)))
 }

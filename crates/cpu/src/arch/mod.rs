@@ -315,12 +315,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// As f32.
     fn ints_to_eight(self, x: Self::Ints) -> Self::Eight;
 
-    /// For each of `T` tokens the products of a group with every row of a panel, summed: `panel` holds 4 codes of each
+    /// `from`, and for each of `T` tokens the products of a group with every row of a panel, summed: `panel` holds 4 codes of each
     /// row, for each quad of the group. Codes are below `1 << BITS`, which is at most [`Isa::QUAD_BITS`].
     fn quads<const T: usize, const BITS: u32>(
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
+        from: [Self::Sums; T],
     ) -> [Self::Sums; T];
 
     /// The same for `N` pairs of signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair.
@@ -328,10 +329,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         self,
         panel: &[[[u8; 4]; PANEL]; N],
         x: [&[[i16; 2]; N]; T],
+        from: [Self::Sums; T],
     ) -> [Self::Sums; T];
 
-    /// `a + b`.
-    fn sums_add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    /// The same number for every row.
+    fn splat_sums(self, x: i32) -> Self::Sums;
 
     /// `a * b + c`, as whole numbers of 32 bits.
     fn sums_mul_add(self, a: Self::Sums, b: Self::Sums, c: Self::Sums) -> Self::Sums;
@@ -339,8 +341,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The sums of numbers that were cut: those of their low bits, and those of what is above.
     fn sums_join(self, low: Self::Sums, high: Self::Sums) -> Self::Sums;
 
-    /// Every sum less `by`, as f32.
-    fn sums_to_lanes(self, sums: Self::Sums, by: i32) -> Self::Lanes;
+    /// As f32.
+    fn sums_to_lanes(self, sums: Self::Sums) -> Self::Lanes;
 
     /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`]; not within another's `work`.
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;

@@ -338,10 +338,11 @@ impl<const TILED: bool> Isa for Portable<TILED> {
         self,
         panel: &[[[u8; 4]; PANEL]; GROUP / 4],
         x: [&[i8; GROUP]; T],
+        from: [[i32; PANEL]; T],
     ) -> [[i32; PANEL]; T] {
-        x.map(|x| {
-            let (quads, _) = x.as_chunks::<4>();
-            let mut sums = [0i32; PANEL];
+        std::array::from_fn(|t| {
+            let (quads, _) = x[t].as_chunks::<4>();
+            let mut sums = from[t];
             for (codes, x) in panel.iter().zip(quads) {
                 for (sum, codes) in sums.iter_mut().zip(codes) {
                     for (code, x) in codes.iter().zip(x) {
@@ -358,10 +359,11 @@ impl<const TILED: bool> Isa for Portable<TILED> {
         self,
         panel: &[[[u8; 4]; PANEL]; N],
         x: [&[[i16; 2]; N]; T],
+        from: [[i32; PANEL]; T],
     ) -> [[i32; PANEL]; T] {
-        x.map(|x| {
-            let mut sums = [0i32; PANEL];
-            for (numbers, x) in panel.iter().zip(x) {
+        std::array::from_fn(|t| {
+            let mut sums = from[t];
+            for (numbers, x) in panel.iter().zip(x[t]) {
                 for (sum, [a, b, c, d]) in sums.iter_mut().zip(numbers) {
                     let numbers = [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])];
                     // The form of one instruction on many machines.
@@ -373,8 +375,8 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
-    fn sums_add(self, a: [i32; PANEL], b: [i32; PANEL]) -> [i32; PANEL] {
-        std::array::from_fn(|n| a[n] + b[n])
+    fn splat_sums(self, x: i32) -> [i32; PANEL] {
+        [x; PANEL]
     }
 
     #[inline(always)]
@@ -388,8 +390,8 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     }
 
     #[inline(always)]
-    fn sums_to_lanes(self, sums: [i32; PANEL], by: i32) -> [f32; LANES] {
-        sums.map(|sum| (sum - by) as f32)
+    fn sums_to_lanes(self, sums: [i32; PANEL]) -> [f32; LANES] {
+        sums.map(|sum| sum as f32)
     }
 
     #[inline(always)]

@@ -185,8 +185,8 @@ fn sums_of_panels_are_added_and_joined() {
             let [a, b, c]: [[i32; PANEL]; 3] = [1, 2, 3].map(|seed| numbers(seed, |bits| bits as i16 as i32));
             let (x, y, z) = (isa.load_sums(&a), isa.load_sums(&b), isa.load_sums(&c));
             let each = |of: fn(i32, i32, i32) -> i32| std::array::from_fn(|n| of(a[n], b[n], c[n]) as f32);
-            let found = |sums| lanes(isa, isa.sums_to_lanes(sums, 0));
-            assert_eq!(found(isa.sums_add(x, y)), each(|a, b, _| a + b));
+            let found = |sums| lanes(isa, isa.sums_to_lanes(sums));
+            assert_eq!(found(isa.splat_sums(-7)), [-7.0; LANES]);
             assert_eq!(found(isa.sums_mul_add(x, y, z)), each(|a, b, c| a * b + c));
             assert_eq!(found(isa.sums_join(x, y)), each(|a, b, _| a + (b << LOW_BITS)));
             let [numbers]: [[f32; LANES]; 1] = [numbers(4, single)];
@@ -209,10 +209,13 @@ fn check_quads<I: Isa, const T: usize, const BITS: u32>(isa: I) {
     });
     let x: [[i8; GROUP]; T] =
         std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { 127 } else { signed(bits) }));
-    let sums = isa.run(|| isa.quads::<T, BITS>(&panel, x.each_ref()));
+    let sums = isa.run(|| {
+        let from = std::array::from_fn(|t| isa.splat_sums(-1000 * t as i32));
+        isa.quads::<T, BITS>(&panel, x.each_ref(), from)
+    });
     for t in 0..T {
         let by = 1000 * t as i32;
-        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t], by)));
+        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t])));
         for row in 0..PANEL {
             let codes = panel.iter().flat_map(|quad| quad[row]).map(i32::from);
             assert_eq!(got[row], whole(codes, &x[t]) - by as f32, "{BITS} bits, token {t}, row {row}");
@@ -234,12 +237,16 @@ fn check_pairs<I: Isa, const T: usize>(isa: I) {
     let words = x.map(|x| *x.map(i16::from).as_chunks().0.first_chunk().expect("sixteen pairs"));
     let bytes = panel.map(|pair| pair.map(|[a, b]| [a.to_le_bytes(), b.to_le_bytes()].concat()));
     let bytes = bytes.map(|pair| pair.map(|bytes| bytes.try_into().expect("four bytes")));
-    let sums = isa.run(|| isa.pairs(&bytes, words.each_ref()));
+    let sums = isa.run(|| {
+        let from = std::array::from_fn(|t| isa.splat_sums(-1000 * t as i32));
+        isa.pairs(&bytes, words.each_ref(), from)
+    });
     for t in 0..T {
-        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t], 0)));
+        let by = 1000 * t as i32;
+        let got = isa.run(|| lanes(isa, isa.sums_to_lanes(sums[t])));
         for row in 0..PANEL {
             let numbers = panel.iter().flat_map(|pair| pair[row]).map(i32::from);
-            assert_eq!(got[row], whole(numbers, &x[t]), "token {t}, row {row}");
+            assert_eq!(got[row], whole(numbers, &x[t]) - by as f32, "token {t}, row {row}");
         }
     }
 }
@@ -333,7 +340,7 @@ fn products_of_tiles_are_exact() {
                     let want = if token < tokens { whole(codes, &x[token].0) } else { 7.0 };
                     assert_eq!(sums[row] as f32, want, "token {token} of {tokens}, row {row}");
                 }
-                let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums), 0)));
+                let read = isa.run(|| lanes(isa, isa.sums_to_lanes(isa.load_sums(sums))));
                 assert_eq!(read, sums.map(|sum| sum as f32));
             }
         }
@@ -354,7 +361,7 @@ fn products_of_tiles_of_spans_are_exact() {
                 })
             })
         });
-        let x: StepTile = std::array::from_fn(|step| {
+        let x: StepTile<TILE_TOKENS> = std::array::from_fn(|step| {
             std::array::from_fn(|token| {
                 let seed = (16 * step + token) as u32;
                 StepCodes(numbers(seed, |bits| if token == 0 { -127 } else { signed(bits) }))

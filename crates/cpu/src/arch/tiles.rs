@@ -34,7 +34,7 @@ pub(crate) trait Tiles {
     fn group(&self, panel: &SignedQuads, x: &[GroupCodes; TILE_TOKENS], sums: &mut TileSums);
 
     /// The same for both parts of a block.
-    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]);
+    fn span(&self, panel: &CutPanel, x: &StepTile<TILE_TOKENS>, sums: &mut [TileSums; 2]);
 }
 
 /// The twin in plain loops.
@@ -50,7 +50,7 @@ impl Tiles for PlainTiles {
         }
     }
 
-    fn span(&self, panel: &CutPanel, x: &StepTile, sums: &mut [TileSums; 2]) {
+    fn span(&self, panel: &CutPanel, x: &StepTile<TILE_TOKENS>, sums: &mut [TileSums; 2]) {
         for (panel, sums) in panel.iter().zip(sums) {
             for (token, sums) in sums.0.iter_mut().enumerate().take(self.tokens) {
                 *sums = [0; PANEL];

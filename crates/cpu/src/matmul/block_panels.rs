@@ -2,13 +2,15 @@
 //! after tile of tokens in integers.
 //!
 //! The sums of a group are exact, so they are those of `block_rows`; they become f32 with the same multiplications,
-//! are added up in the same eight classes, and folded in the same order.
+//! are added up in the same eight classes, and folded in the same order. A class of groups is finished before the next one
+//! begins, so that the sums of a tile stay in registers.
 
 use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
-use crate::activations::{Codes, EIGHT};
+use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
+use crate::code_tiles::{CodeTile, place};
 
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
 #[derive(Clone)]
@@ -26,19 +28,20 @@ pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
 
 /// How the codes of a panel are kept.
 pub(crate) trait Keep<B: Block>: Sized {
-    /// Where a group lies among all of a panel.
-    fn place(group: usize, groups: usize) -> usize {
-        let _ = groups;
-        group
-    }
-
     /// Puts group `group` of the spans of all rows into `out`.
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self);
 }
 
 /// How they are multiplied.
 pub(crate) trait Meet<B: Block>: Keep<B> {
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T];
+    /// The sums of the group that lies at `at`, added to `from`.
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        x: &CodeTile<'_, T>,
+        at: usize,
+        from: [I::Sums; T],
+    ) -> [I::Sums; T];
     /// What is taken from a group's sums for a token whose codes add up to `sum`.
     fn offset(sum: i32) -> i32;
 }
@@ -59,12 +62,18 @@ impl<B: Block> Keep<B> for Quads {
 
 impl<B: Block> Meet<B> for Quads {
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        let x = list!(T, &[0; GROUP], |t| &x[t].codes[group].0);
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        x: &CodeTile<'_, T>,
+        at: usize,
+        from: [I::Sums; T],
+    ) -> [I::Sums; T] {
+        let x = list!(T, &[0; GROUP], |t| &x.codes[at][t].0);
         match B::BITS {
-            ..=4 => isa.quads::<T, 4>(codes, x),
-            5 => isa.quads::<T, 5>(codes, x),
-            _ => isa.quads::<T, 8>(codes, x),
+            ..=4 => isa.quads::<T, 4>(codes, x, from),
+            5 => isa.quads::<T, 5>(codes, x, from),
+            _ => isa.quads::<T, 8>(codes, x, from),
         }
     }
 
@@ -89,8 +98,14 @@ impl<B: Block> Keep<B> for Pairs {
 
 impl<B: Block> Meet<B> for Pairs {
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &[Codes<'_>; T], group: usize) -> [I::Sums; T] {
-        isa.pairs(codes, list!(T, &x[0].words[group], |t| &x[t].words[group]))
+    fn sums<I: Isa, const T: usize>(
+        isa: I,
+        codes: &Self,
+        x: &CodeTile<'_, T>,
+        at: usize,
+        from: [I::Sums; T],
+    ) -> [I::Sums; T] {
+        isa.pairs(codes, list!(T, &x.words[at][0], |t| &x.words[at][t]), from)
     }
 
     #[inline(always)]
@@ -107,7 +122,7 @@ pub(super) fn put_half<I: Isa>(isa: I, rows: [I::Bytes; 8], half: usize, out: &m
     }
 }
 
-/// Turns `count` rows of `raw` into `panel`, one [`GroupPanel`] a group; missing rows are zero.
+/// Turns `count` rows of `raw` into `panel`, one [`GroupPanel`] a group, class after class ([`place`]); missing rows are zero.
 #[inline(always)]
 pub(super) fn pack<I: Isa, B: Block, C: Keep<B>>(
     isa: I,
@@ -139,7 +154,7 @@ fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
     panel: &mut [GroupPanel<C>],
 ) {
     let groups = panel.len();
-    let place = |group: usize| C::place(at * EIGHT + group, groups);
+    let place = |group: usize| place(at * EIGHT + group, groups);
     for group in 0..EIGHT {
         C::put(isa, spans, group, &mut panel[place(group)].codes);
     }
@@ -172,17 +187,17 @@ pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
-    match tokens.div_ceil(2) {
-        1 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes),
-        2 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes),
-        3 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes),
-        4 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes),
-        5 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes),
+    match product.tiling::<I>().room {
+        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes),
+        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes),
+        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes),
+        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes),
+        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes),
         _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes),
     }
 }
 
-/// A panel's outputs of `T` tokens, or one fewer.
+/// A panel's outputs of up to `T` tokens.
 #[inline(always)]
 fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     isa: I,
@@ -196,25 +211,30 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
-    // Where there is one fewer, the last one is taken twice: half as many kernels do.
-    let xs = list!(T, product.input.codes(token), |t| product.input.codes(token + t.min(tokens - 1)));
+    let x = product.input.tile::<T>(token);
+    let steps = panel.len() / EIGHT;
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let mut ahead = product.ahead_in(panel.len());
-    for (group, panel) in panel.iter().enumerate() {
-        isa.prefetch_far(ahead.next().unwrap_or(&[]));
-        let sums = C::sums(isa, &panel.codes, &xs, group);
-        let (scales, shifts) = (isa.load(&panel.scales), isa.load(&panel.shifts));
-        let class = &mut classes[group % EIGHT];
-        for t in 0..T {
-            let sums = isa.sums_to_lanes(sums[t], C::offset(xs[t].sums[group]));
-            let own = isa.lanes_mul(scales, isa.splat(xs[t].scales[group]));
-            // A class begins with its first group.
-            let before = if group < EIGHT { isa.splat(0.0) } else { isa.load(&class[t][0]) };
-            let mut sum = isa.lanes_mul_add(sums, own, before);
-            if B::SHIFTED {
-                sum = isa.lanes_mul_add(shifts, isa.splat(xs[t].shifts[group]), sum);
+    for (class, sums_out) in classes.iter_mut().enumerate() {
+        let mut sums = [isa.splat(0.0); T];
+        for at in class * steps..(class + 1) * steps {
+            isa.prefetch_far(ahead.next().unwrap_or(&[]));
+            let panel = &panel[at];
+            let none = isa.splat_sums(0);
+            let from = list!(T, none, |t| isa.splat_sums(-C::offset(x.sums[at][t])));
+            let found = C::sums(isa, &panel.codes, &x, at, from);
+            let scales = isa.load(&panel.scales);
+            for t in 0..T {
+                let own = isa.lanes_mul(scales, isa.splat(x.scales[at][t]));
+                sums[t] = isa.lanes_mul_add(isa.sums_to_lanes(found[t]), own, sums[t]);
+                if B::SHIFTED {
+                    let shifts = isa.load(&panel.shifts);
+                    sums[t] = isa.lanes_mul_add(shifts, isa.splat(x.shifts[at][t]), sums[t]);
+                }
             }
-            isa.store(sum, &mut class[t][0]);
+        }
+        for t in 0..T {
+            isa.store(sums[t], &mut sums_out[t][0]);
         }
     }
     for t in 0..tokens.min(T) {

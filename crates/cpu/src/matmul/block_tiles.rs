@@ -9,7 +9,7 @@ use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
-use crate::code_tiles::place;
+use crate::code_tiles::CodeTile;
 
 /// Codes as signed bytes, each less what it is counted from.
 #[derive(Clone)]
@@ -23,10 +23,6 @@ pub(crate) const EMPTY_SIGNED: GroupPanel<Signed> =
     GroupPanel { codes: Signed([[[0; 4]; PANEL]; GROUP / 4]), scales: [0.0; PANEL], shifts: [0.0; PANEL] };
 
 impl<B: Block> Keep<B> for Signed {
-    fn place(group: usize, groups: usize) -> usize {
-        place(group, groups)
-    }
-
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
         let none = isa.bytes(&[0; GROUP]);
@@ -71,8 +67,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
     classes: &mut Classes,
 ) {
     let groups = panel.len();
-    let tile = product.input.tile(token);
-    let (codes, scales, shifts) = tile.parts();
+    let CodeTile { codes, scales, shifts, .. } = product.input.tile::<TILE_TOKENS>(token);
     let (codes, scales, shifts) = (&codes[..groups], &scales[..groups], &shifts[..groups]);
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let steps = groups / EIGHT;
@@ -88,7 +83,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
             let found = &mut found[group % AHEAD];
             let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
-                let whole = isa.sums_to_lanes(isa.load_sums(&found.0[t]), 0);
+                let whole = isa.sums_to_lanes(isa.load_sums(&found.0[t]));
                 let scale = isa.lanes_mul(own_scales, isa.splat(scales[group][t]));
                 sums[t] = isa.settled(isa.lanes_mul_add(whole, scale, sums[t]));
                 if B::SHIFTED {

@@ -6,6 +6,7 @@ use super::units::Order;
 use super::{block, super_block};
 use crate::activations::{CodeForms, Forms, MANY, MANY_CODES};
 use crate::arch::{Isa, PANEL, TILE_TOKENS};
+use crate::code_tiles::Tiling;
 use crate::part_tiles::{MOST_PARTS, STEP};
 
 /// Which kernels a matrix takes.
@@ -76,7 +77,8 @@ impl Kind {
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
-        let codes = |words: bool| CodeForms { wanted: true, tiles: I::TILED, words: !I::TILED && words };
+        let codes =
+            |words: bool| CodeForms { wanted: true, most: Tiling::most::<I>(), words: !I::TILED && words };
         match self {
             Self::Block(dtype) => {
                 Forms { codes: codes(block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }

@@ -73,18 +73,19 @@ pub(super) fn tile<I: Isa>(
     (token, tokens): (usize, usize),
     classes: &mut Classes,
 ) {
+    let room = product.tiling::<I>().room;
     if I::PANELS == 2 && outputs.1 > PANEL {
-        return match tokens.div_ceil(4) {
-            ..=2 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
+        return match room {
+            ..=8 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
             _ => cell::<I, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
         };
     }
-    match tokens.div_ceil(2) {
-        1 => cell::<I, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        2 => cell::<I, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        3 => cell::<I, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        4 => cell::<I, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        5 => cell::<I, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
+    match room {
+        2 => cell::<I, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        4 => cell::<I, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        6 => cell::<I, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        8 => cell::<I, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        10 => cell::<I, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
         _ => cell::<I, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes),
     }
 }

@@ -45,6 +45,15 @@ pub(crate) enum Then {
 impl Then {
     #[inline(always)]
     fn apply<I: Isa>(self, isa: I, out: &mut [f32], sums: &[f32]) {
+        // Of whole panels the length is said, or each would be copied by a call.
+        match (<&mut [f32; PANEL]>::try_from(&mut *out), <&[f32; PANEL]>::try_from(sums)) {
+            (Ok(out), Ok(sums)) => self.each(isa, out, sums),
+            _ => self.each(isa, out, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn each<I: Isa>(self, isa: I, out: &mut [f32], sums: &[f32]) {
         let pairs = out.iter_mut().zip(sums);
         match self {
             Self::Store => pairs.for_each(|(out, y)| *out = *y),

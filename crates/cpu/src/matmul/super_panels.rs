@@ -10,7 +10,7 @@ use super::product::Product;
 use super::super_block::SuperBlock;
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
-use crate::span_codes::{CodedSpan, Facts, SpanWords};
+use crate::span_codes::{Facts, SpanTile};
 
 /// A panel of one block: what is multiplied, and the minima and the two factors of its rows.
 #[derive(Clone)]
@@ -48,13 +48,8 @@ pub(crate) trait KeepSpan<B: SuperBlock>: Sized {
 
 /// How they are multiplied.
 pub(crate) trait MeetSpan<B: SuperBlock>: KeepSpan<B> {
-    /// The sum of a block's products for each token, given its codes and the same in words.
-    fn sums<I: Isa, const T: usize>(
-        isa: I,
-        codes: &Self,
-        x: &[&CodedSpan; T],
-        words: &[&SpanWords; T],
-    ) -> [I::Sums; T];
+    /// The sum of the products of block number `at` for each token.
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &SpanTile<'_, T>, at: usize) -> [I::Sums; T];
 }
 
 impl<B: SuperBlock> KeepSpan<B> for ScaledQuads {
@@ -73,20 +68,17 @@ impl<B: SuperBlock> KeepSpan<B> for ScaledQuads {
 
 impl<B: SuperBlock> MeetSpan<B> for ScaledQuads {
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(
-        isa: I,
-        codes: &Self,
-        x: &[&CodedSpan; T],
-        _: &[&SpanWords; T],
-    ) -> [I::Sums; T] {
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &SpanTile<'_, T>, at: usize) -> [I::Sums; T] {
         debug_assert!(B::BITS <= 5 && B::SHIFTED, "one scale a group");
-        let mut sums = [isa.load_sums(&[0; PANEL]); T];
+        let none = [isa.splat_sums(0); T];
+        let mut sums = none;
         for group in 0..EIGHT {
-            let x = list!(T, &[0; GROUP], |t| &x[t].codes[group]);
+            let (step, half) = (group / 2, group % 2);
+            let x = list!(T, &[0; GROUP], |t| &x.steps[at][step][t].0.as_chunks().0[half]);
             let found = if B::BITS <= 4 {
-                isa.quads::<T, 4>(&codes.0[group], x)
+                isa.quads::<T, 4>(&codes.0[group], x, none)
             } else {
-                isa.quads::<T, 5>(&codes.0[group], x)
+                isa.quads::<T, 5>(&codes.0[group], x, none)
             };
             let scales = isa.load_sums(&codes.1[group]);
             for t in 0..T {
@@ -116,18 +108,14 @@ impl<B: SuperBlock> KeepSpan<B> for Numbers {
 
 impl<B: SuperBlock> MeetSpan<B> for Numbers {
     #[inline(always)]
-    fn sums<I: Isa, const T: usize>(
-        isa: I,
-        codes: &Self,
-        _: &[&CodedSpan; T],
-        words: &[&SpanWords; T],
-    ) -> [I::Sums; T] {
-        let mut sums = [isa.load_sums(&[0; PANEL]); T];
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &SpanTile<'_, T>, at: usize) -> [I::Sums; T] {
+        let mut sums = [isa.splat_sums(0); T];
         for group in 0..EIGHT {
-            let found = isa.pairs(&codes.0[group], list!(T, &words[0][group], |t| &words[t][group]));
-            for t in 0..T {
-                sums[t] = isa.sums_add(sums[t], found[t]);
-            }
+            sums = isa.pairs(
+                &codes.0[group],
+                list!(T, &x.words[at][group][0], |t| &x.words[at][group][t]),
+                sums,
+            );
         }
         sums
     }
@@ -169,17 +157,17 @@ pub(super) fn tile<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
     outputs: (usize, usize),
     (token, tokens): (usize, usize),
 ) {
-    match tokens.div_ceil(2) {
-        1 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens)),
-        2 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens)),
-        3 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens)),
-        4 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens)),
-        5 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens)),
+    match product.tiling::<I>().room {
+        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens)),
+        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens)),
+        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens)),
+        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens)),
+        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens)),
         _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens)),
     }
 }
 
-/// A panel's outputs of `T` tokens, or one fewer.
+/// A panel's outputs of up to `T` tokens.
 #[inline(always)]
 fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     isa: I,
@@ -192,21 +180,15 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
-    // Where there is one fewer, the last one is taken twice: half as many kernels do.
-    let own = |t: usize| token + t.min(tokens - 1);
-    let xs = list!(T, product.input.spans(token), |t| product.input.spans(own(t)));
-    let words = list!(T, product.input.span_words(token), |t| product.input.span_words(own(t)));
+    let x = product.input.span_tile::<T>(token);
     let mut sums = [[0.0; PANEL]; T];
     let mut ahead = product.ahead_in(panel.len());
     for (at, panel) in panel.iter().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
-        let x = list!(T, &xs[0][at], |t| &xs[t][at]);
-        let no_words = &[[[0; 2]; GROUP / 2]; EIGHT];
-        let found =
-            C::sums(isa, &panel.codes, &x, &list!(T, no_words, |t| words[t].get(at).unwrap_or(no_words)));
+        let found = C::sums(isa, &panel.codes, &x, at);
         for t in 0..T {
             let before = isa.load(&sums[t]);
-            isa.store(add::<I, B, C>(isa, panel, found[t], &x[t].facts, before), &mut sums[t]);
+            isa.store(add::<I, B, C>(isa, panel, found[t], &x.facts[at][t], before), &mut sums[t]);
         }
     }
     for t in 0..tokens.min(T) {
@@ -223,10 +205,10 @@ pub(super) fn add<I: Isa, B: SuperBlock, C>(
     x: &Facts,
     sums: I::Lanes,
 ) -> I::Lanes {
-    let mut own = isa.lanes_mul(isa.load(&panel.scales), isa.sums_to_lanes(found, 0));
+    let mut own = isa.lanes_mul(isa.load(&panel.scales), isa.sums_to_lanes(found));
     if B::SHIFTED {
-        let [minima] = isa.pairs(&panel.minima, [&x.sums]);
-        own = isa.lanes_mul_add(isa.load(&panel.shifts), isa.sums_to_lanes(minima, 0), own);
+        let [minima] = isa.pairs(&panel.minima, [&x.sums], [isa.splat_sums(0)]);
+        own = isa.lanes_mul_add(isa.load(&panel.shifts), isa.sums_to_lanes(minima), own);
     }
     isa.lanes_mul_add(isa.splat(x.scale), own, sums)
 }

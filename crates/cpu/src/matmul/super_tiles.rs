@@ -9,6 +9,7 @@ use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
 use crate::activations::EIGHT;
 use crate::arch::{CutPanel, GROUP, Isa, PANEL, TILE_TOKENS, TileSums, Tiles, list};
+use crate::span_codes::SpanTile;
 
 /// Numbers cut into low bits and what is above.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ fn cell<I: Isa, B: SuperBlock, const T: usize>(
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
 ) {
-    let (steps, facts) = product.input.span_tile(token);
+    let SpanTile { steps, facts, .. } = product.input.span_tile::<TILE_TOKENS>(token);
     let (steps, facts) = (&steps[..panel.len()], &facts[..panel.len()]);
     let mut ahead = product.ahead_in(panel.len());
     let mut found = [[TileSums::ZERO; 2]; AHEAD];

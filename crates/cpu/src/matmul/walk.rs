@@ -4,8 +4,14 @@ use std::ops::Range;
 
 use super::product::Product;
 use crate::arch::{Isa, PANEL, TILE_TOKENS};
+use crate::code_tiles::Tiling;
 
 impl Product<'_> {
+    /// How [`Product::walk`] cuts the tokens.
+    pub(super) fn tiling<I: Isa>(&self) -> Tiling {
+        Tiling::new(self.input.tokens, I::TILE)
+    }
+
     /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
     /// product with the part of what is ahead that is to be asked for meanwhile, the panels, their outputs, and the tile.
     pub(super) fn walk<I: Isa, P>(
@@ -18,7 +24,9 @@ impl Product<'_> {
     ) {
         let walks = panels.len().div_ceil(own * together);
         let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(I::TILE));
-        for tile in tiles_of(self.input.tokens, I::TILE) {
+        let width = self.tiling::<I>().width;
+        for token in (0..self.input.tokens).step_by(width) {
+            let tile = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
@@ -71,12 +79,4 @@ impl Product<'_> {
         }
         panels
     }
-}
-
-/// The tokens of a forward in as few tiles of at most `most` as do, none much smaller than the others: the first of each,
-/// and how many.
-fn tiles_of(tokens: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let tiles = tokens.div_ceil(most);
-    let first = move |tile: usize| tokens * tile / tiles;
-    (0..tiles).map(move |tile| (first(tile), first(tile + 1) - first(tile)))
 }
