@@ -3,13 +3,14 @@
 //! * As f32: in order for few tokens; for many by class, numbers `n`, `n + 16`, `n + 32`, ... side by side, which is
 //!   the order in which panels are walked (see `matmul`).
 //! * In 8 bits, for the block types: each group of 32, for the K types each span of 256 (`span_codes`), has a scale,
-//!   `max |x| / 127`, and signed codes. This is the one approximation of most machines; `exact` forbids it.
+//!   `max |x| / 127`, and signed codes. `exact` forbids it.
+//! * As pairs of bf16, for bf16 matrices on machines that multiply those, in the same orders as f32; `exact` forbids it.
 //! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
 use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES};
 use crate::code_tiles::{CodeTile, CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles, Tiling};
-use crate::part_tiles::{Cut, PartTiles, SharedPartTiles};
+use crate::part_tiles::{Cut, PAIRS, PartTiles, STEP, SharedPartTiles, take_part};
 use crate::scratch::grow;
 use crate::span_codes::{CodedSpan, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanTile};
 use crate::team::Shared;
@@ -27,6 +28,8 @@ pub(crate) const EIGHT: usize = 8;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Forms {
     pub(crate) numbers: bool,
+    /// As pairs of bf16.
+    pub(crate) pairs: bool,
     /// With a scale for each group.
     pub(crate) codes: CodeForms,
     /// With a scale for each span.
@@ -73,6 +76,7 @@ impl Forms {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             numbers: self.numbers || other.numbers,
+            pairs: self.pairs || other.pairs,
             codes: self.codes.or(other.codes),
             spans: self.spans.or(other.spans),
             parts: self.parts.max(other.parts),
@@ -87,6 +91,7 @@ pub(crate) struct Activations {
     tokens: usize,
     forms: Forms,
     numbers: Aligned,       // [tokens, `stride`]
+    pairs: Aligned,         // [tokens, `stride`]: the bits of two bf16 in each
     codes: Vec<GroupCodes>, // [tokens, groups]
     scales: Vec<f32>,       // [tokens, groups]
     sums: Vec<i32>,         // [tokens, groups]: sums of codes
@@ -114,6 +119,7 @@ impl Activations {
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
         let groups = if forms.codes.wanted { tokens * groups(n) } else { 0 };
         self.numbers.grow(numbers);
+        self.pairs.grow(if forms.pairs { tokens * stride(n / 2) } else { 0 });
         grow(&mut self.codes, groups, GroupCodes([0; GROUP]));
         grow(&mut self.scales, groups, 0.0);
         grow(&mut self.sums, groups, 0);
@@ -134,6 +140,7 @@ impl Activations {
             tokens: self.tokens,
             forms: self.forms,
             numbers: Shared::new(&mut self.numbers),
+            pairs: Shared::new(&mut self.pairs),
             codes: Shared::new(&mut self.codes),
             scales: Shared::new(&mut self.scales),
             sums: Shared::new(&mut self.sums),
@@ -152,6 +159,7 @@ pub(crate) struct SharedActivations<'a> {
     tokens: usize,
     forms: Forms,
     numbers: Shared<'a>,
+    pairs: Shared<'a>,
     codes: Shared<'a, GroupCodes>,
     scales: Shared<'a>,
     sums: Shared<'a, i32>,
@@ -189,6 +197,20 @@ impl<'a> SharedActivations<'a> {
                 let (head, tail) = out.split_at_mut(x.len());
                 head.copy_from_slice(x);
                 tail.fill(0.0);
+            }
+        }
+        if self.forms.pairs {
+            let start = token * stride(self.n / 2);
+            // SAFETY: as above.
+            let out = unsafe { self.pairs.part(start..start + self.n / STEP * PAIRS) };
+            let rows = self.n / STEP;
+            for (row, x) in x.as_chunks::<STEP>().0.iter().enumerate() {
+                let pairs = take_part(&mut { *x }).map(f32::from_bits);
+                if self.tokens >= MANY {
+                    (0..PAIRS).for_each(|class| out[class * rows + row] = pairs[class]);
+                } else {
+                    out[row * PAIRS..][..PAIRS].copy_from_slice(&pairs);
+                }
             }
         }
         let Forms { codes: forms, spans, .. } = self.forms;
@@ -231,6 +253,8 @@ impl<'a> SharedActivations<'a> {
         // SAFETY: the caller keeps writers away.
         let numbers = unsafe { self.numbers.view(0..self.numbers.len()) };
         // SAFETY: as above.
+        let pairs = unsafe { self.pairs.view(0..self.pairs.len()) };
+        // SAFETY: as above.
         let codes = unsafe { self.codes.view(0..self.codes.len()) };
         // SAFETY: as above.
         let scales = unsafe { self.scales.view(0..self.scales.len()) };
@@ -248,6 +272,7 @@ impl<'a> SharedActivations<'a> {
             n: self.n,
             tokens: self.tokens,
             numbers,
+            pairs,
             codes,
             scales,
             sums,
@@ -266,6 +291,7 @@ pub(crate) struct Input<'a> {
     pub(crate) n: usize,
     pub(crate) tokens: usize,
     numbers: &'a [f32],
+    pairs: &'a [f32],
     codes: &'a [GroupCodes],
     scales: &'a [f32],
     sums: &'a [i32],
@@ -290,6 +316,12 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(crate) fn numbers(&self, token: usize) -> &'a [f32] {
         &self.numbers[token * stride(self.n)..][..self.n.next_multiple_of(LANES)]
+    }
+
+    /// One token's pairs of bf16; by class for many tokens.
+    #[inline(always)]
+    pub(crate) fn pairs(&self, token: usize) -> &'a [f32] {
+        &self.pairs[token * stride(self.n / 2)..][..self.n / STEP * PAIRS]
     }
 
     /// The codes of the tile of `T` tokens that begins with `token`.
@@ -429,7 +461,7 @@ mod tests {
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
         let codes = CodeForms { wanted: true, most: 12, words: true };
-        let forms = Forms { numbers: true, codes, spans: codes, parts: 2 };
+        let forms = Forms { numbers: true, pairs: true, codes, spans: codes, parts: 2 };
         activations.resize(x.len() / tokens, tokens, forms);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {

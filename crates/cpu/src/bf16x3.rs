@@ -192,7 +192,7 @@ impl Tiles {
     /// Where there are fewer numbers than `view` says, or more items or numbers of them than a slab has.
     pub fn pack(self, slab: &mut Slab, side: Side, view: View<'_>) {
         match self.0 {
-            Kind::Plain => slab.pack(Portable::<false>, side, view),
+            Kind::Plain => slab.pack(Portable::<false, false>, side, view),
             #[cfg(target_arch = "x86_64")]
             Kind::Amx(isa) => slab.pack(isa, side, view),
         }

@@ -162,7 +162,7 @@ impl Path {
     /// The plainest path with the same f32 arithmetic: kernels need not be compiled again for what they do not use.
     fn as_f32(self) -> Self {
         match self {
-            Self::Avx512Vnni | Self::Amx => Self::Avx512,
+            Self::Avx512Vnni | Self::Avx512Bf16 | Self::Amx => Self::Avx512,
             path => path,
         }
     }

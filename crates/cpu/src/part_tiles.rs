@@ -128,7 +128,7 @@ fn turn<I: Isa>(isa: I, tile: &mut [u32]) {
 
 /// Takes the nearest bf16 off each of a step's numbers.
 #[inline(always)]
-fn take_part(rest: &mut [f32; STEP]) -> [u32; PAIRS] {
+pub(crate) fn take_part(rest: &mut [f32; STEP]) -> [u32; PAIRS] {
     let mut part = [0; STEP];
     for at in 0..STEP {
         let near = rounded(rest[at]);
@@ -152,7 +152,7 @@ pub(crate) fn parts(x: f32) -> [f32; MOST_PARTS] {
 
 /// The bf16 nearest to `x`, half to even; the largest where that would be infinite.
 #[inline(always)]
-fn rounded(x: f32) -> f32 {
+pub(crate) fn rounded(x: f32) -> f32 {
     /// From here on magnitudes round up to infinity, or are no numbers.
     const BEYOND: u32 = 0x7f7f_8000;
     /// Makes a NaN of what has it beside an infinity's bits.

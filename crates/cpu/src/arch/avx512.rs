@@ -25,6 +25,8 @@ pub(crate) trait Beyond: Copy + Send + Sync + 'static {
     type Bf16Tiles: Bf16Tiles;
 
     const VNNI: bool;
+    /// [`Isa::PAIRED`].
+    const BF16: bool = false;
     /// [`Isa::TILED`].
     const TILED: bool = false;
     /// [`Isa::TASK_BYTES`].
@@ -87,6 +89,33 @@ impl Beyond for Vnni {
     #[inline(always)]
     fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
         work(&PlainBf16 { width })
+    }
+}
+
+/// VNNI, and products of bf16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bf16(Vnni);
+
+impl Beyond for Bf16 {
+    type Tiles = PlainTiles;
+    type Bf16Tiles = PlainBf16;
+
+    const VNNI: bool = true;
+    const BF16: bool = true;
+
+    fn new() -> Result<Self, Missing> {
+        Missing::unless("avx512bf16", is_x86_feature_detected!("avx512bf16"))?;
+        Vnni::new().map(Self)
+    }
+
+    #[inline(always)]
+    fn tiled<R>(self, tokens: usize, work: impl FnOnce(&PlainTiles) -> R) -> R {
+        self.0.tiled(tokens, work)
+    }
+
+    #[inline(always)]
+    fn bf16_tiled<R>(self, width: usize, work: impl FnOnce(&PlainBf16) -> R) -> R {
+        self.0.bf16_tiled(width, work)
     }
 }
 
@@ -171,6 +200,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     type Bf16Tiles = B::Bf16Tiles;
 
     const TILED: bool = B::TILED;
+    const PAIRED: bool = B::BF16;
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
@@ -223,7 +253,13 @@ impl<B: Beyond> Isa for Avx512<B> {
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
-        if B::VNNI { enter!(run_vnni(kernel)) } else { enter!(run(kernel)) }
+        if B::BF16 {
+            enter!(run_bf16(kernel))
+        } else if B::VNNI {
+            enter!(run_vnni(kernel))
+        } else {
+            enter!(run(kernel))
+        }
     }
 
     // One instruction inside `run`, where FMA is on.
@@ -255,6 +291,11 @@ impl<B: Beyond> Isa for Avx512<B> {
     #[inline(always)]
     fn lanes_mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         enter!(_mm512_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn lanes_dot_bf16(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        if B::BF16 { enter!(dot_bf16(a, b, c)) } else { enter!(dot_bf16_in_singles(a, b, c)) }
     }
 
     #[inline(always)]
@@ -411,10 +452,32 @@ fn run_vnni<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16")]
+fn run_bf16<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
 #[inline]
 fn fold(x: __m512) -> f32 {
     fold_eight(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+#[inline]
+fn dot_bf16(a: __m512, b: __m512, c: __m512) -> __m512 {
+    // SAFETY: registers of the same 64 bytes.
+    let [a, b] = unsafe { std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([a, b]) };
+    _mm512_dpbf16_ps(c, a, b)
+}
+
+/// The same without that instruction.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn dot_bf16_in_singles(a: __m512, b: __m512, c: __m512) -> __m512 {
+    let high = |x| _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(!0xffff)));
+    let low = |x| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(x)));
+    _mm512_fmadd_ps(low(a), low(b), _mm512_fmadd_ps(high(a), high(b), c))
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]

@@ -26,8 +26,9 @@ pub(crate) use amx::Amx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::{Avx512, Plain, Vnni};
+pub(crate) use avx512::{Avx512, Bf16, Plain, Vnni};
 pub use path::Path;
+use tiles::both;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
 pub(crate) use reading::{MANY_PLACES, Reading};
@@ -81,6 +82,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Whether they are faster than [`Isa::quads`] and [`Isa::lanes_mul_add`].
     const TILED: bool = false;
+
+    /// Whether [`Isa::lanes_dot_bf16`] is faster than two of [`Isa::lanes_mul_add`].
+    const PAIRED: bool = false;
 
     /// Tokens that share a pass over a panel, an even number, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
@@ -151,6 +155,22 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// [`Isa::mul_add`] on every lane.
     fn lanes_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+
+    /// For lanes that hold the bits of two bf16 numbers each: `c`, the product of the upper ones and that of the lower ones,
+    /// rounded after each. Subnormal numbers may be taken for zero.
+    #[inline(always)]
+    fn lanes_dot_bf16(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
+        let [a, b, mut sums] = [a, b, c].map(|lanes| {
+            let mut numbers = [0.0; LANES];
+            self.store(lanes, &mut numbers);
+            numbers
+        });
+        for lane in 0..LANES {
+            let ([low, high], [x, y]) = (both(a[lane].to_bits()), both(b[lane].to_bits()));
+            sums[lane] = self.mul_add(low, x, self.mul_add(high, y, sums[lane]));
+        }
+        self.load(&sums)
+    }
 
     /// `c - a * b` on every lane, rounded as [`Isa::mul_add`].
     fn lanes_neg_mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use wkv7_core::Error;
 
 #[cfg(target_arch = "x86_64")]
-use super::{Amx, Avx2, Avx512, Plain, Vnni};
+use super::{Amx, Avx2, Avx512, Bf16, Plain, Vnni};
 use super::{Isa, Portable};
 use crate::BACKEND;
 
@@ -22,7 +22,9 @@ pub enum Path {
     Avx512,
     /// The same with VNNI.
     Avx512Vnni,
-    /// The same with AMX for bytes and for bf16, on Linux, which lets the whole process use it from the moment that this is looked for.
+    /// The same with BF16.
+    Avx512Bf16,
+    /// AVX-512 and VNNI with AMX for bytes and for bf16, on Linux, which lets the whole process use it from the moment that this is looked for.
     Amx,
 }
 
@@ -31,7 +33,8 @@ const VARIABLE: &str = "WKV7_CPU";
 
 impl Path {
     /// Every path, slowest first.
-    pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Amx];
+    pub const ALL: [Self; 6] =
+        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
 
     /// The name used in `WKV7_CPU` and in messages.
     #[must_use]
@@ -41,6 +44,7 @@ impl Path {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512vnni",
+            Self::Avx512Bf16 => "avx512bf16",
             Self::Amx => "amx",
         }
     }
@@ -55,10 +59,11 @@ impl Path {
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         Ok(match self {
-            Self::Portable => work.with(Portable::<false>),
+            Self::Portable => work.with(Portable::<false, false>),
             Self::Avx2 => work.with(Avx2::new()?),
             Self::Avx512 => work.with(Avx512::<Plain>::new()?),
             Self::Avx512Vnni => work.with(Avx512::<Vnni>::new()?),
+            Self::Avx512Bf16 => work.with(Avx512::<Bf16>::new()?),
             Self::Amx => work.with(Avx512::<Amx>::new()?),
         })
     }
@@ -67,8 +72,8 @@ impl Path {
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         match self {
-            Self::Portable => Ok(work.with(Portable::<false>)),
-            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Amx => Err(Missing("x86-64")),
+            Self::Portable => Ok(work.with(Portable::<false, false>)),
+            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Avx512Bf16 | Self::Amx => Err(Missing("x86-64")),
         }
     }
 
@@ -141,7 +146,7 @@ mod tests {
             assert_eq!(path.name().parse(), Ok(path));
         }
         let error = "avx9".parse::<Path>().expect_err("no such path");
-        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2 avx512 avx512vnni amx");
+        assert_eq!(error, "no CPU path `avx9`; known paths: portable avx2 avx512 avx512vnni avx512bf16 amx");
         assert!(Path::Portable.is_available());
     }
 }

@@ -3,12 +3,12 @@
 use super::tiles::{PlainBf16, PlainTiles};
 use super::{GROUP, Isa, LANES, LOW_BITS, PANEL};
 
-/// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles: slow, and
-/// for tests of that way alone, on any machine.
+/// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles, with `PAIRED`
+/// bf16 goes that of machines that multiply pairs: slow, and for tests of those ways alone, on any machine.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Portable<const TILED: bool>;
+pub(crate) struct Portable<const TILED: bool, const PAIRED: bool>;
 
-impl<const TILED: bool> Isa for Portable<TILED> {
+impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
     type Lanes = [f32; LANES];
     type Eight = [f32; 8];
     type Bytes = [u8; 32];
@@ -19,7 +19,7 @@ impl<const TILED: bool> Isa for Portable<TILED> {
     type Bf16Tiles = PlainBf16;
 
     const TILED: bool = TILED;
-
+    const PAIRED: bool = PAIRED;
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUAD_BITS: u32 = 5;
 

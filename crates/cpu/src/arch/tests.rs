@@ -5,8 +5,8 @@ use crate::code_tiles::GroupCodes;
 use crate::part_tiles::{Line, PartSums};
 use crate::span_codes::{STEP_CODES, StepCodes, StepTile};
 
-/// Calls a generic function with a value of every instruction set that this machine has, and of one that goes the way of
-/// tiles.
+/// Calls a generic function with a value of every instruction set that this machine has, and of those that go the ways of
+/// tiles and of pairs.
 macro_rules! on_every_path {
     ($check:ident) => {{
         struct Check;
@@ -19,7 +19,8 @@ macro_rules! on_every_path {
         for path in crate::arch::Path::ALL {
             println!("path {path}: {:?}", path.with(Check));
         }
-        crate::arch::With::with(Check, crate::arch::Portable::<true>);
+        crate::arch::With::with(Check, crate::arch::Portable::<true, false>);
+        crate::arch::With::with(Check, crate::arch::Portable::<false, true>);
     }};
 }
 pub(crate) use on_every_path;
@@ -108,6 +109,19 @@ fn lanes_are_added_up_by_halves() {
             assert_eq!(lanes(isa, isa.lanes_mul_add(x, y, z)), fused(1.0));
             assert_eq!(lanes(isa, isa.lanes_neg_mul_add(x, y, z)), fused(-1.0));
             assert_eq!(lanes(isa, isa.splat(a[3])), [a[3]; LANES]);
+            // Products of two bf16 numbers fit in f32, so that only the sums are rounded.
+            let [pairs_a, pairs_b]: [[u32; LANES]; 2] =
+                [4, 5].map(|seed| numbers(seed, |bits| (bits * 0x101) & 0x3fff_3fff | 0x3000_3000));
+            let found = isa.lanes_dot_bf16(
+                isa.load(&pairs_a.map(f32::from_bits)),
+                isa.load(&pairs_b.map(f32::from_bits)),
+                z,
+            );
+            let sums = std::array::from_fn(|n| {
+                let ([low, high], [x, y]) = (both(pairs_a[n]), both(pairs_b[n]));
+                c[n] + high * y + low * x
+            });
+            assert_eq!(lanes(isa, found), sums);
         });
     }
     on_every_path!(check);

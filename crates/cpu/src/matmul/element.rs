@@ -1,14 +1,62 @@
-//! Plain numbers as a stored row holds them, read sixteen at a time.
+//! Plain numbers as a stored row holds them, read sixteen at a time, and how they are multiplied.
 
+use crate::activations::Input;
 use crate::arch::{Isa, LANES};
+
+/// What dot products are made of: items of four bytes, which kernels move about without regard to what is in them.
+pub(crate) trait Terms {
+    /// Numbers of an item.
+    const NUMBERS: usize;
+
+    /// One token's items.
+    fn of<'a>(input: &Input<'a>, token: usize) -> &'a [f32];
+
+    /// `a * b + c` for every item.
+    fn mul_add<I: Isa>(isa: I, a: I::Lanes, b: I::Lanes, c: I::Lanes) -> I::Lanes;
+}
+
+/// f32 numbers.
+pub(crate) struct Singles;
+/// Two bf16 numbers, whose products go to the same sum, that of the second first.
+pub(crate) struct BF16Pairs;
+
+impl Terms for Singles {
+    const NUMBERS: usize = 1;
+
+    #[inline(always)]
+    fn of<'a>(input: &Input<'a>, token: usize) -> &'a [f32] {
+        input.numbers(token)
+    }
+
+    #[inline(always)]
+    fn mul_add<I: Isa>(isa: I, a: I::Lanes, b: I::Lanes, c: I::Lanes) -> I::Lanes {
+        isa.lanes_mul_add(a, b, c)
+    }
+}
+
+impl Terms for BF16Pairs {
+    const NUMBERS: usize = 2;
+
+    #[inline(always)]
+    fn of<'a>(input: &Input<'a>, token: usize) -> &'a [f32] {
+        input.pairs(token)
+    }
+
+    #[inline(always)]
+    fn mul_add<I: Isa>(isa: I, a: I::Lanes, b: I::Lanes, c: I::Lanes) -> I::Lanes {
+        isa.lanes_dot_bf16(a, b, c)
+    }
+}
 
 /// A plain element type.
 pub(crate) trait Element {
+    /// How it is multiplied.
+    type Terms: Terms;
     /// What a stored row is made of: bytes of a file, or numbers that were dequantised.
     type Raw: Copy;
-    /// [`LANES`] numbers.
+    /// [`LANES`] of [`Terms`].
     type Chunk;
-    /// Raw items of one number.
+    /// What of `Raw` makes one.
     const SIZE: usize;
 
     /// Whole chunks, and the raw rest.
@@ -30,6 +78,7 @@ pub(crate) struct BF16;
 pub(crate) struct Numbers;
 
 impl Element for F32 {
+    type Terms = Singles;
     type Raw = u8;
     type Chunk = [u8; 64];
     const SIZE: usize = 4;
@@ -52,6 +101,7 @@ impl Element for F32 {
 }
 
 impl Element for F16 {
+    type Terms = Singles;
     type Raw = u8;
     type Chunk = [u8; 32];
     const SIZE: usize = 2;
@@ -69,12 +119,13 @@ impl Element for F16 {
     #[inline(always)]
     fn read_rest(rest: &[u8]) -> [f32; LANES] {
         let (numbers, _) = rest.as_chunks::<2>();
-        let half = |x: &[u8; 2]| crate::arch::Portable::<false>.half(u16::from_le_bytes(*x));
+        let half = |x: &[u8; 2]| crate::arch::Portable::<false, false>.half(u16::from_le_bytes(*x));
         std::array::from_fn(|lane| numbers.get(lane).map_or(0.0, half))
     }
 }
 
 impl Element for BF16 {
+    type Terms = Singles;
     type Raw = u8;
     type Chunk = [u8; 32];
     const SIZE: usize = 2;
@@ -97,7 +148,30 @@ impl Element for BF16 {
     }
 }
 
+impl Element for BF16Pairs {
+    type Terms = Self;
+    type Raw = u8;
+    type Chunk = [u8; 64];
+    const SIZE: usize = 4;
+
+    #[inline(always)]
+    fn split(row: &[u8]) -> (&[[u8; 64]], &[u8]) {
+        row.as_chunks()
+    }
+
+    #[inline(always)]
+    fn read<I: Isa>(isa: I, chunk: &[u8; 64]) -> I::Lanes {
+        isa.read_f32(chunk)
+    }
+
+    #[inline(always)]
+    fn read_rest(rest: &[u8]) -> [f32; LANES] {
+        F32::read_rest(rest)
+    }
+}
+
 impl Element for Numbers {
+    type Terms = Singles;
     type Raw = f32;
     type Chunk = [f32; LANES];
     const SIZE: usize = 1;

@@ -15,8 +15,8 @@ pub(crate) enum Kind {
     F32,
     F16,
     BF16,
-    /// bf16 in whole steps and panels: as the others, or in tiles with so many parts of each activation, where the machine
-    /// multiplies those.
+    /// bf16 in whole steps and panels: as the others; or, where the machine multiplies bf16, in tiles with so many parts of each
+    /// activation, or in pairs with one, unless all parts are asked for.
     Parts(usize),
     /// Block types in integers.
     Block(Dtype),
@@ -58,6 +58,11 @@ impl Kind {
         }
     }
 
+    /// Whether they take activations as pairs of bf16 with the instructions `I`.
+    pub(crate) fn is_paired<I: Isa>(self) -> bool {
+        I::PAIRED && !I::TILED && matches!(self, Self::Parts(parts) if parts < MOST_PARTS)
+    }
+
     /// The number of tokens from which on they walk panels.
     pub(super) fn many<I: Isa>(self) -> usize {
         match self {
@@ -70,6 +75,7 @@ impl Kind {
     /// The order in which products are added up that few active inputs give.
     pub(crate) fn order<I: Isa>(self) -> Order {
         match self.parts::<I>() {
+            0 if self.is_paired::<I>() => Order::Pairs,
             0 => Order::Classes,
             parts => Order::Steps(parts),
         }
@@ -87,8 +93,8 @@ impl Kind {
                 Forms { spans: codes(super_block::wants_words(dtype)), ..Forms::default() }
             }
             _ => {
-                let parts = self.parts::<I>();
-                Forms { numbers: parts == 0, parts, ..Forms::default() }
+                let (parts, pairs) = (self.parts::<I>(), self.is_paired::<I>());
+                Forms { numbers: parts == 0 && !pairs, pairs, parts, ..Forms::default() }
             }
         }
     }

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn it_is_asked_for_to_the_end_and_no_further() {
-        let isa = crate::arch::Portable::<false>;
+        let isa = crate::arch::Portable::<false, false>;
         let bytes = [0; 300];
         let mut places = [&[] as &[u8]; PLACES];
         (places[0], places[1], places[3]) = (&bytes, &bytes[..10], &bytes[..64]);

@@ -1,11 +1,11 @@
-//! Many tokens, f32: sixteen rows at a time are turned into a panel, one row to a lane, and meet tile after tile of
+//! Many tokens, plain numbers: sixteen rows at a time are turned into a panel, one row to a lane, and meet tile after tile of
 //! tokens.
 //!
 //! A dot product of few tokens adds up sixteen classes of numbers (`n mod 16`) apart, one class to a lane. A panel is
 //! therefore walked class by class, each summed from zero and put aside, and the sixteen sums of an output are folded
 //! in the same order at the end: the bits are the same, and the walk needs no sums across lanes.
 
-use super::element::{Element, Numbers};
+use super::element::{Element, Numbers, Terms};
 use super::product::Classes;
 use super::product::Product;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
@@ -17,24 +17,24 @@ pub(super) const fn stride(steps: usize) -> usize {
     steps | 1
 }
 
-/// Numbers of a panel of rows of `inputs`.
-pub(super) const fn panel_len(inputs: usize) -> usize {
-    LANES * stride(inputs.div_ceil(LANES)) * PANEL
+/// Items of a panel of rows of so many.
+pub(super) const fn panel_len(items: usize) -> usize {
+    LANES * stride(items.div_ceil(LANES)) * PANEL
 }
 
-/// Numbers from one row to the next where [`read`] puts them; more than those of a row, for the same reason.
-pub(super) const fn row_stride(inputs: usize) -> usize {
-    inputs + LANES
+/// Items from one row to the next where [`read`] puts them; more than those of a row, for the same reason.
+pub(super) const fn row_stride(items: usize) -> usize {
+    items + LANES
 }
 
-/// Reads stored rows as f32, one after the other: sixteen side by side, as [`pack`] walks them, are more streams than the
+/// Reads stored rows as items, one after the other: sixteen side by side, as [`pack`] walks them, are more streams than the
 /// machine's prefetchers follow.
 #[inline(always)]
-pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], inputs: usize, numbers: &mut [f32]) {
-    let rows = numbers.chunks_exact_mut(row_stride(inputs));
-    for (raw, numbers) in raw.chunks_exact(inputs * E::SIZE).zip(rows) {
+pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], items: usize, room: &mut [f32]) {
+    let rows = room.chunks_exact_mut(row_stride(items));
+    for (raw, row) in raw.chunks_exact(items * E::SIZE).zip(rows) {
         let (chunks, rest) = E::split(raw);
-        let (out, last) = numbers[..inputs].as_chunks_mut::<LANES>();
+        let (out, last) = row[..items].as_chunks_mut::<LANES>();
         for (chunk, out) in chunks.iter().zip(out) {
             isa.store(E::read(isa, chunk), out);
         }
@@ -42,16 +42,16 @@ pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], inputs: usize, nu
     }
 }
 
-/// Turns `count` rows of `inputs` numbers, [`row_stride`] apart, into `panel` `[classes, stride, rows]`; missing rows are
+/// Turns `count` rows of so many `items`, [`row_stride`] apart, into `panel` `[classes, stride, rows]`; missing rows are
 /// zero.
 #[inline(always)]
-pub(super) fn pack<I: Isa>(isa: I, numbers: &[f32], count: usize, inputs: usize, panel: &mut [f32]) {
+pub(super) fn pack<I: Isa>(isa: I, rows_in: &[f32], count: usize, items: usize, panel: &mut [f32]) {
     let (panel, _) = panel.as_chunks_mut::<PANEL>();
-    let steps = inputs.div_ceil(LANES);
+    let steps = items.div_ceil(LANES);
     for step in 0..steps {
         let mut rows = [isa.splat(0.0); PANEL];
-        for (lanes, row) in rows.iter_mut().take(count).zip(numbers.chunks_exact(row_stride(inputs))) {
-            let (chunks, rest) = row[..inputs].as_chunks::<LANES>();
+        for (lanes, row) in rows.iter_mut().take(count).zip(rows_in.chunks_exact(row_stride(items))) {
+            let (chunks, rest) = row[..items].as_chunks::<LANES>();
             *lanes = match chunks.get(step) {
                 Some(chunk) => isa.load(chunk),
                 None => isa.load(&Numbers::read_rest(rest)),
@@ -65,7 +65,7 @@ pub(super) fn pack<I: Isa>(isa: I, numbers: &[f32], count: usize, inputs: usize,
 
 /// The `outputs` (the first, and how many) of a tile of tokens (the same), from their panels, of which there are one or two.
 #[inline(always)]
-pub(super) fn tile<I: Isa>(
+pub(super) fn tile<I: Isa, M: Terms>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
@@ -76,23 +76,23 @@ pub(super) fn tile<I: Isa>(
     let room = product.tiling::<I>().room;
     if I::PANELS == 2 && outputs.1 > PANEL {
         return match room {
-            ..=8 => cell::<I, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
-            _ => cell::<I, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            ..=8 => cell::<I, M, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
         };
     }
     match room {
-        2 => cell::<I, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        4 => cell::<I, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        6 => cell::<I, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        8 => cell::<I, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        10 => cell::<I, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        _ => cell::<I, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        2 => cell::<I, M, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        4 => cell::<I, M, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        6 => cell::<I, M, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        8 => cell::<I, M, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        10 => cell::<I, M, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        _ => cell::<I, M, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes),
     }
 }
 
 /// The outputs of `P` panels of `T` tokens, or a few fewer.
 #[inline(always)]
-fn cell<I: Isa, const T: usize, const P: usize>(
+fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
@@ -106,9 +106,9 @@ fn cell<I: Isa, const T: usize, const P: usize>(
     }
     let (panels, _) = panels.as_chunks::<PANEL>();
     let own = panels.len() / P;
-    let steps = product.input.n.div_ceil(LANES);
+    let steps = (product.input.n / M::NUMBERS).div_ceil(LANES);
     // Where there are fewer, the last one is taken again: half as many kernels do.
-    let xs = list!(T, [0.0; 0].as_slice(), |t| product.input.numbers(token + t.min(tokens - 1)));
+    let xs = list!(T, [0.0; 0].as_slice(), |t| M::of(&product.input, token + t.min(tokens - 1)));
     let classes = of_tile::<T, P, LANES>(classes);
     let mut ahead = product.ahead_in(LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
@@ -122,7 +122,7 @@ fn cell<I: Isa, const T: usize, const P: usize>(
             for t in 0..T {
                 let x = isa.splat(xs[t][step]);
                 for p in 0..P {
-                    sums[t][p] = isa.lanes_mul_add(rows[p], x, sums[t][p]);
+                    sums[t][p] = M::mul_add(isa, rows[p], x, sums[t][p]);
                 }
             }
         }

@@ -8,13 +8,13 @@ use wkv7_core::blocks::dequantize;
 use super::block::{self, Pairs, Quads};
 use super::block_panels::GroupPanel;
 use super::block_tiles::Signed;
-use super::element::{self, Element};
+use super::element::{self, Element, Singles, Terms};
 use super::kind::Kind;
 use super::next::Next;
 use super::super_block;
 use super::super_panels::{Numbers, ScaledQuads, SpanPanel};
 use super::super_tiles::Cut;
-use super::units::{self, Active, STRIP, Units};
+use super::units::{self, Active, Order, STRIP, Units};
 use super::{panels, part_tiles, rows};
 use crate::activations::Input;
 use crate::aligned::Aligned;
@@ -130,7 +130,7 @@ impl<'a> Product<'a> {
 
     /// The matrix by unit, where few tokens' active units are known or many tokens want panels of it.
     fn units<I: Isa>(&self) -> Option<&'a Units> {
-        let wanted = self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.parts::<I>() == 0;
+        let wanted = self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.order::<I>() == Order::Classes;
         self.matrix.units.as_ref().filter(|_| wanted)
     }
 
@@ -141,7 +141,7 @@ impl<'a> Product<'a> {
     fn share<I: Isa>(&self, number: usize, members: usize) -> Range<usize> {
         let unit = match self.matrix.kind {
             _ if self.units::<I>().is_some() => STRIP,
-            Kind::Parts(_) => PANEL,
+            kind if kind.parts::<I>() > 0 => PANEL,
             _ => 1,
         };
         let units = self.matrix.outputs().div_ceil(unit);
@@ -159,6 +159,7 @@ impl<'a> Product<'a> {
         }
         let (panel_bytes, least) = match self.matrix.kind {
             Kind::Block(_) | Kind::SuperBlock(_) => (self.matrix.inputs() * PANEL * 2, 1),
+            kind if kind.is_paired::<I>() => (self.matrix.inputs() * PANEL * 2, I::PANELS),
             _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
@@ -205,6 +206,9 @@ impl<'a> Product<'a> {
             Kind::Parts(_) if I::TILED => part_tiles::all(isa, self, outputs, &mut desk.tiles),
             Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, desk),
             Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, desk),
+            Kind::Parts(_) if self.matrix.kind.is_paired::<I>() => {
+                self.plain::<I, element::BF16Pairs>(isa, outputs, raw, desk)
+            }
             Kind::BF16 | Kind::Parts(_) => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q8_0) => self.block::<I, block::Q8_0>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q4_0) => self.block::<I, block::Q4_0>(isa, outputs, raw, desk),
@@ -227,21 +231,21 @@ impl<'a> Product<'a> {
                 || rows::few::<I, E>(isa, self, outputs, raw),
             );
         }
-        let inputs = self.matrix.inputs();
-        let mut numbers = std::mem::take(&mut desk.rows);
-        numbers.grow(PANEL * panels::row_stride(inputs));
-        let sources = raw.chunks(PANEL * inputs * E::SIZE);
-        self.tiles(isa, outputs, sources, desk, |raw, panel| {
-            let count = raw.len() / (inputs * E::SIZE);
+        let items = self.matrix.inputs() / E::Terms::NUMBERS;
+        let mut rows = std::mem::take(&mut desk.rows);
+        rows.grow(PANEL * panels::row_stride(items));
+        let sources = raw.chunks(PANEL * items * E::SIZE);
+        self.tiles::<I, E::Terms, _>(isa, outputs, sources, desk, |raw, panel| {
+            let count = raw.len() / (items * E::SIZE);
             isa.run(
                 #[inline(always)]
                 || {
-                    panels::read::<I, E>(isa, raw, inputs, &mut numbers);
-                    panels::pack(isa, &numbers, count, inputs, panel);
+                    panels::read::<I, E>(isa, raw, items, &mut rows);
+                    panels::pack(isa, &rows, count, items, panel);
                 },
             );
         });
-        desk.rows = numbers;
+        desk.rows = rows;
     }
 
     fn by_unit<I: Isa, E: Element<Raw = u8>>(
@@ -257,7 +261,7 @@ impl<'a> Product<'a> {
                 || units::few::<I, E>(isa, self, stored, active, outputs),
             );
         }
-        self.tiles(isa, outputs.clone(), outputs.step_by(PANEL), desk, |output, panel| {
+        self.tiles::<I, Singles, _>(isa, outputs.clone(), outputs.step_by(PANEL), desk, |output, panel| {
             isa.run(
                 #[inline(always)]
                 || units::pack::<I, E>(isa, stored, output, panel),
@@ -266,7 +270,7 @@ impl<'a> Product<'a> {
     }
 
     /// Packs a panel from each of `sources`, and lets every tile of tokens meet every panel while both are in the caches.
-    fn tiles<I: Isa, S>(
+    fn tiles<I: Isa, M: Terms, S>(
         &self,
         isa: I,
         outputs: Range<usize>,
@@ -274,7 +278,7 @@ impl<'a> Product<'a> {
         desk: &mut Desk,
         mut pack: impl FnMut(S, &mut [f32]),
     ) {
-        let own = panels::panel_len(self.matrix.inputs());
+        let own = panels::panel_len(self.matrix.inputs() / M::NUMBERS);
         let count = outputs.len().div_ceil(PANEL);
         desk.panels.grow(count * own);
         let panels = &mut desk.panels[..count * own];
@@ -282,7 +286,7 @@ impl<'a> Product<'a> {
         self.walk::<I, _>(outputs, panels, own, I::PANELS, |product, panel, outputs, tile| {
             isa.run(
                 #[inline(always)]
-                || panels::tile(isa, product, panel, outputs, tile, &mut desk.classes),
+                || panels::tile::<I, M>(isa, product, panel, outputs, tile, &mut desk.classes),
             );
         });
     }
@@ -305,7 +309,7 @@ impl<'a> Product<'a> {
                 );
             }
         } else {
-            self.tiles(isa, outputs, raw.chunks(PANEL * length), desk, |raw, panel| {
+            self.tiles::<I, Singles, _>(isa, outputs, raw.chunks(PANEL * length), desk, |raw, panel| {
                 let count = raw.len() / length;
                 isa.run(
                     #[inline(always)]

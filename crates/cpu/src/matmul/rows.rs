@@ -5,16 +5,16 @@
 
 use std::ops::Range;
 
-use super::element::Element;
+use super::element::{Element, Terms};
 use super::product::Product;
 use super::streams::side_by_side;
 use crate::activations::Input;
 use crate::arch::{Isa, LANES, MANY_PLACES, list};
 
-/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows, `[rows, inputs]`.
+/// The outputs `rows` of `product` for its few tokens. `raw` holds those rows.
 #[inline(always)]
 pub(super) fn few<I: Isa, E: Element>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[E::Raw]) {
-    let length = product.matrix.inputs() * E::SIZE;
+    let length = product.matrix.inputs() / E::Terms::NUMBERS * E::SIZE;
     let tokens = product.input.tokens;
     let neighbours = if tokens == 1 { 1 } else { 2 };
     for side in side_by_side(rows.len(), isa.reading().places, neighbours) {
@@ -72,7 +72,7 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
     input: &Input<'_>,
     token: usize,
 ) -> [[f32; R]; T] {
-    let xs = list!(T, [[0.0; LANES]; 0].as_slice(), |t| input.numbers(token + t).as_chunks().0);
+    let xs = list!(T, [[0.0; LANES]; 0].as_slice(), |t| E::Terms::of(input, token + t).as_chunks().0);
     let split = list!(R, E::split(rows[0]), |r| E::split(rows[r]));
     let chunks = split[0].0.len();
     // Said once, so that the loop need not ask.
@@ -85,7 +85,7 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
             isa.prefetch_ahead(&chunked[r][chunk], ahead);
             let row = E::read(isa, &chunked[r][chunk]);
             for t in 0..T {
-                sums[t][r] = isa.lanes_mul_add(row, isa.load(&whole[t][chunk]), sums[t][r]);
+                sums[t][r] = E::Terms::mul_add(isa, row, isa.load(&whole[t][chunk]), sums[t][r]);
             }
         }
     }
@@ -93,7 +93,7 @@ fn dots<I: Isa, E: Element, const R: usize, const T: usize>(
         for r in 0..R {
             let row = isa.load(&E::read_rest(split[r].1));
             for t in 0..T {
-                sums[t][r] = isa.lanes_mul_add(row, isa.load(&xs[t][chunks]), sums[t][r]);
+                sums[t][r] = E::Terms::mul_add(isa, row, isa.load(&xs[t][chunks]), sums[t][r]);
             }
         }
     }

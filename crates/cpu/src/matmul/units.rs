@@ -14,7 +14,7 @@ use super::element::Element;
 use super::panels::{fold, stride};
 use super::product::Product;
 use crate::arch::{Isa, LANES, PANEL, list};
-use crate::part_tiles::{MOST_PARTS, PAIRS, STEP, parts};
+use crate::part_tiles::{MOST_PARTS, PAIRS, STEP, parts, rounded};
 use crate::team::Shared;
 
 /// Outputs of a strip: their sums fill half of the registers, and a unit's numbers whole cache lines.
@@ -30,6 +30,8 @@ pub(crate) enum Order {
     /// Class by class, as `mod` says; the classes are folded.
     #[default]
     Classes,
+    /// The same for pairs of numbers, of which the second comes first.
+    Pairs,
     /// Step by step, and in a step part by part, the least of so many first: the sum of the numbers of even place and that of
     /// the others are added up, and go to the whole.
     Steps(usize),
@@ -41,6 +43,7 @@ impl Order {
     fn place(self, unit: usize, inputs: usize) -> usize {
         match self {
             Self::Classes => unit % LANES * inputs.div_ceil(LANES) + unit / LANES,
+            Self::Pairs => unit / 2 % LANES * (inputs / LANES) + unit / STEP * 2 + (1 - unit % 2),
             Self::Steps(_) => unit / STEP * STEP + unit % 2 * PAIRS + unit % STEP / 2,
         }
     }
@@ -146,15 +149,28 @@ impl Active {
         let ends = &mut self.ends[token * self.runs..(token + 1) * self.runs];
         let mut count = 0;
         for (run, end) in ends.iter_mut().enumerate() {
+            // Written in any case, kept where it is not zero: no branch that cannot be foreseen.
+            let mut keep = |place: usize, x: f32| {
+                (places[count], values[count]) = (place as u32, x);
+                count += usize::from(x != 0.0);
+            };
             let (first, last, apart) = match order {
                 Order::Classes => (run, x.len(), LANES),
+                Order::Pairs => {
+                    let place = order.place(2 * run + 1, x.len());
+                    let pairs = x.as_chunks::<2>().0.iter().skip(run).step_by(LANES);
+                    for (at, [first, second]) in pairs.enumerate() {
+                        keep(place + 2 * at, rounded(*second));
+                        keep(place + 2 * at + 1, rounded(*first));
+                    }
+                    *end = count;
+                    continue;
+                }
                 Order::Steps(_) => (run / 2 * STEP + run % 2, (run / 2 + 1) * STEP, 2),
             };
             let place = order.place(first, x.len());
             for (at, x) in x[first.min(last)..last].iter().step_by(apart).enumerate() {
-                // Written in any case, kept where it is not zero: no branch that cannot be foreseen.
-                (places[count], values[count]) = ((place + at) as u32, *x);
-                count += usize::from(*x != 0.0);
+                keep(place + at, *x);
             }
             *end = count;
         }
@@ -198,7 +214,7 @@ pub(super) fn few<I: Isa, E: Element<Raw = u8>>(
         let strip = units.strip(first / STRIP);
         for token in 0..active.tokens {
             let sums = match active.order {
-                Order::Classes => by_class::<I, E>(isa, strip, active, token),
+                Order::Classes | Order::Pairs => by_class::<I, E>(isa, strip, active, token),
                 Order::Steps(parts) => by_step::<I, E>(isa, strip, active, token, parts),
             };
             let count = STRIP.min(outputs.end - first);
