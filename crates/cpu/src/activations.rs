@@ -92,7 +92,7 @@ pub(crate) struct Activations {
     forms: Forms,
     numbers: Aligned,       // [tokens, `stride`]
     pairs: Aligned,         // [tokens, `stride`]: the bits of two bf16 in each
-    codes: Vec<GroupCodes>, // [tokens, groups]
+    codes: Vec<GroupCodes>, // [tokens, groups]; those of many tokens are in `tiles`
     scales: Vec<f32>,       // [tokens, groups]
     sums: Vec<i32>,         // [tokens, groups]: sums of codes
     shifts: Vec<f32>,       // [tokens, groups]: scales times sums
@@ -117,15 +117,16 @@ impl Activations {
     pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
-        let groups = if forms.codes.wanted { tokens * groups(n) } else { 0 };
+        let (all, tiling) = (groups(n), forms.codes.tiling(tokens));
+        let groups = if forms.codes.wanted && tiling.is_none() { tokens * all } else { 0 };
         self.numbers.grow(numbers);
         self.pairs.grow(if forms.pairs { tokens * stride(n / 2) } else { 0 });
         grow(&mut self.codes, groups, GroupCodes([0; GROUP]));
         grow(&mut self.scales, groups, 0.0);
         grow(&mut self.sums, groups, 0);
         grow(&mut self.shifts, groups, 0.0);
-        if let Some(tiling) = forms.codes.tiling(tokens) {
-            self.tiles.resize(tiling, tokens, groups / tokens, forms.codes.words);
+        if let Some(tiling) = tiling {
+            self.tiles.resize(tiling, tokens, all, forms.codes.words);
         }
         if forms.spans.wanted {
             self.spans.resize(tokens, n.div_ceil(SPAN), forms.spans.tiling(tokens), forms.spans.words);
@@ -207,14 +208,25 @@ impl<'a> SharedActivations<'a> {
             for (row, x) in x.as_chunks::<STEP>().0.iter().enumerate() {
                 let pairs = take_part(&mut { *x }).map(f32::from_bits);
                 if self.tokens >= MANY {
-                    (0..PAIRS).for_each(|class| out[class * rows + row] = pairs[class]);
+                    for class in 0..PAIRS {
+                        out[class * rows + row] = pairs[class];
+                    }
                 } else {
                     out[row * PAIRS..][..PAIRS].copy_from_slice(&pairs);
                 }
             }
         }
         let Forms { codes: forms, spans, .. } = self.forms;
-        if forms.wanted {
+        if forms.wanted && self.tokens >= MANY_CODES {
+            let groups = groups(self.n);
+            quantize(
+                isa,
+                x,
+                #[inline(always)]
+                // SAFETY: as above.
+                |at, group| unsafe { self.tiles.put(token, (at, groups), group, forms.words) },
+            );
+        } else if forms.wanted {
             let groups = groups(self.n);
             let of = token * groups..(token + 1) * groups;
             // SAFETY: as above.
@@ -224,12 +236,16 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: as above.
             let sums = unsafe { self.sums.part(of.clone()) };
             // SAFETY: as above.
-            let shifts = unsafe { self.shifts.part(of.clone()) };
-            quantize(isa, x, codes, scales, sums, shifts);
-            if self.tokens >= MANY_CODES {
-                // SAFETY: as above.
-                unsafe { self.tiles.put(token, Codes { codes, scales, sums, shifts }, forms.words) };
-            }
+            let shifts = unsafe { self.shifts.part(of) };
+            quantize(
+                isa,
+                x,
+                #[inline(always)]
+                |at, group| {
+                    (codes[at], scales[at], sums[at]) = (group.codes, group.scale, group.sum);
+                    shifts[at] = group.shift();
+                },
+            );
         }
         if spans.wanted {
             // SAFETY: as above.
@@ -393,17 +409,17 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Of numbers whose largest magnitude is given, and whether there are [odd](is_odd) ones, so that these show.
+    /// Of numbers whose largest magnitude is given; NaN where that is no number, so that it shows.
     #[inline(always)]
-    pub(crate) fn of(largest: f32, odd: bool) -> Self {
+    pub(crate) fn of(largest: f32) -> Self {
         // The largest number below which codes are zero: far below anything that matters beside others, and as far from
         // where its inverse overflows.
         const SMALLEST: f32 = 1e-30;
         let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let scale = if odd {
+        let scale = if !largest.is_finite() {
             f32::NAN
         } else if inverse > 0.0 {
-            largest / 127.0
+            largest * (1.0 / 127.0)
         } else {
             0.0
         };
@@ -411,46 +427,52 @@ impl Scale {
     }
 }
 
-/// Whether there is an infinity or NaN among whole eights of numbers.
-#[inline(always)]
-pub(crate) fn is_odd(x: &[f32]) -> bool {
-    // Either times zero is NaN, and so is a sum with it.
-    let mut odd = [0.0f32; EIGHT];
-    for x in x.as_chunks::<EIGHT>().0 {
-        for lane in 0..EIGHT {
-            odd[lane] += x[lane] * 0.0;
-        }
-    }
-    odd.iter().any(|x| x.is_nan())
+/// A token's group of 32 numbers in 8 bits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    pub(crate) codes: GroupCodes,
+    pub(crate) scale: f32,
+    /// Of the codes.
+    pub(crate) sum: i32,
 }
 
-/// Groups of 32 numbers in 8 bits. A group with an infinity or NaN gets a NaN for its scale, so that it shows.
-#[inline(always)]
-fn quantize<I: Isa>(
-    isa: I,
-    x: &[f32],
-    codes: &mut [GroupCodes],
-    scales: &mut [f32],
-    sums: &mut [i32],
-    shifts: &mut [f32],
-) {
-    let (groups, tail) = x.as_chunks::<GROUP>();
-    let mut last = [0.0; GROUP];
-    last[..tail.len()].copy_from_slice(tail);
-    let last = if tail.is_empty() { None } else { Some(&last) };
-    for (group, x) in groups.iter().chain(last).enumerate() {
-        let odd = is_odd(x);
-        let Scale { inverse, scale } = Scale::of(isa.largest(x), odd);
-        let found = isa.round(x, inverse, &mut codes[group].0);
+impl Group {
+    const EMPTY: Self = Self { codes: GroupCodes([0; GROUP]), scale: 0.0, sum: 0 };
+
+    /// One with an infinity or NaN gets a NaN for its scale, so that it shows.
+    #[inline(always)]
+    fn of<I: Isa>(isa: I, x: &[f32; GROUP]) -> Self {
+        let Scale { inverse, scale } = Scale::of(isa.largest(x));
+        let mut codes = GroupCodes([0; GROUP]);
+        let found = isa.round(x, inverse, &mut codes.0);
         // What is no number has no code, and sums with it may be anything.
-        let sum = if odd { 0 } else { found[0] + found[1] };
-        (scales[group], sums[group], shifts[group]) = (scale, sum, scale * sum as f32);
+        Self { codes, scale, sum: if scale.is_nan() { 0 } else { found[0] + found[1] } }
     }
-    let used = groups.len() + usize::from(last.is_some());
-    codes[used..].fill(GroupCodes([0; GROUP]));
-    scales[used..].fill(0.0);
-    sums[used..].fill(0);
-    shifts[used..].fill(0.0);
+
+    /// What a shift of the matrix is multiplied with.
+    #[inline(always)]
+    pub(crate) fn shift(&self) -> f32 {
+        self.scale * self.sum as f32
+    }
+}
+
+/// Hands all groups of a vector on, with empty ones up to eights.
+#[inline(always)]
+fn quantize<I: Isa>(isa: I, x: &[f32], mut put: impl FnMut(usize, Group)) {
+    let (whole, tail) = x.as_chunks::<GROUP>();
+    for (at, x) in whole.iter().enumerate() {
+        put(at, Group::of(isa, x));
+    }
+    let mut used = whole.len();
+    if !tail.is_empty() {
+        let mut last = [0.0; GROUP];
+        last[..tail.len()].copy_from_slice(tail);
+        put(used, Group::of(isa, &last));
+        used += 1;
+    }
+    for at in used..groups(x.len()) {
+        put(at, Group::EMPTY);
+    }
 }
 
 #[cfg(test)]

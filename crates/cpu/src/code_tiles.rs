@@ -1,7 +1,7 @@
 //! The codes of many tokens: what the tokens of a tile have in a group lies together, and the groups lie in the order in which
 //! they are added up, class after class. A kernel then reads one stream, whatever the number of tokens that it has at work.
 
-use crate::activations::{Codes, EIGHT};
+use crate::activations::{EIGHT, Group};
 use crate::arch::{GROUP, Isa, TILE_TOKENS};
 use crate::scratch::grow;
 use crate::team::Shared;
@@ -57,7 +57,7 @@ pub(crate) const fn place(group: usize, groups: usize) -> usize {
     group % EIGHT * (groups / EIGHT) + group / EIGHT
 }
 
-/// Codes, scales, shifts and sums, as [`crate::activations`] defines them, each `[tiles, groups, room]`.
+/// Codes, scales and shifts, as [`crate::activations`] defines them, each `[tiles, groups, room]`.
 #[derive(Debug, Default)]
 pub(crate) struct CodeTiles {
     tiling: Tiling,
@@ -65,7 +65,7 @@ pub(crate) struct CodeTiles {
     words: Vec<GroupWords>, // where they are asked for
     scales: Vec<f32>,
     shifts: Vec<f32>,
-    sums: Vec<i32>,
+    offsets: Vec<i32>, // sums times -8
 }
 
 impl CodeTiles {
@@ -77,7 +77,7 @@ impl CodeTiles {
         grow(&mut self.words, if words { need } else { 0 }, [[0; 2]; GROUP / 2]);
         grow(&mut self.scales, need, 0.0);
         grow(&mut self.shifts, need, 0.0);
-        grow(&mut self.sums, need, 0);
+        grow(&mut self.offsets, need, 0);
     }
 
     /// To be filled by many threads.
@@ -88,7 +88,7 @@ impl CodeTiles {
             words: Shared::new(&mut self.words),
             scales: Shared::new(&mut self.scales),
             shifts: Shared::new(&mut self.shifts),
-            sums: Shared::new(&mut self.sums),
+            offsets: Shared::new(&mut self.offsets),
         }
     }
 }
@@ -101,36 +101,34 @@ pub(crate) struct SharedCodeTiles<'a> {
     words: Shared<'a, GroupWords>,
     scales: Shared<'a>,
     shifts: Shared<'a>,
-    sums: Shared<'a, i32>,
+    offsets: Shared<'a, i32>,
 }
 
 impl<'a> SharedCodeTiles<'a> {
-    /// Puts all groups of `token` in, also in words.
+    /// Puts group `at` of so many of `token` in, also in words.
     ///
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, token: usize, of: Codes<'_>, words: bool) {
-        let (groups, (tile, column)) = (of.codes.len(), self.tiling.place(token));
-        for (group, codes) in of.codes.iter().enumerate() {
-            let at = (tile * groups + place(group, groups)) * self.tiling.room + column;
-            // SAFETY: this token's own, which the caller keeps to itself.
-            let own = unsafe { self.codes.part(at..at + 1) };
-            own[0] = *codes;
+    pub(crate) unsafe fn put(&self, token: usize, (at, groups): (usize, usize), group: Group, words: bool) {
+        let (tile, column) = self.tiling.place(token);
+        let at = (tile * groups + place(at, groups)) * self.tiling.room + column;
+        // SAFETY: this token's own, which the caller keeps to itself.
+        let own = unsafe { self.codes.part(at..at + 1) };
+        own[0] = group.codes;
+        // SAFETY: as above.
+        let own = unsafe { self.scales.part(at..at + 1) };
+        own[0] = group.scale;
+        // SAFETY: as above.
+        let own = unsafe { self.shifts.part(at..at + 1) };
+        own[0] = group.shift();
+        // SAFETY: as above.
+        let own = unsafe { self.offsets.part(at..at + 1) };
+        own[0] = -8 * group.sum;
+        if words {
             // SAFETY: as above.
-            let own = unsafe { self.scales.part(at..at + 1) };
-            own[0] = of.scales[group];
-            // SAFETY: as above.
-            let own = unsafe { self.shifts.part(at..at + 1) };
-            own[0] = of.shifts[group];
-            // SAFETY: as above.
-            let own = unsafe { self.sums.part(at..at + 1) };
-            own[0] = of.sums[group];
-            if words {
-                // SAFETY: as above.
-                let own = unsafe { self.words.part(at..at + 1) };
-                widen(&codes.0, &mut own[0]);
-            }
+            let own = unsafe { self.words.part(at..at + 1) };
+            widen(&group.codes.0, &mut own[0]);
         }
     }
 
@@ -148,8 +146,8 @@ impl<'a> SharedCodeTiles<'a> {
         // SAFETY: as above.
         let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
         // SAFETY: as above.
-        let sums = unsafe { self.sums.view(0..self.sums.len()) };
-        CodeTilesView { tiling: self.tiling, codes, words, scales, shifts, sums }
+        let offsets = unsafe { self.offsets.view(0..self.offsets.len()) };
+        CodeTilesView { tiling: self.tiling, codes, words, scales, shifts, offsets }
     }
 }
 
@@ -167,7 +165,7 @@ pub(crate) struct CodeTilesView<'a> {
     words: &'a [GroupWords],
     scales: &'a [f32],
     shifts: &'a [f32],
-    sums: &'a [i32],
+    offsets: &'a [i32],
 }
 
 /// What `T` tokens have in each group, in the order of [`place`].
@@ -177,7 +175,8 @@ pub(crate) struct CodeTile<'a, const T: usize> {
     pub(crate) words: &'a [[GroupWords; T]], // where they were asked for
     pub(crate) scales: &'a [[f32; T]],
     pub(crate) shifts: &'a [[f32; T]],
-    pub(crate) sums: &'a [[i32; T]],
+    /// Sums of codes times -8, of which what is taken from a group's products is a multiple.
+    pub(crate) offsets: &'a [[i32; T]],
 }
 
 impl<'a> CodeTilesView<'a> {
@@ -195,7 +194,7 @@ impl<'a> CodeTilesView<'a> {
             words: self.words.as_chunks().0.get(of.clone()).unwrap_or(&[]),
             scales: &self.scales.as_chunks().0[of.clone()],
             shifts: &self.shifts.as_chunks().0[of.clone()],
-            sums: &self.sums.as_chunks().0[of],
+            offsets: &self.offsets.as_chunks().0[of],
         }
     }
 }

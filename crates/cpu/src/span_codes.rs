@@ -3,7 +3,7 @@
 //! What is multiplied within a block is then whole numbers alone, the block's own small scales included, and becomes f32 once
 //! for 256 numbers instead of once for 32.
 
-use crate::activations::{EIGHT, Scale, is_odd};
+use crate::activations::{EIGHT, Scale};
 use crate::arch::{GROUP, Isa};
 use crate::code_tiles::{GroupWords, Tiling, widen};
 use crate::scratch::grow;
@@ -194,17 +194,15 @@ impl<'a> SpanCodesView<'a> {
 #[inline(always)]
 fn quantize<I: Isa>(isa: I, x: &[f32; SPAN], out: &mut CodedSpan) {
     let groups = x.as_chunks::<GROUP>().0;
-    let mut largest = 0.0;
+    let mut largest = 0; // bits of magnitudes are ordered as these are
     for x in groups {
-        let own = isa.largest(x);
-        largest = if own > largest { own } else { largest };
+        largest = isa.largest(x).to_bits().max(largest);
     }
-    let odd = is_odd(x);
-    let Scale { inverse, scale } = Scale::of(largest, odd);
+    let Scale { inverse, scale } = Scale::of(f32::from_bits(largest));
     for (group, x) in groups.iter().enumerate() {
         let found = isa.round(x, inverse, &mut out.codes[group]);
         // What is no number has no code, and sums with it may be anything.
-        let [first, second] = if odd { [0; 2] } else { found };
+        let [first, second] = if scale.is_nan() { [0; 2] } else { found };
         (out.halves[2 * group], out.halves[2 * group + 1]) = (first as i16, second as i16);
         out.facts.sums[group / 2][group % 2] = (first + second) as i16;
     }

@@ -220,8 +220,8 @@ impl Head<'_> {
     fn ask_for<I: Isa>(&self, pass: &Pass<'_, I>, start: usize) {
         let Buffers { r, k, d, a, v_first, v, nu, g, y, .. } = &pass.buffers;
         for buffer in [r, k, d, a, v_first, v, nu, g, y] {
-            for at in (start..start + self.channels.len()).step_by(LANES) {
-                pass.isa.prefetch(buffer.address(at).cast());
+            for line in 0..self.channels.len().div_ceil(LANES) {
+                pass.isa.prefetch(buffer.address(start + line * LANES).cast());
             }
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) b: &'a [f32],
 }
 
-/// Lanes of values that the removal looks at side by side, and those that an update keeps in registers.
+/// Lanes of values that the removal looks at side by side, and those that an update keeps in registers where these are few.
 const LOOK: usize = 4;
 const KEEP: usize = 2;
 
@@ -35,6 +35,10 @@ pub(crate) fn step<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f
     if n.is_multiple_of(LOOK * LANES) {
         for first in (0..n).step_by(LOOK * LANES) {
             let removed = removed::<I, LOOK>(isa, s, inputs.kk, n, first);
+            if I::PANELS == 2 {
+                update::<I, LOOK>(isa, s, inputs, removed, first, y);
+                continue;
+            }
             for part in 0..LOOK / KEEP {
                 let removed = list!(KEEP, removed[0], |lanes| removed[KEEP * part + lanes]);
                 update::<I, KEEP>(isa, s, inputs, removed, first + part * KEEP * LANES, y);

@@ -438,14 +438,15 @@ fn load_signed(x: &[i8; 32]) -> __m256i {
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn largest(x: &[f32; GROUP]) -> f32 {
+    // Magnitudes are ordered as their bits are, infinity and NaN above all others.
     let sign = _mm256_set1_ps(-0.0);
-    let mut most = _mm256_setzero_ps();
+    let mut most = _mm256_setzero_si256();
     for x in x.as_chunks::<8>().0 {
-        most = _mm256_max_ps(most, _mm256_andnot_ps(sign, load_eight(x)));
+        most = _mm256_max_epi32(most, _mm256_castps_si256(_mm256_andnot_ps(sign, load_eight(x))));
     }
-    let four = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps::<1>(most));
-    let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    let four = _mm_max_epi32(_mm256_castsi256_si128(most), _mm256_extracti128_si256::<1>(most));
+    let two = _mm_max_epi32(four, _mm_shuffle_epi32::<0x4e>(four));
+    f32::from_bits(_mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32::<0xb1>(two))).cast_unsigned())
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -28,10 +28,10 @@ pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::{Avx512, Bf16, Plain, Vnni};
 pub use path::Path;
-use tiles::both;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
 pub(crate) use reading::{MANY_PLACES, Reading};
+use tiles::both;
 pub(crate) use tiles::{Bf16Tiles, CutPanel, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
@@ -226,7 +226,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// 32 signed bytes.
     fn signed_bytes(self, bytes: &[i8; 32]) -> Self::Bytes;
 
-    /// The largest magnitude of `x`; anything where `x` holds a NaN.
+    /// The largest magnitude of `x`; infinity or NaN where `x` holds such.
     fn largest(self, x: &[f32; GROUP]) -> f32;
 
     /// `x` times `scale`, rounded to the nearest, half to even: below 128 in magnitude, or anything. Returns the

@@ -73,7 +73,9 @@ impl Path {
     pub(crate) fn with<W: With>(self, work: W) -> Result<W::Out, Missing> {
         match self {
             Self::Portable => Ok(work.with(Portable::<false, false>)),
-            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Avx512Bf16 | Self::Amx => Err(Missing("x86-64")),
+            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Avx512Bf16 | Self::Amx => {
+                Err(Missing("x86-64"))
+            }
         }
     }
 

@@ -172,7 +172,8 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
 
     #[inline(always)]
     fn largest(self, x: &[f32; GROUP]) -> f32 {
-        x.iter().fold(0.0, |largest, x| if x.abs() > largest { x.abs() } else { largest })
+        // Magnitudes are ordered as their bits are, infinity and NaN above all others.
+        f32::from_bits(x.iter().fold(0, |largest, x| x.abs().to_bits().max(largest)))
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@
 use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
+use super::walk::in_parts;
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::code_tiles::{CodeTile, place};
@@ -42,8 +43,8 @@ pub(crate) trait Meet<B: Block>: Keep<B> {
         at: usize,
         from: [I::Sums; T],
     ) -> [I::Sums; T];
-    /// What is taken from a group's sums for a token whose codes add up to `sum`.
-    fn offset(sum: i32) -> i32;
+    /// What codes are counted from, in eights.
+    const EIGHTS: i32;
 }
 
 impl<B: Block> Keep<B> for Quads {
@@ -77,10 +78,7 @@ impl<B: Block> Meet<B> for Quads {
         }
     }
 
-    #[inline(always)]
-    fn offset(sum: i32) -> i32 {
-        if B::BITS == 8 { 128 * sum } else { B::OFFSET * sum }
-    }
+    const EIGHTS: i32 = if B::BITS == 8 { 128 / 8 } else { B::OFFSET / 8 };
 }
 
 impl<B: Block> Keep<B> for Pairs {
@@ -108,10 +106,7 @@ impl<B: Block> Meet<B> for Pairs {
         isa.pairs(codes, list!(T, &x.words[at][0], |t| &x.words[at][t]), from)
     }
 
-    #[inline(always)]
-    fn offset(_: i32) -> i32 {
-        0 // it is in the numbers
-    }
+    const EIGHTS: i32 = 0; // it is in the numbers
 }
 
 /// Puts eight rows of eight quads into half `half` of as many columns.
@@ -186,14 +181,15 @@ pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     outputs: (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
     match product.tiling::<I>().room {
-        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes),
-        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes),
-        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes),
-        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes),
-        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes),
+        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes, ahead),
     }
 }
 
@@ -206,6 +202,7 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
@@ -214,14 +211,14 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     let x = product.input.tile::<T>(token);
     let steps = panel.len() / EIGHT;
     let classes = of_tile::<T, 1, EIGHT>(classes);
-    let mut ahead = product.ahead_in(panel.len());
+    let mut ahead = in_parts(ahead, panel.len());
     for (class, sums_out) in classes.iter_mut().enumerate() {
         let mut sums = [isa.splat(0.0); T];
         for at in class * steps..(class + 1) * steps {
             isa.prefetch_far(ahead.next().unwrap_or(&[]));
             let panel = &panel[at];
             let none = isa.splat_sums(0);
-            let from = list!(T, none, |t| isa.splat_sums(-C::offset(x.sums[at][t])));
+            let from = list!(T, none, |t| isa.splat_sums(C::EIGHTS * x.offsets[at][t]));
             let found = C::sums(isa, &panel.codes, &x, at, from);
             let scales = isa.load(&panel.scales);
             for t in 0..T {

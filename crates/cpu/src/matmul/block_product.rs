@@ -63,18 +63,12 @@ impl Product<'_> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk::<I, _>(
-            outputs,
-            panels,
-            groups(self.matrix.inputs()),
-            1,
-            |product, panel, outputs, tile| {
-                isa.run(
-                    #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, product, panel, outputs, tile, classes),
-                );
-            },
-        );
+        self.walk::<I, _>(outputs, panels, groups(self.matrix.inputs()), 1, |panel, outputs, tile, ahead| {
+            isa.run(
+                #[inline(always)]
+                || block_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, classes, ahead),
+            );
+        });
     }
 
     fn block_tiles<I: Isa, B: Block>(
@@ -85,10 +79,10 @@ impl Product<'_> {
         classes: &mut Classes,
     ) {
         let own = groups(self.matrix.inputs());
-        self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+        self.walk_tiles(isa, outputs, panels, own, |tiles, panel, outputs, tokens, ahead| {
             isa.run(
                 #[inline(always)]
-                || block_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens, classes),
+                || block_tiles::tile::<I, B>(isa, tiles, self, panel, outputs, tokens, classes, ahead),
             );
         });
     }
@@ -110,10 +104,10 @@ impl Product<'_> {
         if I::TILED {
             let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
             let own = self.matrix.inputs() / SPAN;
-            self.walk_tiles(isa, outputs, panels, own, |tiles, product, panel, outputs, tokens| {
+            self.walk_tiles(isa, outputs, panels, own, |tiles, panel, outputs, tokens, ahead| {
                 isa.run(
                     #[inline(always)]
-                    || super_tiles::tile::<I, B>(isa, tiles, product, panel, outputs, tokens),
+                    || super_tiles::tile::<I, B>(isa, tiles, self, panel, outputs, tokens, ahead),
                 );
             });
         } else if const { super_block::wants_words(B::DTYPE) } {
@@ -149,17 +143,11 @@ impl Product<'_> {
         outputs: Range<usize>,
         panels: &[SpanPanel<C>],
     ) {
-        self.walk::<I, _>(
-            outputs,
-            panels,
-            self.matrix.inputs() / SPAN,
-            1,
-            |product, panel, outputs, tile| {
-                isa.run(
-                    #[inline(always)]
-                    || super_panels::tile::<I, B, C>(isa, product, panel, outputs, tile),
-                );
-            },
-        );
+        self.walk::<I, _>(outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, outputs, tile, ahead| {
+            isa.run(
+                #[inline(always)]
+                || super_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, ahead),
+            );
+        });
     }
 }

@@ -7,6 +7,7 @@ use super::block::Block;
 use super::block_panels::{GroupPanel, Keep, put_half};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
+use super::walk::in_parts;
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
 use crate::code_tiles::CodeTile;
@@ -46,12 +47,13 @@ pub(super) fn tile<I: Isa, B: Block>(
     outputs: (usize, usize),
     tokens: (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
     match tokens.1 {
-        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, classes),
-        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, classes),
-        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, classes),
-        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, classes),
+        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
+        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
+        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
+        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
     }
 }
 
@@ -65,13 +67,14 @@ fn cell<I: Isa, B: Block, const T: usize>(
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
     let groups = panel.len();
     let CodeTile { codes, scales, shifts, .. } = product.input.tile::<TILE_TOKENS>(token);
     let (codes, scales, shifts) = (&codes[..groups], &scales[..groups], &shifts[..groups]);
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let steps = groups / EIGHT;
-    let mut ahead = product.ahead_in(EIGHT);
+    let mut ahead = in_parts(ahead, EIGHT);
     let mut found = [TileSums::ZERO; AHEAD];
     for group in 0..AHEAD.min(groups) {
         tiles.group(&panel[group].codes.0, &codes[group], &mut found[group]);

@@ -11,6 +11,7 @@
 //! | `product`, `block_product` | one product: its tasks, and which kernel does them |
 //! | `walk` | many tokens: how they meet the panels of a task |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
+//! | `thin` | plain numbers, many tokens and short rows |
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
@@ -38,6 +39,7 @@ mod super_block;
 mod super_panels;
 mod super_rows;
 mod super_tiles;
+mod thin;
 mod units;
 mod walk;
 

@@ -8,6 +8,8 @@
 use super::element::{Element, Numbers, Terms};
 use super::product::Classes;
 use super::product::Product;
+use super::thin;
+use super::walk::in_parts;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
 
 /// Steps from one class of a panel to the next, of which `steps` are used. An odd number: were it a multiple of what a set
@@ -72,21 +74,25 @@ pub(super) fn tile<I: Isa, M: Terms>(
     outputs: (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
+    if thin::tile::<I, M>(isa, product, panels, outputs, (token, tokens)) {
+        return;
+    }
     let room = product.tiling::<I>().room;
     if I::PANELS == 2 && outputs.1 > PANEL {
         return match room {
-            ..=8 => cell::<I, M, 8, 2>(isa, product, panels, outputs, (token, tokens), classes),
-            _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes),
+            ..=8 => cell::<I, M, 8, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+            _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
         };
     }
     match room {
-        2 => cell::<I, M, 2, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        4 => cell::<I, M, 4, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        6 => cell::<I, M, 6, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        8 => cell::<I, M, 8, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        10 => cell::<I, M, 10, 1>(isa, product, panels, outputs, (token, tokens), classes),
-        _ => cell::<I, M, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes),
+        2 => cell::<I, M, 2, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        4 => cell::<I, M, 4, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        6 => cell::<I, M, 6, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        8 => cell::<I, M, 8, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        10 => cell::<I, M, 10, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        _ => cell::<I, M, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
     }
 }
 
@@ -99,6 +105,7 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
     classes: &mut Classes,
+    ahead: &[u8],
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
@@ -110,7 +117,7 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     // Where there are fewer, the last one is taken again: half as many kernels do.
     let xs = list!(T, [0.0; 0].as_slice(), |t| M::of(&product.input, token + t.min(tokens - 1)));
     let classes = of_tile::<T, P, LANES>(classes);
-    let mut ahead = product.ahead_in(LANES);
+    let mut ahead = in_parts(ahead, LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let of = class * steps..(class + 1) * steps;

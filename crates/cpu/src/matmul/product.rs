@@ -130,7 +130,8 @@ impl<'a> Product<'a> {
 
     /// The matrix by unit, where few tokens' active units are known or many tokens want panels of it.
     fn units<I: Isa>(&self) -> Option<&'a Units> {
-        let wanted = self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.order::<I>() == Order::Classes;
+        let wanted =
+            self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.order::<I>() == Order::Classes;
         self.matrix.units.as_ref().filter(|_| wanted)
     }
 
@@ -163,8 +164,8 @@ impl<'a> Product<'a> {
             _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
         };
         // Enough tasks for everyone come first, shared panels second.
-        let most = (self.matrix.outputs() / (16 * PANEL)).max(least);
-        (I::TASK_BYTES / panel_bytes).clamp(least, most) * PANEL
+        let most = (self.matrix.outputs() / (4 * PANEL * members)).max(least);
+        (I::TASK_BYTES / panel_bytes).clamp(least, most) / least * least * PANEL
     }
 
     fn tasks<I: Isa>(&self, members: usize) -> usize {
@@ -184,12 +185,6 @@ impl<'a> Product<'a> {
         } else {
             self.matrix.rows(self.outputs_of_task::<I>(task, members))
         }
-    }
-
-    /// What is to be asked for, in at most `parts`.
-    #[inline(always)]
-    pub(super) fn ahead_in(&self, parts: usize) -> std::slice::Chunks<'a, u8> {
-        self.ahead.chunks(self.ahead.len().div_ceil(parts).max(1))
     }
 
     /// Does the outputs `outputs`, for every token.
@@ -283,10 +278,10 @@ impl<'a> Product<'a> {
         desk.panels.grow(count * own);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk::<I, _>(outputs, panels, own, I::PANELS, |product, panel, outputs, tile| {
+        self.walk::<I, _>(outputs, panels, own, I::PANELS, |panel, outputs, tile, ahead| {
             isa.run(
                 #[inline(always)]
-                || panels::tile::<I, M>(isa, product, panel, outputs, tile, &mut desk.classes),
+                || panels::tile::<I, M>(isa, self, panel, outputs, tile, &mut desk.classes, ahead),
             );
         });
     }

@@ -8,6 +8,7 @@ use super::block::{Pairs, Quads};
 use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
+use super::walk::in_parts;
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::span_codes::{Facts, SpanTile};
@@ -156,14 +157,15 @@ pub(super) fn tile<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
     panel: &[SpanPanel<C>],
     outputs: (usize, usize),
     (token, tokens): (usize, usize),
+    ahead: &[u8],
 ) {
     match product.tiling::<I>().room {
-        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens)),
-        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens)),
-        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens)),
-        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens)),
-        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens)),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens)),
+        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), ahead),
+        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), ahead),
+        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), ahead),
+        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), ahead),
+        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), ahead),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), ahead),
     }
 }
 
@@ -175,6 +177,7 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     panel: &[SpanPanel<C>],
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
+    ahead: &[u8],
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);
@@ -182,7 +185,7 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     }
     let x = product.input.span_tile::<T>(token);
     let mut sums = [[0.0; PANEL]; T];
-    let mut ahead = product.ahead_in(panel.len());
+    let mut ahead = in_parts(ahead, panel.len());
     for (at, panel) in panel.iter().enumerate() {
         isa.prefetch_far(ahead.next().unwrap_or(&[]));
         let found = C::sums(isa, &panel.codes, &x, at);

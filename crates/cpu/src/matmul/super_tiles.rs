@@ -7,6 +7,7 @@ use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
+use super::walk::in_parts;
 use crate::activations::EIGHT;
 use crate::arch::{CutPanel, GROUP, Isa, PANEL, TILE_TOKENS, TileSums, Tiles, list};
 use crate::span_codes::SpanTile;
@@ -46,12 +47,13 @@ pub(super) fn tile<I: Isa, B: SuperBlock>(
     panel: &[SpanPanel<Cut>],
     outputs: (usize, usize),
     tokens: (usize, usize),
+    ahead: &[u8],
 ) {
     match tokens.1 {
-        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens),
-        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens),
-        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens),
-        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens),
+        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, ahead),
+        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, ahead),
+        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, ahead),
+        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, ahead),
     }
 }
 
@@ -64,10 +66,11 @@ fn cell<I: Isa, B: SuperBlock, const T: usize>(
     panel: &[SpanPanel<Cut>],
     (output, count): (usize, usize),
     (token, tokens): (usize, usize),
+    ahead: &[u8],
 ) {
     let SpanTile { steps, facts, .. } = product.input.span_tile::<TILE_TOKENS>(token);
     let (steps, facts) = (&steps[..panel.len()], &facts[..panel.len()]);
-    let mut ahead = product.ahead_in(panel.len());
+    let mut ahead = in_parts(ahead, panel.len());
     let mut found = [[TileSums::ZERO; 2]; AHEAD];
     for at in 0..AHEAD.min(panel.len()) {
         tiles.span(&panel[at].codes.0, &steps[at], &mut found[at]);

@@ -97,31 +97,34 @@ fn products_in<I: Isa>(
             multiply(isa, member, desk, &[Product::new(matrix, input, out, then)], Next::NOTHING);
         });
     }
-    // What the kernels saw: codes stand for numbers a little off.
+    x.chunks_exact(n).flat_map(|x| seen(isa, matrix, x)).collect()
+}
+
+/// What the kernels see of a vector: codes stand for numbers a little off, and so does bf16.
+fn seen<I: Isa>(isa: I, matrix: &Matrix, x: &[f32]) -> Vec<f32> {
+    let mut vectors = Activations::default();
+    vectors.resize(x.len(), 1, matrix.kind.forms::<I>());
+    let shared = vectors.share();
     // SAFETY: there is only this thread.
-    let input = unsafe { vectors.share().input() };
-    let seen = |token: usize| -> Vec<f32> {
-        match matrix.kind {
-            Kind::Block(_) => {
-                let codes = input.codes(token);
-                let numbers = codes.codes.iter().zip(codes.scales);
-                let numbers = numbers.flat_map(|(codes, scale)| codes.0.map(|code| f32::from(code) * scale));
-                numbers.take(n).collect()
-            }
-            Kind::SuperBlock(_) => {
-                let spans = input.spans(token).iter();
-                let numbers = spans.flat_map(|span| {
-                    span.codes.as_flattened().iter().map(|code| f32::from(*code) * span.facts.scale)
-                });
-                numbers.take(n).collect()
-            }
-            kind => {
-                let seen = |x: &f32| if kind.is_paired::<I>() { rounded(*x) } else { *x };
-                x[token * n..(token + 1) * n].iter().map(seen).collect()
-            }
+    isa.run(|| unsafe { shared.put(isa, 0, x) });
+    // SAFETY: as above.
+    let input = unsafe { shared.input() };
+    match matrix.kind {
+        Kind::Block(_) => {
+            let codes = input.codes(0);
+            let numbers = codes.codes.iter().zip(codes.scales);
+            let numbers = numbers.flat_map(|(codes, scale)| codes.0.map(|code| f32::from(code) * scale));
+            numbers.take(x.len()).collect()
         }
-    };
-    (0..tokens).flat_map(seen).collect()
+        Kind::SuperBlock(_) => {
+            let numbers = input.spans(0).iter().flat_map(|span| {
+                span.codes.as_flattened().iter().map(|code| f32::from(*code) * span.facts.scale)
+            });
+            numbers.take(x.len()).collect()
+        }
+        kind if kind.is_paired::<I>() => x.iter().map(|x| rounded(*x)).collect(),
+        _ => x.to_vec(),
+    }
 }
 
 /// Numbers for vectors: tame ones, or what breaks kernels.

@@ -13,24 +13,24 @@ impl Product<'_> {
     }
 
     /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
-    /// product with the part of what is ahead that is to be asked for meanwhile, the panels, their outputs, and the tile.
+    /// panels, their outputs, the tile, and the part of what is ahead that is to be asked for meanwhile.
     pub(super) fn walk<I: Isa, P>(
         &self,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
         together: usize,
-        mut meet: impl FnMut(&Self, &[P], (usize, usize), (usize, usize)),
+        mut meet: impl FnMut(&[P], (usize, usize), (usize, usize), &[u8]),
     ) {
         let walks = panels.len().div_ceil(own * together);
-        let mut ahead = self.ahead_in(walks * self.input.tokens.div_ceil(I::TILE));
+        let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(I::TILE));
         let width = self.tiling::<I>().width;
         for token in (0..self.input.tokens).step_by(width) {
             let tile = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
-                let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
-                meet(&product, panels, (output, (PANEL * together).min(outputs.end - output)), tile);
+                let count = (PANEL * together).min(outputs.end - output);
+                meet(panels, (output, count), tile, ahead.next().unwrap_or(&[]));
             }
         }
     }
@@ -42,16 +42,15 @@ impl Product<'_> {
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
-        mut meet: impl FnMut(&I::Tiles, &Self, &[P], (usize, usize), (usize, usize)),
+        mut meet: impl FnMut(&I::Tiles, &[P], (usize, usize), (usize, usize), &[u8]),
     ) {
-        let mut ahead = self.ahead_in(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
+        let mut ahead = in_parts(self.ahead, panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
             let tokens = (self.input.tokens - token).min(TILE_TOKENS);
             isa.tiled(tokens, |tiles| {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
-                    let product = Self { ahead: ahead.next().unwrap_or(&[]), ..*self };
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    meet(tiles, &product, panel, outputs, (token, tokens));
+                    meet(tiles, panel, outputs, (token, tokens), ahead.next().unwrap_or(&[]));
                 }
             });
         }
@@ -79,4 +78,10 @@ impl Product<'_> {
         }
         panels
     }
+}
+
+/// What is to be asked for, in at most so many parts.
+#[inline(always)]
+pub(super) fn in_parts(ahead: &[u8], parts: usize) -> std::slice::Chunks<'_, u8> {
+    ahead.chunks(ahead.len().div_ceil(parts).max(1))
 }
