@@ -7,7 +7,7 @@ use std::{env, fmt};
 pub use cards::software_adapter;
 
 use wkv7_core::{Backend, Dtype, Error, LoadOptions, Model, Reference, Weights};
-use wkv7_cpu::Cpu;
+use wkv7_cpu::{Cpu, Path};
 use wkv7_testkit::{Golden, Tolerance, close, compare_logits, compare_states, play};
 
 /// A backend, and whether it may approximate.
@@ -31,8 +31,11 @@ pub fn contenders() -> Vec<Contender> {
         chunks: &CHUNKS,
         approximated,
     };
-    let approximated =
-        vec![(&Cpu::APPROXIMATED[..], Q8_ACTIVATIONS), (&[Cpu::IN_PARTS][..], Tolerance::TWO_PARTS)];
+    let parts = Path::choose().expect("a path of this machine").bf16_parts();
+    let approximated = vec![
+        (&Cpu::APPROXIMATED[..], Q8_ACTIVATIONS),
+        (&[Cpu::IN_PARTS][..], Tolerance::of_bf16_parts(parts)),
+    ];
     let cpu = [
         contender("cpu, exact", Box::new(Cpu::new()), true, Vec::new()),
         contender("cpu", Box::new(Cpu::new()), false, approximated),

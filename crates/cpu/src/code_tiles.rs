@@ -29,15 +29,22 @@ impl Tiling {
         if I::TILED { TILE_TOKENS } else { I::TILE }
     }
 
-    /// As few tiles as do, none much smaller than the others, with room for an even number of tokens: half as many kernels do.
-    /// Where machines multiply tiles, these are as large as can be.
+    /// As few tiles as do, or one more where that wastes less room, none much smaller than the others, with room for an even
+    /// number of tokens: half as many kernels do. Where machines multiply tiles, these are as large as can be.
     pub(crate) fn new(tokens: usize, most: usize) -> Self {
         let (tokens, most) = (tokens.max(1), most.max(1));
         if most == TILE_TOKENS {
             return Self { width: most, room: most };
         }
-        let width = tokens.div_ceil(tokens.div_ceil(most));
-        Self { width, room: width.next_multiple_of(2) }
+        let in_tiles = |tiles: usize| {
+            let width = tokens.div_ceil(tiles);
+            Self { width, room: width.next_multiple_of(2) }
+        };
+        let least = tokens.div_ceil(most);
+        let (few, more) = (in_tiles(least), in_tiles(least + 1));
+        // A pass over a panel costs about as much as half a token besides.
+        let cost = |tiles: usize, room: usize| tiles * (2 * room + 1);
+        if cost(least + 1, more.room) < cost(least, few.room) { more } else { few }
     }
 
     /// Tokens for which all tiles have room.

@@ -75,8 +75,8 @@ impl Cpu {
     pub const APPROXIMATED: [Dtype; 8] =
         [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K];
 
-    /// The type whose matrices [`Path::Amx`] multiplies with activations in two bf16 parts, which keeps 16 significant bits of
-    /// each; in three, which keep all 24, where [`LoadOptions::exact`] asks for it.
+    /// The type whose matrices some paths multiply with activations in [bf16 parts](Path::bf16_parts), which keep 8 significant
+    /// bits of each, or 16 where there are two; all 24 where [`LoadOptions::exact`] asks for it.
     pub const IN_PARTS: Dtype = Dtype::BF16;
 
     /// Takes the fastest instructions that this machine has, unless `WKV7_CPU` names others.

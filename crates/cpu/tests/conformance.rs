@@ -26,7 +26,7 @@ fn every_path_conforms_but_for_what_it_approximates() {
         println!("path {path}");
         conformance(&Cpu::with_path(path))
             .approximates(&Cpu::APPROXIMATED, Tolerance::Q8_ACTIVATIONS)
-            .approximates(&[Cpu::IN_PARTS], Tolerance::TWO_PARTS)
+            .approximates(&[Cpu::IN_PARTS], Tolerance::of_bf16_parts(path.bf16_parts()))
             .assert();
     }
 }

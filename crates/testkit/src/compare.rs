@@ -28,10 +28,24 @@ impl Tolerance {
     /// Products of block types with activations in 8 bits, 32 or 256 to a scale, through all layers: of random models 4.0e-2
     /// measured at the worst token or head, 5.1e-2 at its worst number; 1.2e-2 over all tokens.
     pub const Q8_ACTIVATIONS: Self = Self { cause: "activations in 8 bits", relative: 5e-2, largest: 7e-2 };
+    /// Products of bf16 matrices with activations rounded to bf16, through all layers: of random models 5.6e-3 measured at
+    /// the worst token or head.
+    pub const BF16_ACTIVATIONS: Self =
+        Self { cause: "activations rounded to bf16", relative: 8e-3, largest: 1.2e-2 };
     /// Products of bf16 matrices with activations in two bf16 parts, through all layers: of random models 1.4e-5 measured at
     /// the worst token.
     pub const TWO_PARTS: Self =
         Self { cause: "activations in two bf16 parts", relative: 3e-5, largest: 6e-5 };
+
+    /// For bf16 matrices that meet activations in so many bf16 parts, or in f32.
+    #[must_use]
+    pub const fn of_bf16_parts(parts: Option<usize>) -> Self {
+        match parts {
+            None => Self::F32_ROUNDING,
+            Some(1) => Self::BF16_ACTIVATIONS,
+            Some(_) => Self::TWO_PARTS,
+        }
+    }
 }
 
 /// The distance between two lists of numbers at one place.

@@ -49,6 +49,17 @@ impl Path {
         }
     }
 
+    /// The bf16 parts that activations are cut into before they meet bf16 matrices, unless
+    /// [`exact`](wkv7_core::LoadOptions::exact) forbids it; `None` where they stay in f32.
+    #[must_use]
+    pub const fn bf16_parts(self) -> Option<usize> {
+        match self {
+            Self::Amx => Some(2),
+            Self::Avx512Bf16 => Some(1),
+            _ => None,
+        }
+    }
+
     /// Whether this machine can take it.
     #[must_use]
     pub fn is_available(self) -> bool {

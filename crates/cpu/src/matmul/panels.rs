@@ -83,6 +83,7 @@ pub(super) fn tile<I: Isa, M: Terms>(
     if I::PANELS == 2 && outputs.1 > PANEL {
         return match room {
             ..=8 => cell::<I, M, 8, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+            10 => cell::<I, M, 10, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
             _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
         };
     }

@@ -23,8 +23,8 @@ impl Product<'_> {
         mut meet: impl FnMut(&[P], (usize, usize), (usize, usize), &[u8]),
     ) {
         let walks = panels.len().div_ceil(own * together);
-        let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(I::TILE));
         let width = self.tiling::<I>().width;
+        let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
             let tile = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
