@@ -216,11 +216,12 @@ mod tests {
 
     /// Of a tile.
     const TOKENS: usize = 6;
+    const TILING: Tiling = Tiling { width: TOKENS, room: TOKENS };
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> SpanCodes {
         let mut codes = SpanCodes::default();
         let n = x.len() / tokens;
-        codes.resize(tokens, n.div_ceil(SPAN), Some(Tiling::new(tokens, TOKENS)), true);
+        codes.resize(tokens, n.div_ceil(SPAN), Some(TILING), true);
         let shared = codes.share();
         for (token, x) in x.chunks_exact(n).enumerate() {
             // SAFETY: there is only this thread.

@@ -8,7 +8,7 @@
 use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
-use super::walk::in_parts;
+use super::walk::{Meeting, in_parts};
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::code_tiles::{CodeTile, place};
@@ -172,24 +172,22 @@ fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+/// The outputs of a meeting.
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
-    outputs: (usize, usize),
-    (token, tokens): (usize, usize),
+    meeting: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
     match product.tiling::<I>().room {
-        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), classes, ahead),
-        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), classes, ahead),
-        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), classes, ahead),
-        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), classes, ahead),
-        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), classes, ahead),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), classes, ahead),
+        2 => cell::<I, B, C, 2>(isa, product, panel, meeting, classes),
+        4 => cell::<I, B, C, 4>(isa, product, panel, meeting, classes),
+        6 => cell::<I, B, C, 6>(isa, product, panel, meeting, classes),
+        8 => cell::<I, B, C, 8>(isa, product, panel, meeting, classes),
+        10 => cell::<I, B, C, 10>(isa, product, panel, meeting, classes),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, meeting, classes),
     }
 }
 
@@ -199,10 +197,8 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);

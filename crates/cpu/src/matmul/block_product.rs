@@ -63,10 +63,10 @@ impl Product<'_> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk::<I, _>(outputs, panels, groups(self.matrix.inputs()), 1, |panel, outputs, tile, ahead| {
+        self.walk::<I, _>(outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
             isa.run(
                 #[inline(always)]
-                || block_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, classes, ahead),
+                || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
             );
         });
     }
@@ -79,10 +79,10 @@ impl Product<'_> {
         classes: &mut Classes,
     ) {
         let own = groups(self.matrix.inputs());
-        self.walk_tiles(isa, outputs, panels, own, |tiles, panel, outputs, tokens, ahead| {
+        self.walk_tiles(isa, outputs, panels, own, |tiles, panel, meeting| {
             isa.run(
                 #[inline(always)]
-                || block_tiles::tile::<I, B>(isa, tiles, self, panel, outputs, tokens, classes, ahead),
+                || block_tiles::tile::<I, B>(isa, tiles, self, panel, meeting, classes),
             );
         });
     }
@@ -104,10 +104,10 @@ impl Product<'_> {
         if I::TILED {
             let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
             let own = self.matrix.inputs() / SPAN;
-            self.walk_tiles(isa, outputs, panels, own, |tiles, panel, outputs, tokens, ahead| {
+            self.walk_tiles(isa, outputs, panels, own, |tiles, panel, meeting| {
                 isa.run(
                     #[inline(always)]
-                    || super_tiles::tile::<I, B>(isa, tiles, self, panel, outputs, tokens, ahead),
+                    || super_tiles::tile::<I, B>(isa, tiles, self, panel, meeting),
                 );
             });
         } else if const { super_block::wants_words(B::DTYPE) } {
@@ -143,10 +143,10 @@ impl Product<'_> {
         outputs: Range<usize>,
         panels: &[SpanPanel<C>],
     ) {
-        self.walk::<I, _>(outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, outputs, tile, ahead| {
+        self.walk::<I, _>(outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, meeting| {
             isa.run(
                 #[inline(always)]
-                || super_panels::tile::<I, B, C>(isa, self, panel, outputs, tile, ahead),
+                || super_panels::tile::<I, B, C>(isa, self, panel, meeting),
             );
         });
     }

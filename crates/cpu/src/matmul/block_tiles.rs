@@ -7,7 +7,7 @@ use super::block::Block;
 use super::block_panels::{GroupPanel, Keep, put_half};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
-use super::walk::in_parts;
+use super::walk::{Meeting, in_parts};
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
 use crate::code_tiles::CodeTile;
@@ -37,23 +37,21 @@ impl<B: Block> Keep<B> for Signed {
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+/// The outputs of a meeting.
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: Block>(
     isa: I,
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[GroupPanel<Signed>],
-    outputs: (usize, usize),
-    tokens: (usize, usize),
+    meeting: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
-    match tokens.1 {
-        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
-        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
-        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
-        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, classes, ahead),
+    match meeting.tokens.1 {
+        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, meeting, classes),
+        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, meeting, classes),
+        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, meeting, classes),
+        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, meeting, classes),
     }
 }
 
@@ -64,10 +62,8 @@ fn cell<I: Isa, B: Block, const T: usize>(
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[GroupPanel<Signed>],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
     let groups = panel.len();
     let CodeTile { codes, scales, shifts, .. } = product.input.tile::<TILE_TOKENS>(token);

@@ -9,7 +9,7 @@ use super::element::{Element, Numbers, Terms};
 use super::product::Classes;
 use super::product::Product;
 use super::thin;
-use super::walk::in_parts;
+use super::walk::{Meeting, in_parts};
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
 
 /// Steps from one class of a panel to the next, of which `steps` are used. An odd number: were it a multiple of what a set
@@ -65,35 +65,33 @@ pub(super) fn pack<I: Isa>(isa: I, rows_in: &[f32], count: usize, items: usize, 
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same), from their panels, of which there are one or two.
+/// The outputs of a meeting with one or two panels.
 #[inline(always)]
 pub(super) fn tile<I: Isa, M: Terms>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    outputs: (usize, usize),
-    (token, tokens): (usize, usize),
+    meeting: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
-    if thin::tile::<I, M>(isa, product, panels, outputs, (token, tokens)) {
+    if thin::tile::<I, M>(isa, product, panels, meeting) {
         return;
     }
     let room = product.tiling::<I>().room;
-    if I::PANELS == 2 && outputs.1 > PANEL {
+    if I::PANELS == 2 && meeting.outputs.1 > PANEL {
         return match room {
-            ..=8 => cell::<I, M, 8, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-            10 => cell::<I, M, 10, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-            _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+            ..=8 => cell::<I, M, 8, 2>(isa, product, panels, meeting, classes),
+            10 => cell::<I, M, 10, 2>(isa, product, panels, meeting, classes),
+            _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, meeting, classes),
         };
     }
     match room {
-        2 => cell::<I, M, 2, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-        4 => cell::<I, M, 4, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-        6 => cell::<I, M, 6, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-        8 => cell::<I, M, 8, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-        10 => cell::<I, M, 10, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
-        _ => cell::<I, M, MAX_TILE, 1>(isa, product, panels, outputs, (token, tokens), classes, ahead),
+        2 => cell::<I, M, 2, 1>(isa, product, panels, meeting, classes),
+        4 => cell::<I, M, 4, 1>(isa, product, panels, meeting, classes),
+        6 => cell::<I, M, 6, 1>(isa, product, panels, meeting, classes),
+        8 => cell::<I, M, 8, 1>(isa, product, panels, meeting, classes),
+        10 => cell::<I, M, 10, 1>(isa, product, panels, meeting, classes),
+        _ => cell::<I, M, MAX_TILE, 1>(isa, product, panels, meeting, classes),
     }
 }
 
@@ -103,10 +101,8 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
     classes: &mut Classes,
-    ahead: &[u8],
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);

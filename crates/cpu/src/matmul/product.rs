@@ -278,10 +278,10 @@ impl<'a> Product<'a> {
         desk.panels.grow(count * own);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk::<I, _>(outputs, panels, own, I::PANELS, |panel, outputs, tile, ahead| {
+        self.walk::<I, _>(outputs, panels, own, I::PANELS, |panel, meeting| {
             isa.run(
                 #[inline(always)]
-                || panels::tile::<I, M>(isa, self, panel, outputs, tile, &mut desk.classes, ahead),
+                || panels::tile::<I, M>(isa, self, panel, meeting, &mut desk.classes),
             );
         });
     }

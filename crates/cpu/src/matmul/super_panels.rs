@@ -8,7 +8,7 @@ use super::block::{Pairs, Quads};
 use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
-use super::walk::in_parts;
+use super::walk::{Meeting, in_parts};
 use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::span_codes::{Facts, SpanTile};
@@ -149,23 +149,21 @@ pub(super) fn pack<I: Isa, B: SuperBlock, C: KeepSpan<B>>(
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+/// The outputs of a meeting.
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
     isa: I,
     product: &Product<'_>,
     panel: &[SpanPanel<C>],
-    outputs: (usize, usize),
-    (token, tokens): (usize, usize),
-    ahead: &[u8],
+    meeting: Meeting<'_>,
 ) {
     match product.tiling::<I>().room {
-        2 => cell::<I, B, C, 2>(isa, product, panel, outputs, (token, tokens), ahead),
-        4 => cell::<I, B, C, 4>(isa, product, panel, outputs, (token, tokens), ahead),
-        6 => cell::<I, B, C, 6>(isa, product, panel, outputs, (token, tokens), ahead),
-        8 => cell::<I, B, C, 8>(isa, product, panel, outputs, (token, tokens), ahead),
-        10 => cell::<I, B, C, 10>(isa, product, panel, outputs, (token, tokens), ahead),
-        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, outputs, (token, tokens), ahead),
+        2 => cell::<I, B, C, 2>(isa, product, panel, meeting),
+        4 => cell::<I, B, C, 4>(isa, product, panel, meeting),
+        6 => cell::<I, B, C, 6>(isa, product, panel, meeting),
+        8 => cell::<I, B, C, 8>(isa, product, panel, meeting),
+        10 => cell::<I, B, C, 10>(isa, product, panel, meeting),
+        _ => cell::<I, B, C, MAX_TILE>(isa, product, panel, meeting),
     }
 }
 
@@ -175,9 +173,7 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[SpanPanel<C>],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
-    ahead: &[u8],
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);

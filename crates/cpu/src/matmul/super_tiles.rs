@@ -7,7 +7,7 @@ use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
-use super::walk::in_parts;
+use super::walk::{Meeting, in_parts};
 use crate::activations::EIGHT;
 use crate::arch::{CutPanel, GROUP, Isa, PANEL, TILE_TOKENS, TileSums, Tiles, list};
 use crate::span_codes::SpanTile;
@@ -38,22 +38,20 @@ impl<B: SuperBlock> KeepSpan<B> for Cut {
     }
 }
 
-/// The `outputs` (the first, and how many) of a tile of tokens (the same).
+/// The outputs of a meeting.
 #[inline(always)]
 pub(super) fn tile<I: Isa, B: SuperBlock>(
     isa: I,
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[SpanPanel<Cut>],
-    outputs: (usize, usize),
-    tokens: (usize, usize),
-    ahead: &[u8],
+    meeting: Meeting<'_>,
 ) {
-    match tokens.1 {
-        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, outputs, tokens, ahead),
-        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, outputs, tokens, ahead),
-        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, outputs, tokens, ahead),
-        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, outputs, tokens, ahead),
+    match meeting.tokens.1 {
+        ..=4 => cell::<I, B, 4>(isa, tiles, product, panel, meeting),
+        5..=8 => cell::<I, B, 8>(isa, tiles, product, panel, meeting),
+        9..=12 => cell::<I, B, 12>(isa, tiles, product, panel, meeting),
+        _ => cell::<I, B, TILE_TOKENS>(isa, tiles, product, panel, meeting),
     }
 }
 
@@ -64,9 +62,7 @@ fn cell<I: Isa, B: SuperBlock, const T: usize>(
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[SpanPanel<Cut>],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
-    ahead: &[u8],
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
 ) {
     let SpanTile { steps, facts, .. } = product.input.span_tile::<TILE_TOKENS>(token);
     let (steps, facts) = (&steps[..panel.len()], &facts[..panel.len()]);

@@ -6,6 +6,7 @@
 use super::element::Terms;
 use super::panels::stride;
 use super::product::Product;
+use super::walk::Meeting;
 use crate::arch::{Isa, LANES, PANEL, list};
 
 /// Classes that are walked together.
@@ -15,27 +16,26 @@ const QUARTERS: usize = LANES / TOGETHER;
 /// Tokens that share a pass over two panels: with the classes, 24 sums in registers.
 const TOKENS: usize = 3;
 
-/// The outputs of a tile of tokens from one or two panels, where rows are short enough and the machine has registers for it;
+/// The outputs of a meeting with one or two panels, where rows are short enough and the machine has registers for it;
 /// returns whether that was so.
 #[inline(always)]
 pub(super) fn tile<I: Isa, M: Terms>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    outputs: (usize, usize),
-    tokens: (usize, usize),
+    meeting: Meeting<'_>,
 ) -> bool {
     let items = product.input.n / M::NUMBERS;
     if I::PANELS != 2 || !items.is_multiple_of(LANES) {
         return false;
     }
     match items / LANES {
-        1 => tile_of::<I, M, 1, { stride(1) }>(isa, product, panels, outputs, tokens),
-        2 => tile_of::<I, M, 2, { stride(2) }>(isa, product, panels, outputs, tokens),
-        3 => tile_of::<I, M, 3, { stride(3) }>(isa, product, panels, outputs, tokens),
-        4 => tile_of::<I, M, 4, { stride(4) }>(isa, product, panels, outputs, tokens),
-        6 => tile_of::<I, M, 6, { stride(6) }>(isa, product, panels, outputs, tokens),
-        8 => tile_of::<I, M, 8, { stride(8) }>(isa, product, panels, outputs, tokens),
+        1 => tile_of::<I, M, 1, { stride(1) }>(isa, product, panels, meeting),
+        2 => tile_of::<I, M, 2, { stride(2) }>(isa, product, panels, meeting),
+        3 => tile_of::<I, M, 3, { stride(3) }>(isa, product, panels, meeting),
+        4 => tile_of::<I, M, 4, { stride(4) }>(isa, product, panels, meeting),
+        6 => tile_of::<I, M, 6, { stride(6) }>(isa, product, panels, meeting),
+        8 => tile_of::<I, M, 8, { stride(8) }>(isa, product, panels, meeting),
         _ => return false,
     }
     true
@@ -47,15 +47,16 @@ fn tile_of<I: Isa, M: Terms, const STEPS: usize, const STRIDE: usize>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    outputs: (usize, usize),
-    (token, tokens): (usize, usize),
+    meeting: Meeting<'_>,
 ) {
+    isa.prefetch_far(meeting.ahead);
+    let (token, tokens) = meeting.tokens;
     for first in (0..tokens).step_by(TOKENS) {
-        let tokens = (token + first, TOKENS.min(tokens - first));
-        if outputs.1 > PANEL {
-            cell::<I, M, 2, STEPS, STRIDE>(isa, product, panels, outputs, tokens);
+        let part = Meeting { tokens: (token + first, TOKENS.min(tokens - first)), ..meeting };
+        if meeting.outputs.1 > PANEL {
+            cell::<I, M, 2, STEPS, STRIDE>(isa, product, panels, part);
         } else {
-            cell::<I, M, 1, STEPS, STRIDE>(isa, product, panels, outputs, tokens);
+            cell::<I, M, 1, STEPS, STRIDE>(isa, product, panels, part);
         }
     }
 }
@@ -66,8 +67,7 @@ fn cell<I: Isa, M: Terms, const P: usize, const STEPS: usize, const STRIDE: usiz
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    (output, count): (usize, usize),
-    (token, tokens): (usize, usize),
+    Meeting { outputs: (output, count), tokens: (token, tokens), .. }: Meeting<'_>,
 ) {
     // Where there are fewer tokens, the last one is taken again.
     let [Some(a), Some(b), Some(c)] = [0, 1, 2].map(|t: usize| {

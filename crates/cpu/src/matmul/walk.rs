@@ -6,6 +6,17 @@ use super::product::Product;
 use crate::arch::{Isa, PANEL, TILE_TOKENS};
 use crate::code_tiles::Tiling;
 
+/// A tile of tokens and the panels that it meets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meeting<'a> {
+    /// The first, and how many.
+    pub(super) outputs: (usize, usize),
+    /// The same.
+    pub(super) tokens: (usize, usize),
+    /// What of the product's is to be asked for meanwhile.
+    pub(super) ahead: &'a [u8],
+}
+
 impl Product<'_> {
     /// How [`Product::walk`] cuts the tokens.
     pub(super) fn tiling<I: Isa>(&self) -> Tiling {
@@ -13,24 +24,24 @@ impl Product<'_> {
     }
 
     /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
-    /// panels, their outputs, the tile, and the part of what is ahead that is to be asked for meanwhile.
+    /// panels.
     pub(super) fn walk<I: Isa, P>(
         &self,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
         together: usize,
-        mut meet: impl FnMut(&[P], (usize, usize), (usize, usize), &[u8]),
+        mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
         let walks = panels.len().div_ceil(own * together);
         let width = self.tiling::<I>().width;
         let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
-            let tile = (token, width.min(self.input.tokens - token));
+            let tokens = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
-                let count = (PANEL * together).min(outputs.end - output);
-                meet(panels, (output, count), tile, ahead.next().unwrap_or(&[]));
+                let outputs = (output, (PANEL * together).min(outputs.end - output));
+                meet(panels, Meeting { outputs, tokens, ahead: ahead.next().unwrap_or(&[]) });
             }
         }
     }
@@ -42,15 +53,15 @@ impl Product<'_> {
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
-        mut meet: impl FnMut(&I::Tiles, &[P], (usize, usize), (usize, usize), &[u8]),
+        mut meet: impl FnMut(&I::Tiles, &[P], Meeting<'_>),
     ) {
         let mut ahead = in_parts(self.ahead, panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
-            let tokens = (self.input.tokens - token).min(TILE_TOKENS);
-            isa.tiled(tokens, |tiles| {
+            let tokens = (token, TILE_TOKENS.min(self.input.tokens - token));
+            isa.tiled(tokens.1, |tiles| {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    meet(tiles, panel, outputs, (token, tokens), ahead.next().unwrap_or(&[]));
+                    meet(tiles, panel, Meeting { outputs, tokens, ahead: ahead.next().unwrap_or(&[]) });
                 }
             });
         }
