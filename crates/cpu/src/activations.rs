@@ -10,6 +10,7 @@
 use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES};
 use crate::code_tiles::{CodeTile, CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles, Tiling};
+use crate::groups::{groups, quantize};
 use crate::part_tiles::{Cut, PAIRS, PartTiles, STEP, SharedPartTiles, take_part};
 use crate::scratch::grow;
 use crate::span_codes::{CodedSpan, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanTile};
@@ -20,9 +21,6 @@ pub(crate) const MANY: usize = 13;
 
 /// From this many tokens on, products of codes do: their panels are sooner made.
 pub(crate) const MANY_CODES: usize = 9;
-
-/// Groups whose sums are taken together: rows are filled up to whole ones.
-pub(crate) const EIGHT: usize = 8;
 
 /// Which forms the products of a vector ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,11 +63,14 @@ impl CodeForms {
 }
 
 impl Forms {
-    /// So many tokens that one thread puts, in order: a multiple of it from a multiple on, or all that are left. `None` where it
-    /// does not matter.
-    pub(crate) fn group(self, tokens: usize) -> Option<usize> {
-        let codes = self.codes.tiling(tokens).or(self.spans.tiling(tokens)).map(|tiling| tiling.width);
-        Cut::new(tokens, 0, self.parts).group().or(codes)
+    /// So many of `tokens` that one of so many threads puts, in order: a multiple of it from a multiple on, or all that are left.
+    /// `None` where it does not matter.
+    pub(crate) fn group(self, tokens: usize, threads: usize) -> Option<usize> {
+        // Codes may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long as
+        // there are tiles enough for all.
+        let tiling = self.codes.tiling(tokens).or(self.spans.tiling(tokens));
+        let own = tiling.map(|tiling| tiling.width).filter(|width| tokens.div_ceil(*width) >= 2 * threads);
+        Cut::new(tokens, 0, self.parts).group().or(own)
     }
 
     /// The forms that either asks for.
@@ -99,11 +100,6 @@ pub(crate) struct Activations {
     tiles: CodeTiles,
     spans: SpanCodes,
     part_tiles: PartTiles,
-}
-
-/// Groups of `n` numbers, filled up to eights.
-pub(crate) fn groups(n: usize) -> usize {
-    n.div_ceil(GROUP).next_multiple_of(EIGHT)
 }
 
 /// Numbers from one token to the next: an odd number of cache lines. Were it a multiple of what a set of the first-level
@@ -178,8 +174,8 @@ impl<'a> SharedActivations<'a> {
     }
 
     /// [`Forms::group`], or one.
-    pub(crate) fn group(&self) -> usize {
-        self.forms.group(self.tokens).unwrap_or(1)
+    pub(crate) fn group(&self, threads: usize) -> usize {
+        self.forms.group(self.tokens, threads).unwrap_or(1)
     }
 
     /// Puts the vector of `token` in.
@@ -402,83 +398,11 @@ fn by_class(x: &[f32], out: &mut [f32]) {
     }
 }
 
-/// What numbers that share a scale are multiplied with to become codes, and codes to become numbers again.
-pub(crate) struct Scale {
-    pub(crate) inverse: f32,
-    pub(crate) scale: f32,
-}
-
-impl Scale {
-    /// Of numbers whose largest magnitude is given; NaN where that is no number, so that it shows.
-    #[inline(always)]
-    pub(crate) fn of(largest: f32) -> Self {
-        // The largest number below which codes are zero: far below anything that matters beside others, and as far from
-        // where its inverse overflows.
-        const SMALLEST: f32 = 1e-30;
-        let inverse = if largest > SMALLEST { 127.0 / largest } else { 0.0 };
-        let scale = if !largest.is_finite() {
-            f32::NAN
-        } else if inverse > 0.0 {
-            largest * (1.0 / 127.0)
-        } else {
-            0.0
-        };
-        Self { inverse, scale }
-    }
-}
-
-/// A token's group of 32 numbers in 8 bits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Group {
-    pub(crate) codes: GroupCodes,
-    pub(crate) scale: f32,
-    /// Of the codes.
-    pub(crate) sum: i32,
-}
-
-impl Group {
-    const EMPTY: Self = Self { codes: GroupCodes([0; GROUP]), scale: 0.0, sum: 0 };
-
-    /// One with an infinity or NaN gets a NaN for its scale, so that it shows.
-    #[inline(always)]
-    fn of<I: Isa>(isa: I, x: &[f32; GROUP]) -> Self {
-        let Scale { inverse, scale } = Scale::of(isa.largest(x));
-        let mut codes = GroupCodes([0; GROUP]);
-        let found = isa.round(x, inverse, &mut codes.0);
-        // What is no number has no code, and sums with it may be anything.
-        Self { codes, scale, sum: if scale.is_nan() { 0 } else { found[0] + found[1] } }
-    }
-
-    /// What a shift of the matrix is multiplied with.
-    #[inline(always)]
-    pub(crate) fn shift(&self) -> f32 {
-        self.scale * self.sum as f32
-    }
-}
-
-/// Hands all groups of a vector on, with empty ones up to eights.
-#[inline(always)]
-fn quantize<I: Isa>(isa: I, x: &[f32], mut put: impl FnMut(usize, Group)) {
-    let (whole, tail) = x.as_chunks::<GROUP>();
-    for (at, x) in whole.iter().enumerate() {
-        put(at, Group::of(isa, x));
-    }
-    let mut used = whole.len();
-    if !tail.is_empty() {
-        let mut last = [0.0; GROUP];
-        last[..tail.len()].copy_from_slice(tail);
-        put(used, Group::of(isa, &last));
-        used += 1;
-    }
-    for at in used..groups(x.len()) {
-        put(at, Group::EMPTY);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arch::tests::on_every_path;
+    use crate::groups::EIGHT;
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();

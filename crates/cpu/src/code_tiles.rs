@@ -1,8 +1,8 @@
 //! The codes of many tokens: what the tokens of a tile have in a group lies together, and the groups lie in the order in which
 //! they are added up, class after class. A kernel then reads one stream, whatever the number of tokens that it has at work.
 
-use crate::activations::{EIGHT, Group};
 use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::groups::{EIGHT, Group};
 use crate::scratch::grow;
 use crate::team::Shared;
 
@@ -161,7 +161,9 @@ impl<'a> SharedCodeTiles<'a> {
 /// Codes in 16 bits.
 #[inline(always)]
 pub(crate) fn widen(codes: &[i8; GROUP], words: &mut GroupWords) {
-    words.as_flattened_mut().iter_mut().zip(codes).for_each(|(word, code)| *word = i16::from(*code));
+    for (word, code) in words.as_flattened_mut().iter_mut().zip(codes) {
+        *word = i16::from(*code);
+    }
 }
 
 /// [`CodeTiles`] to be read.

@@ -30,6 +30,7 @@ mod ceiling;
 mod channel_mix;
 mod code_tiles;
 mod exp;
+mod groups;
 mod head;
 mod matmul;
 mod memory;

@@ -253,7 +253,7 @@ impl<I: Isa> CpuModel<I> {
             piece_of: &self.piece_of,
             memories: &memories,
             buffers: self.scratch.share(),
-            group: self.forms.group(tokens).unwrap_or(TOKENS),
+            group: self.forms.group(tokens, self.team.members()).unwrap_or(TOKENS),
         };
         let (weights, owns) = (&self.weights, Shared::new(&mut self.owns));
         let (logits, hidden) = (Shared::new(logits), Shared::new(hidden));

@@ -116,10 +116,10 @@ impl AllForms {
     }
 
     /// [`Forms::group`] of so many tokens.
-    pub(crate) fn group(&self, tokens: usize) -> Option<usize> {
+    pub(crate) fn group(&self, tokens: usize, threads: usize) -> Option<usize> {
         let Self { mixed, inner, read, hidden, wanted: _ } = self; // the last are put apart
         let all = mixed.iter().chain(inner).chain([read, hidden]);
-        all.copied().reduce(Forms::or).unwrap_or_default().group(tokens)
+        all.copied().reduce(Forms::or).unwrap_or_default().group(tokens, threads)
     }
 }
 

@@ -3,9 +3,9 @@
 //! What is multiplied within a block is then whole numbers alone, the block's own small scales included, and becomes f32 once
 //! for 256 numbers instead of once for 32.
 
-use crate::activations::{EIGHT, Scale};
 use crate::arch::{GROUP, Isa};
 use crate::code_tiles::{GroupWords, Tiling, widen};
+use crate::groups::{EIGHT, Scale};
 use crate::scratch::grow;
 use crate::team::Shared;
 

@@ -2,9 +2,9 @@
 
 use super::GROUP;
 use super::PANEL;
-use crate::activations::EIGHT;
 use crate::bf16x3::{Cells, HALF, HIGH, SIDE, Slab};
 use crate::code_tiles::GroupCodes;
+use crate::groups::EIGHT;
 use crate::part_tiles::{Line, PAIRS, PartSums, STEP};
 use crate::span_codes::StepTile;
 

@@ -5,9 +5,9 @@
 
 use wkv7_core::Dtype;
 
-use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, list};
 use crate::code_tiles::GroupCodes;
+use crate::groups::EIGHT;
 
 /// Scales and shifts of the eight groups of a span.
 pub(crate) struct Scales<I: Isa> {

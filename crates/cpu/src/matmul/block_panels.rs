@@ -9,9 +9,9 @@ use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use super::walk::{Meeting, in_parts};
-use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::code_tiles::{CodeTile, place};
+use crate::groups::EIGHT;
 
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
 #[derive(Clone)]

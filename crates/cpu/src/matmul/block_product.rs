@@ -12,8 +12,8 @@ use super::super_block::{self, SuperBlock};
 use super::super_panels::{self, EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, SpanPanel};
 use super::super_rows;
 use super::super_tiles::{self, EMPTY_CUT};
-use crate::activations::groups;
 use crate::arch::Isa;
+use crate::groups::groups;
 use crate::span_codes::SPAN;
 
 impl Product<'_> {

@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 use super::block::{Block, Scales};
 use super::product::Product;
 use super::streams::Cells;
-use crate::activations::{Codes, EIGHT};
+use crate::activations::Codes;
 use crate::arch::{Isa, list};
+use crate::groups::EIGHT;
 
 /// Rows of blocks of type `B`.
 pub(super) struct Rows<B>(PhantomData<B>);

@@ -8,9 +8,9 @@ use super::block_panels::{GroupPanel, Keep, put_half};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use super::walk::{Meeting, in_parts};
-use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
 use crate::code_tiles::CodeTile;
+use crate::groups::EIGHT;
 
 /// Codes as signed bytes, each less what it is counted from.
 #[derive(Clone)]

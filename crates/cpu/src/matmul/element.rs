@@ -1,5 +1,7 @@
 //! Plain numbers as a stored row holds them, read sixteen at a time, and how they are multiplied.
 
+use std::marker::PhantomData;
+
 use crate::activations::Input;
 use crate::arch::{Isa, LANES};
 
@@ -68,8 +70,10 @@ pub(crate) trait Element {
     fn read_rest(rest: &[Self::Raw]) -> [f32; LANES];
 }
 
+/// Four bytes as they are, which the terms say the meaning of.
+pub(crate) struct Fours<M>(PhantomData<M>);
 /// IEEE single, little endian.
-pub(crate) struct F32;
+pub(crate) type F32 = Fours<Singles>;
 /// IEEE half, little endian.
 pub(crate) struct F16;
 /// Upper half of an IEEE single, little endian.
@@ -77,8 +81,8 @@ pub(crate) struct BF16;
 /// Numbers in memory.
 pub(crate) struct Numbers;
 
-impl Element for F32 {
-    type Terms = Singles;
+impl<M: Terms> Element for Fours<M> {
+    type Terms = M;
     type Raw = u8;
     type Chunk = [u8; 64];
     const SIZE: usize = 4;
@@ -145,28 +149,6 @@ impl Element for BF16 {
         let (numbers, _) = rest.as_chunks::<2>();
         let single = |x: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*x)) << 16);
         std::array::from_fn(|lane| numbers.get(lane).map_or(0.0, single))
-    }
-}
-
-impl Element for BF16Pairs {
-    type Terms = Self;
-    type Raw = u8;
-    type Chunk = [u8; 64];
-    const SIZE: usize = 4;
-
-    #[inline(always)]
-    fn split(row: &[u8]) -> (&[[u8; 64]], &[u8]) {
-        row.as_chunks()
-    }
-
-    #[inline(always)]
-    fn read<I: Isa>(isa: I, chunk: &[u8; 64]) -> I::Lanes {
-        isa.read_f32(chunk)
-    }
-
-    #[inline(always)]
-    fn read_rest(rest: &[u8]) -> [f32; LANES] {
-        F32::read_rest(rest)
     }
 }
 

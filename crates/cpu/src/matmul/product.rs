@@ -202,7 +202,7 @@ impl<'a> Product<'a> {
             Kind::F32 => self.plain::<I, element::F32>(isa, outputs, raw, desk),
             Kind::F16 => self.plain::<I, element::F16>(isa, outputs, raw, desk),
             Kind::Parts(_) if self.matrix.kind.is_paired::<I>() => {
-                self.plain::<I, element::BF16Pairs>(isa, outputs, raw, desk)
+                self.plain::<I, element::Fours<element::BF16Pairs>>(isa, outputs, raw, desk)
             }
             Kind::BF16 | Kind::Parts(_) => self.plain::<I, element::BF16>(isa, outputs, raw, desk),
             Kind::Block(Dtype::Q8_0) => self.block::<I, block::Q8_0>(isa, outputs, raw, desk),

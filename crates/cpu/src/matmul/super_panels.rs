@@ -9,8 +9,8 @@ use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
 use super::walk::{Meeting, in_parts};
-use crate::activations::EIGHT;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
+use crate::groups::EIGHT;
 use crate::span_codes::{Facts, SpanTile};
 
 /// A panel of one block: what is multiplied, and the minima and the two factors of its rows.

@@ -8,8 +8,8 @@ use super::product::Product;
 use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
 use super::walk::{Meeting, in_parts};
-use crate::activations::EIGHT;
 use crate::arch::{CutPanel, GROUP, Isa, PANEL, TILE_TOKENS, TileSums, Tiles, list};
+use crate::groups::EIGHT;
 use crate::span_codes::SpanTile;
 
 /// Numbers cut into low bits and what is above.
