@@ -3,7 +3,7 @@
 use wkv7::eval::{PerplexityOptions, perplexity};
 use wkv7::{BackendChoice, Generate, Model, Options, Sampler};
 use wkv7_core::{Backend, LoadOptions, Reference};
-use wkv7_cpu::Cpu;
+use wkv7_cpu::{Cpu, Path};
 use wkv7_testkit::{Tolerance, compare_logits, compare_states, golden, play};
 
 /// A story as the model's grammar makes them.
@@ -34,8 +34,10 @@ fn backends_agree_on_trained_weights() {
         play(&mut *loaded, &tokens, 16).expect("played")
     };
     let (want, got) = (run(&Reference), run(&Cpu::new()));
-    compare_logits(weights.config().vocab, &got.logits, &want.logits).within(Tolerance::F32_ROUNDING);
-    compare_states(weights.config(), &got.state, &want.state).within(Tolerance::F32_ROUNDING);
+    let parts = Path::choose().expect("a path of this machine").bf16_parts();
+    let tolerance = Tolerance::of_bf16_parts(parts);
+    compare_logits(weights.config().vocab, &got.logits, &want.logits).within(tolerance);
+    compare_states(weights.config(), &got.state, &want.state).within(tolerance);
 }
 
 #[test]
