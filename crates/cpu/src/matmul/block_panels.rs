@@ -181,7 +181,7 @@ pub(super) fn tile<I: Isa, B: Block, C: Meet<B>>(
     meeting: Meeting<'_>,
     classes: &mut Classes,
 ) {
-    match product.tiling::<I>().room {
+    match meeting.room {
         2 => cell::<I, B, C, 2>(isa, product, panel, meeting, classes),
         4 => cell::<I, B, C, 4>(isa, product, panel, meeting, classes),
         6 => cell::<I, B, C, 6>(isa, product, panel, meeting, classes),
@@ -197,7 +197,7 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[GroupPanel<C>],
-    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
     classes: &mut Classes,
 ) {
     if T > I::TILE || T < I::TILE / 2 {

@@ -62,7 +62,7 @@ fn cell<I: Isa, B: Block, const T: usize>(
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[GroupPanel<Signed>],
-    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
     classes: &mut Classes,
 ) {
     let groups = panel.len();

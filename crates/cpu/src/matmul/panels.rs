@@ -77,15 +77,14 @@ pub(super) fn tile<I: Isa, M: Terms>(
     if thin::tile::<I, M>(isa, product, panels, meeting) {
         return;
     }
-    let room = product.tiling::<I>().room;
     if I::PANELS == 2 && meeting.outputs.1 > PANEL {
-        return match room {
+        return match meeting.room {
             ..=8 => cell::<I, M, 8, 2>(isa, product, panels, meeting, classes),
             10 => cell::<I, M, 10, 2>(isa, product, panels, meeting, classes),
             _ => cell::<I, M, MAX_TILE, 2>(isa, product, panels, meeting, classes),
         };
     }
-    match room {
+    match meeting.room {
         2 => cell::<I, M, 2, 1>(isa, product, panels, meeting, classes),
         4 => cell::<I, M, 4, 1>(isa, product, panels, meeting, classes),
         6 => cell::<I, M, 6, 1>(isa, product, panels, meeting, classes),
@@ -101,7 +100,7 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     isa: I,
     product: &Product<'_>,
     panels: &[f32],
-    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
     classes: &mut Classes,
 ) {
     if T > I::TILE || T < I::TILE / 2 {

@@ -157,7 +157,7 @@ pub(super) fn tile<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
     panel: &[SpanPanel<C>],
     meeting: Meeting<'_>,
 ) {
-    match product.tiling::<I>().room {
+    match meeting.room {
         2 => cell::<I, B, C, 2>(isa, product, panel, meeting),
         4 => cell::<I, B, C, 4>(isa, product, panel, meeting),
         6 => cell::<I, B, C, 6>(isa, product, panel, meeting),
@@ -173,7 +173,7 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     isa: I,
     product: &Product<'_>,
     panel: &[SpanPanel<C>],
-    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
 ) {
     if T > I::TILE || T < I::TILE / 2 {
         debug_assert!(false, "{tokens} tokens in a tile of {}", I::TILE);

@@ -62,7 +62,7 @@ fn cell<I: Isa, B: SuperBlock, const T: usize>(
     tiles: &I::Tiles,
     product: &Product<'_>,
     panel: &[SpanPanel<Cut>],
-    Meeting { outputs: (output, count), tokens: (token, tokens), ahead }: Meeting<'_>,
+    Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
 ) {
     let SpanTile { steps, facts, .. } = product.input.span_tile::<TILE_TOKENS>(token);
     let (steps, facts) = (&steps[..panel.len()], &facts[..panel.len()]);

@@ -13,16 +13,13 @@ pub(super) struct Meeting<'a> {
     pub(super) outputs: (usize, usize),
     /// The same.
     pub(super) tokens: (usize, usize),
+    /// Tokens that every tile of the product has room for.
+    pub(super) room: usize,
     /// What of the product's is to be asked for meanwhile.
     pub(super) ahead: &'a [u8],
 }
 
 impl Product<'_> {
-    /// How [`Product::walk`] cuts the tokens.
-    pub(super) fn tiling<I: Isa>(&self) -> Tiling {
-        Tiling::new(self.input.tokens, I::TILE)
-    }
-
     /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
     /// panels.
     pub(super) fn walk<I: Isa, P>(
@@ -34,14 +31,14 @@ impl Product<'_> {
         mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
         let walks = panels.len().div_ceil(own * together);
-        let width = self.tiling::<I>().width;
+        let Tiling { width, room } = Tiling::new(self.input.tokens, I::TILE);
         let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
             let tokens = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let outputs = (output, (PANEL * together).min(outputs.end - output));
-                meet(panels, Meeting { outputs, tokens, ahead: ahead.next().unwrap_or(&[]) });
+                meet(panels, Meeting { outputs, tokens, room, ahead: ahead.next().unwrap_or(&[]) });
             }
         }
     }
@@ -61,7 +58,8 @@ impl Product<'_> {
             isa.tiled(tokens.1, |tiles| {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    meet(tiles, panel, Meeting { outputs, tokens, ahead: ahead.next().unwrap_or(&[]) });
+                    let ahead = ahead.next().unwrap_or(&[]);
+                    meet(tiles, panel, Meeting { outputs, tokens, room: TILE_TOKENS, ahead });
                 }
             });
         }
