@@ -1,12 +1,12 @@
 //! Trains a small model on a synthetic task and tests it on longer samples:
 //! `task TASK [layers=1,2,4] [channels=128] [head=16] [length=32] [tests=32,64,128,512] [range=1,2] [bias=-4] [minutes=30 or
-//! steps=N] [batch=4096] [rate=2e-3] [decay=0.01] [growth=0.2] [seed=1] [samples=256] [threads=N] [report=FOLDER]`.
+//! steps=N] [batch=4096] [rate=2e-3] [decay=0.01] [growth=0.2 or mastery=0.98] [seed=1] [samples=256] [threads=N] [report=FOLDER]`.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use wkv7_train::tasks::{Limit, Report, TaskRun, run};
+use wkv7_train::tasks::{Growth, Limit, Report, TaskRun, run};
 
 fn parse<T: FromStr<Err: Error + 'static>>(text: &str) -> Result<T, Box<dyn Error>> {
     Ok(text.parse()?)
@@ -36,7 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "batch" => settings.batch_tokens = parse(value)?,
             "rate" => settings.rate = parse(value)?,
             "decay" => settings.weight_decay = parse(value)?,
-            "growth" => settings.growth = parse(value)?,
+            "growth" => settings.growth = Growth::Part(parse(value)?),
+            "mastery" => settings.growth = Growth::Mastery(parse(value)?),
             "seed" => settings.seed = parse(value)?,
             "samples" => settings.test_samples = parse(value)?,
             "threads" => settings.threads = Some(parse(value)?),

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use wkv7_train::tasks::{self, Limit, Report, TaskRun};
+use wkv7_train::tasks::{self, Growth, Limit, Report, TaskRun};
 
 use super::flags::Flags;
 use super::screen::span;
-use crate::args::some_count;
+use crate::args::{part, some_count};
 use crate::terminal::progress::Bar;
 use crate::terminal::{interrupt, output};
 
@@ -32,6 +32,10 @@ pub struct TaskArgs {
     /// tried where both are given
     #[arg(long, value_name = "X,...", value_delimiter = ',', default_value = "1", requires = "task")]
     rate_range: Vec<f32>,
+    /// Training samples grow by one step whenever this part of the answers to the longest was right: what takes long to
+    /// understand is understood short [default: they grow evenly over a fifth of the training]
+    #[arg(long, value_name = "PART", value_parser = part, requires = "task")]
+    mastery: Option<f32>,
     /// Minutes of training of each model, where no --steps say it [default: 30]
     #[arg(long, value_name = "MINUTES", requires = "task", conflicts_with = "steps")]
     minutes: Option<f64>,
@@ -50,6 +54,9 @@ impl TaskArgs {
         flags.set(&mut run)?;
         if let Some(minutes) = self.minutes {
             run.limit = Limit::Minutes(minutes);
+        }
+        if let Some(right) = self.mastery {
+            run.growth = Growth::Mastery(right.into());
         }
         if !self.test_lengths.is_empty() {
             run.test_lengths.clone_from(&self.test_lengths);

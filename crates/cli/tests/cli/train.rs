@@ -289,6 +289,8 @@ fn a_synthetic_task_is_trained_tested_and_reported() {
     for name in ["parity.md", "parity.svg", "parity-1-2.svg"] {
         assert!(Path::new(&run).join(name).is_file(), "{name}");
     }
+    let learnt = task(&["--mastery", "0.95"]).ok().text();
+    assert!(learnt.contains("growth at 95 % right") && learnt.contains("lengths up to 1,"), "{learnt}");
     let error = task(&["--layers", "2"]).fails(1);
     assert!(error.contains("--depths are the layers"), "{error}");
     assert!(wkv7(["train", &run, "--task", "chess"]).fails(2).contains("s5-swaps"));

@@ -41,6 +41,12 @@ impl Score {
         self.loss / self.counted.max(1) as f64
     }
 
+    /// The part of the targets that count whose logit was the largest.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.counted.max(1) as f64
+    }
+
     /// Adds another's.
     pub fn add(&mut self, other: &Self) {
         self.loss += other.loss;

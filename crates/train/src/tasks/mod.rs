@@ -25,7 +25,7 @@ pub use parity::Parity;
 pub use recall::Recall;
 pub use report::{Accuracy, Outcome, Report};
 pub use reversal::Reversal;
-pub use run::{Limit, Progress, TaskRun, run};
+pub use run::{Growth, Limit, Progress, TaskRun, run};
 
 use crate::{Error, Random};
 

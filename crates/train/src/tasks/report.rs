@@ -48,6 +48,8 @@ pub struct Outcome {
     pub title: String,
     /// Parameters of the model.
     pub parameters: usize,
+    /// The longest samples that it was trained on.
+    pub longest: usize,
     /// Steps done.
     pub steps: u64,
     /// Tokens trained on.
@@ -76,7 +78,7 @@ impl Outcome {
             run.head_size,
             self.parameters,
             run.rate_range,
-            run.length,
+            self.longest,
             run.seed,
             self.steps,
             run.batch_tokens,

@@ -1,5 +1,6 @@
 //! Training on short samples and testing on longer ones.
 
+use std::fmt;
 use std::time::Instant;
 
 use super::report::{Accuracy, Outcome};
@@ -18,6 +19,25 @@ pub enum Limit {
     /// After the steps that this machine does in so many minutes, which are counted before. The same number given as
     /// [`Limit::Steps`] repeats the run.
     Minutes(f64),
+}
+
+/// How the samples of training grow from the shortest to the longest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Growth {
+    /// Evenly, over this part of training; 0 for none.
+    Part(f64),
+    /// By one whenever this part of the answers to the longest samples so far was right, as a mean over the last dozen
+    /// of steps or so: what is not understood at a length will not be at a longer one.
+    Mastery(f64),
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Part(part) => part.fmt(f),
+            Self::Mastery(part) => write!(f, "at {} % right", (1e4 * part).round() / 100.0),
+        }
+    }
 }
 
 /// A task, a model and how it is trained.
@@ -47,8 +67,8 @@ pub struct TaskRun {
     pub rate: f64,
     /// Weight decay of the large matrices.
     pub weight_decay: f64,
-    /// The part of training over which samples grow from the shortest to the longest; 0 for none.
-    pub growth: f64,
+    /// How samples grow from the shortest to the longest.
+    pub growth: Growth,
     /// Of weights and samples.
     pub seed: u64,
     /// Samples of each test length.
@@ -72,7 +92,7 @@ impl Default for TaskRun {
             batch_tokens: 4096,
             rate: 2e-3,
             weight_decay: 0.01,
-            growth: 0.2,
+            growth: Growth::Part(0.2),
             seed: 1,
             test_samples: 256,
             threads: None,
@@ -101,6 +121,8 @@ pub struct Progress {
 const TIMED: u64 = 12;
 /// Steps over which the learning rate rises, at most; a quarter of a short run.
 const WARMUP: u64 = 50;
+/// Steps over which [`Growth::Mastery`] takes its mean, which forgets evenly.
+const MASTERY_STEPS: f64 = 16.0;
 /// Tokens that are tested at a time.
 const TEST_TOKENS: usize = 1 << 14;
 
@@ -129,18 +151,18 @@ pub fn run(run: &TaskRun, progress: &mut dyn FnMut(&Progress) -> bool) -> Result
     let steps = steps.max(1);
     let start = Instant::now();
     let mut course = Training::new(run, steps)?;
-    let mut tokens = 0;
-    let mut done = 0;
+    let (mut tokens, mut done, mut longest) = (0, 0, 0);
     for step in 0..steps {
         let length = course.length(step, steps);
         let report = course.step(step, length)?;
         tokens += course.tokens;
         done = step + 1;
+        longest = longest.max(length);
         let now = Progress {
             step: done,
             steps,
             loss: report.mean(),
-            accuracy: report.correct as f64 / report.counted.max(1) as f64,
+            accuracy: report.accuracy(),
             length,
             seconds: start.elapsed().as_secs_f64(),
         };
@@ -156,6 +178,7 @@ pub fn run(run: &TaskRun, progress: &mut dyn FnMut(&Progress) -> bool) -> Result
         run: run.clone(),
         title,
         parameters,
+        longest,
         steps: done,
         tokens,
         seconds,
@@ -173,8 +196,9 @@ fn check(run: &TaskRun) -> Result<(), Error> {
     if run.test_samples == 0 || run.batch_tokens == 0 {
         return refused("expected at least one sample to train and to test on, found none");
     }
-    if !usable(run.growth) || run.growth > 1.0 {
-        return refused(&format!("expected a growth from 0 to 1, found {}", run.growth));
+    let (Growth::Part(part) | Growth::Mastery(part)) = run.growth;
+    if !usable(part) || part > 1.0 {
+        return refused(&format!("expected a growth from 0 to 1, found {part}"));
     }
     if let Limit::Minutes(minutes) = run.limit
         && !usable(minutes)
@@ -189,7 +213,9 @@ struct Training<'a> {
     run: &'a TaskRun,
     task: Box<dyn super::Task>,
     trainer: Trainer,
-    tokens: u64, // of the last step
+    tokens: u64,    // of the last step
+    mastered: usize, // the longest samples so far
+    right: f64,     // the part of their answers that was right lately
 }
 
 impl<'a> Training<'a> {
@@ -213,13 +239,18 @@ impl<'a> Training<'a> {
         let (moments, trained) = (Moments::new(&layout), Trained::all(&layout));
         let path = wkv7_cpu::Path::choose()?;
         let trainer = Trainer::new(path, layout, parameters, moments, trained, settings, 0)?;
-        Ok(Self { run, task, trainer, tokens: 0 })
+        Ok(Self { run, task, trainer, tokens: 0, mastered: 1, right: 0.0 })
     }
 
     /// The length of a step's samples: mostly the longest so far, sometimes any below it.
     fn length(&self, step: u64, steps: u64) -> usize {
-        let part = (step + 1) as f64 / (self.run.growth * steps as f64).max(1.0);
-        let most = ((self.run.length as f64 * part.min(1.0)).ceil() as usize).clamp(1, self.run.length);
+        let most = match self.run.growth {
+            Growth::Mastery(_) => self.mastered,
+            Growth::Part(growth) => {
+                let part = (step + 1) as f64 / (growth * steps as f64).max(1.0);
+                ((self.run.length as f64 * part.min(1.0)).ceil() as usize).clamp(1, self.run.length)
+            }
+        };
         let mut random = Random::part(self.run.seed, "length", step);
         if random.below(4) == 0 { 1 + random.below(most) } else { most }
     }
@@ -229,7 +260,17 @@ impl<'a> Training<'a> {
         let mut random = Random::part(self.run.seed, "train", step);
         let samples = Samples::fresh(&*self.task, &mut random, length, sequences);
         self.tokens = samples.inputs.len() as u64;
-        Ok(self.trainer.step_on(samples.batch())?.score)
+        let score = self.trainer.step_on(samples.batch())?.score;
+        if length == self.mastered {
+            self.right += (score.accuracy() - self.right) / MASTERY_STEPS;
+        }
+        if let Growth::Mastery(part) = self.run.growth
+            && self.right >= part
+            && self.mastered < self.run.length
+        {
+            (self.mastered, self.right) = (self.mastered + 1, 0.0);
+        }
+        Ok(score)
     }
 
     fn test(&mut self, length: usize) -> Result<Accuracy, Error> {
@@ -296,6 +337,36 @@ mod tests {
     }
 
     #[test]
+    fn samples_grow_when_they_are_understood() {
+        let mut lengths = Vec::new();
+        let never = TaskRun { growth: Growth::Mastery(1.0), length: 4, limit: Limit::Steps(20), ..small() };
+        let outcome = run(&never, &mut |now| {
+            lengths.push(now.length);
+            true
+        })
+        .expect("runs");
+        assert!(lengths.iter().all(|length| *length == 1) && outcome.longest == 1, "{lengths:?}");
+        assert!(outcome.markdown().contains("lengths up to 1,"), "{}", outcome.markdown());
+
+        let (mut lengths, mut right) = (Vec::new(), Vec::new());
+        let soon = TaskRun { growth: Growth::Mastery(0.9), length: 3, ..small() };
+        let outcome = run(&soon, &mut |now| {
+            lengths.push(now.length);
+            right.push(now.accuracy);
+            true
+        })
+        .expect("runs");
+        let first_of = |length| lengths.iter().position(|has| *has == length).expect("was reached");
+        for length in [2, 3] {
+            let before = first_of(length);
+            assert!(first_of(length - 1) + 16 < before, "a mean over a dozen steps: {lengths:?}");
+            assert!(right[before - 4..before].iter().sum::<f64>() > 4.0 * 0.85, "{right:?}");
+        }
+        assert_eq!(outcome.longest, 3);
+        assert!(outcome.markdown().contains("growth at 90 % right"), "{}", outcome.markdown());
+    }
+
+    #[test]
     fn it_ends_when_told_and_refuses_nonsense() {
         let report = run(&small(), &mut |progress| progress.step < 3).expect("runs");
         assert_eq!((report.steps, report.accuracies.len()), (3, 2));
@@ -305,7 +376,7 @@ mod tests {
             run(&run_of, &mut |_| true).err().expect("refused").to_string()
         };
         assert!(refused(&|run| run.length = 0).contains("lengths of at least 1"));
-        assert!(refused(&|run| run.growth = f64::NAN).contains("growth"));
+        assert!(refused(&|run| run.growth = Growth::Part(f64::NAN)).contains("growth"));
         assert!(refused(&|run| run.limit = Limit::Minutes(-1.0)).contains("minutes"));
         assert!(refused(&|run| run.task = "nim".to_owned()).contains("nim"));
         assert!(refused(&|run| run.rate_range = 3.0).contains("rate"));
