@@ -32,7 +32,7 @@ impl<B: Block> Cells for Rows<B> {
         let whole = rows[0].0.len();
         // Said once, so that the loop need not ask.
         let spans = list!(R, rows[0].0, |r| &rows[r].0[..whole]);
-        let ahead = isa.reading().ahead;
+        let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
         let mut sums = [[isa.splat_eight(0.0); T]; R];
         for span in 0..whole {
             for r in 0..R {

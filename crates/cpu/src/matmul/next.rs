@@ -3,6 +3,7 @@
 
 use super::kind::Kind;
 use super::part_tiles::distance;
+use super::streams::apart;
 use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;
@@ -27,14 +28,14 @@ impl<'a> Next<'a> {
 
     /// `member`'s share of `matrix`, where few tokens will meet it.
     pub(crate) fn of<I: Isa>(isa: I, matrix: &'a Matrix, member: &Member<'_>) -> Self {
-        let Reading { ahead, places: count } = isa.reading();
+        let Reading { ahead, places: count, .. } = isa.reading();
         if ahead == 0 || matrix.units.is_some() {
             return Self::NOTHING;
         }
         // Nearly the rows that the member will take: those of some kernels come in groups.
         let at = |number: usize| matrix.outputs() * number / member.members();
         let (first, end) = (at(member.number()), at(member.number() + 1));
-        let in_places = |count| (count, (end - first).div_ceil(count).max(1));
+        let in_places = |count| (count, apart(end - first, count));
         let (count, length) = match matrix.kind {
             Kind::Dequantized => in_places(1),
             kind if kind.parts::<I>() > 0 => match distance(end - first, matrix.tensor.stored_row_bytes()) {

@@ -25,7 +25,7 @@ pub(super) trait Cells {
 pub(super) fn few<I: Isa, C: Cells>(isa: I, product: &Product<'_>, rows: Range<usize>, raw: &[u8]) {
     let length = product.matrix.tensor.stored_row_bytes();
     let tokens = product.input.tokens;
-    for side in side_by_side(rows.len(), isa.reading().places, 1) {
+    for side in side_by_side(rows.len(), isa.reading().of_blocks(tokens).places, 1) {
         if tokens == 1 && side.count == MANY_PLACES {
             C::cell::<I, MANY_PLACES, 1>(isa, product, rows.start, side.rows(0), (raw, length), 0);
             continue;
@@ -43,6 +43,16 @@ pub(super) fn few<I: Isa, C: Cells>(isa: I, product: &Product<'_>, rows: Range<u
             }
         }
     }
+}
+
+/// So many rows of any type are whole pages long, as long as a row is sixteen bytes or a multiple of them.
+const PAGES: usize = 256;
+
+/// How far apart, in rows, so many `places` of `rows` are. Whole pages apart they would meet on the same sets of a cache:
+/// then it is a row more.
+pub(super) fn apart(rows: usize, places: usize) -> usize {
+    let distance = rows.div_ceil(places).max(1);
+    distance + usize::from(places > 1 && distance.is_multiple_of(PAGES))
 }
 
 /// Rows that are read side by side.
@@ -66,7 +76,7 @@ impl Side {
 /// place, so many `neighbours`. Why in places: [`Reading`](crate::arch::Reading).
 #[inline(always)]
 pub(super) fn side_by_side(rows: usize, places: usize, neighbours: usize) -> impl Iterator<Item = Side> {
-    let length = rows.div_ceil(places).max(1);
+    let length = apart(rows, places);
     let (step, distance) = if places == 1 { (neighbours, 1) } else { (1, length) };
     (0..length).step_by(step).take_while(move |first| *first < rows).map(move |first| {
         let left = (rows - first).div_ceil(distance);
@@ -80,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_row_comes_once() {
-        for rows in 0..40 {
+        for rows in (0..40).chain([1024, 2047]) {
             for (places, neighbours) in [(1, 1), (1, 2), (2, 1), (4, 1), (4, 2), (5, 1)] {
                 let most = if places == 1 { neighbours } else { places };
                 let mut seen = Vec::new();
@@ -94,6 +104,10 @@ mod tests {
         }
         let sides: Vec<_> = side_by_side(7, 3, 1).map(|side| (side.rows::<2>(0), side.count)).collect();
         assert_eq!(sides, [([0, 3], 3), ([1, 4], 2), ([2, 5], 2)]);
+        assert_eq!(
+            [(8192, 1), (8192, 4), (8188, 4), (7, 3)].map(|(rows, places)| apart(rows, places)),
+            [8192, 2049, 2047, 3]
+        );
         assert!(side_by_side(5, 1, 2).map(|side| side.count).eq([2, 2, 1]));
     }
 }

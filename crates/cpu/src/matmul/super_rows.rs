@@ -28,7 +28,7 @@ impl<B: SuperBlock> Cells for Rows<B> {
         // Said once, so that the loop need not ask.
         let rows = list!(R, rows[0], |r| &rows[r][..whole]);
         let xs = list!(T, product.input.spans(token), |t| &product.input.spans(token + t)[..whole]);
-        let ahead = isa.reading().ahead;
+        let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
         let mut sums = [[0.0; T]; R];
         for span in 0..whole {
             for r in 0..R {

@@ -116,7 +116,7 @@ pub struct WordProblem {
 }
 
 impl WordProblem {
-    /// `pauses` tokens follow every element, at the last of which the product is asked for.
+    /// `pauses` tokens follow every element, a first, a second and so on, at the last of which the product is asked for.
     #[must_use]
     pub fn new(group: Group, alphabet: Alphabet, pauses: usize) -> Self {
         let swaps = alphabet == Alphabet::Swaps;
@@ -136,7 +136,7 @@ impl Task for WordProblem {
     }
 
     fn vocab(&self) -> usize {
-        self.group.order() + usize::from(self.pauses > 0)
+        self.group.order() + self.pauses
     }
 
     fn tokens(&self, length: usize) -> usize {
@@ -149,8 +149,8 @@ impl Task for WordProblem {
             let element = self.alphabet[random.below(self.alphabet.len())];
             product = self.group.product(product, element);
             inputs.push(element);
-            for _ in 0..self.pauses {
-                inputs.push(self.group.order() as u32);
+            for pause in 0..self.pauses {
+                inputs.push((self.group.order() + pause) as u32);
                 targets.push(IGNORED);
             }
             targets.push(product);
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn targets_are_where_the_points_end_up() {
-        for (group, ..) in groups() {
+        for (group, order, _) in groups() {
+            let order = order as u32;
             let task = WordProblem::new(group.clone(), Alphabet::All, 2);
             let (mut inputs, mut targets) = (Vec::new(), Vec::new());
             task.sample(&mut Random::new(1), 40, &mut inputs, &mut targets);
@@ -215,6 +216,7 @@ mod tests {
                     assert_eq!(group.elements[targets[3 * upto + 2] as usize][usize::from(point)], end);
                 }
                 assert_eq!(targets[3 * upto..3 * upto + 2], [IGNORED; 2]);
+                assert_eq!(inputs[3 * upto + 1..3 * upto + 3], [order, order + 1]);
             }
         }
     }

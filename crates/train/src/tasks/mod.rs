@@ -56,7 +56,7 @@ pub const NAMES: [(&str, &str); 12] = [
     ("a5-swaps", "products of double swaps in A5"),
     ("s5-swaps", "products of swaps in S5"),
     ("a5-pauses", "products in A5, every element followed by a pause"),
-    ("s5-pauses", "products in S5, every element followed by three pauses"),
+    ("s5-pauses", "products in S5, every element followed by three pauses, each a token of its own"),
     ("parity", "parity of bits"),
     ("counter", "a counter modulo 5"),
     ("mqar", "values that belong to keys"),

@@ -213,9 +213,9 @@ struct Training<'a> {
     run: &'a TaskRun,
     task: Box<dyn super::Task>,
     trainer: Trainer,
-    tokens: u64,    // of the last step
+    tokens: u64,     // of the last step
     mastered: usize, // the longest samples so far
-    right: f64,     // the part of their answers that was right lately
+    right: f64,      // the part of their answers that was right lately
 }
 
 impl<'a> Training<'a> {
