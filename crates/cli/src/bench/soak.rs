@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use wkv7::{Model, Session};
 
-use super::measure::Tokens;
+use super::measure::{Speed, Tokens};
 use crate::memory;
 use crate::terminal::progress;
 
@@ -23,7 +23,10 @@ pub struct Soak {
     pub tokens: usize,
     pub first: Part,
     pub last: Part,
-    /// Speed of the last part over that of the first.
+    /// The first thousand of another sequence, a chunk of which was fed before each chunk of the last thousand.
+    pub fresh: Part,
+    /// Speed of the last part over that of the fresh one, the median of their chunks: a machine that others use as well is
+    /// not as fast at the end as it was at the beginning.
     pub ratio: f64,
 }
 
@@ -31,8 +34,15 @@ pub struct Soak {
 #[derive(Debug, Serialize)]
 pub struct Part {
     pub tokens_per_second: f64,
-    /// Memory resident at its end.
+    /// Memory resident at its end; of the last one, before the fresh sequence is there.
     pub resident_bytes: Option<u64>,
+}
+
+impl Part {
+    fn of(tokens: usize, time: Duration) -> Self {
+        let tokens_per_second = tokens as f64 / time.as_secs_f64().max(1e-9);
+        Self { tokens_per_second, resident_bytes: memory::resident_bytes() }
+    }
 }
 
 /// Feeds `count` tokens, at least twice [`PART`], to one sequence.
@@ -51,14 +61,27 @@ pub fn run(model: &Model, tokens: &mut Tokens, count: usize) -> anyhow::Result<S
             progress(from as u64, count as u64);
             chunk(&mut session, tokens, CHUNK.min(range.end - from))?;
         }
-        let tokens_per_second = length as f64 / start.elapsed().as_secs_f64().max(1e-9);
-        Ok(Part { tokens_per_second, resident_bytes: memory::resident_bytes() })
+        Ok(Part::of(length, start.elapsed()))
     };
     let first = feed(0..PART)?;
     feed(PART..count - PART)?;
-    let last = feed(count - PART..count)?;
-    let ratio = last.tokens_per_second / first.tokens_per_second;
-    Ok(Soak { tokens: count, first, last, ratio })
+    let resident_bytes = memory::resident_bytes();
+    let (mut other, mut times) = (model.session()?, Vec::new());
+    for _ in 0..PART / CHUNK {
+        times.push((timed(&mut other, tokens)?, timed(&mut session, tokens)?));
+    }
+    let (fresh, last) = times.iter().copied().unzip::<_, _, Vec<_>, Vec<_>>();
+    let [fresh, last] = [fresh, last].map(|times| Part::of(PART, times.iter().sum()));
+    let ratios = times.iter().map(|(fresh, last)| fresh.as_secs_f64() / last.as_secs_f64().max(1e-9));
+    let ratio = Speed::of(ratios.collect()).median;
+    Ok(Soak { tokens: count, first, last: Part { resident_bytes, ..last }, fresh, ratio })
+}
+
+/// How long a chunk takes.
+fn timed(session: &mut Session, tokens: &mut Tokens) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    chunk(session, tokens, CHUNK)?;
+    Ok(start.elapsed())
 }
 
 fn chunk(session: &mut Session, tokens: &mut Tokens, count: usize) -> anyhow::Result<()> {

@@ -133,7 +133,8 @@ fn soaked(soak: &Soak) -> Table {
     };
     table.row("soak", format!("{} tokens", count(soak.tokens as u64)));
     table.row("first thousand", part(&soak.first)).row("last thousand", part(&soak.last));
-    table.row("last / first", format!("{:.3}", soak.ratio));
+    table.row("another's first, in turns", part(&soak.fresh));
+    table.row("last / another's first", format!("{:.3}", soak.ratio));
     table
 }
 

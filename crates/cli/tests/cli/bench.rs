@@ -46,7 +46,7 @@ fn json_has_every_field() {
     let soak = &report["soak"];
     assert_eq!(
         [keys(soak).join(" "), keys(&soak["last"]).join(" ")],
-        ["tokens first last ratio", "tokens_per_second resident_bytes"]
+        ["tokens first last fresh ratio", "tokens_per_second resident_bytes"]
     );
     assert!(soak["ratio"].as_f64() > Some(0.0) && soak["tokens"] == 2000, "{soak}");
 }
