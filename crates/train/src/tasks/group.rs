@@ -3,7 +3,8 @@
 //! Over all elements it is the usual benchmark, complete for NC1 in A5 and S5. Over swaps alone it is the problem for which
 //! one layer is proven to suffice: a swap is a reflection, and one step of the memory can be one reflection. (A double
 //! swap is a half turn of the icosahedron: a reflection but for its sign.) Pauses after an element leave a memory the
-//! steps for the several reflections that make it up.
+//! steps for the several reflections that make it up; where an element comes in parts, each of which names it, the memory
+//! need not keep it in mind meanwhile.
 
 use super::Task;
 use crate::Random;
@@ -106,41 +107,80 @@ pub enum Alphabet {
     Swaps,
 }
 
-/// The product so far, at every element.
+/// How an element is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// As one token.
+    Token,
+    /// As one token, and so many after it: a first pause, a second and so on, the same for all elements.
+    Pauses(usize),
+    /// As so many tokens, each an element's first part, its second and so on.
+    Parts(usize),
+}
+
+impl Spelling {
+    /// Tokens of an element.
+    fn tokens(self) -> usize {
+        match self {
+            Self::Token => 1,
+            Self::Pauses(pauses) => 1 + pauses,
+            Self::Parts(parts) => parts.max(1),
+        }
+    }
+
+    /// The token in place `place` of the spelling of `element`, of so many elements.
+    fn token(self, element: u32, place: usize, order: usize) -> u32 {
+        match self {
+            Self::Pauses(_) if place > 0 => (order + place - 1) as u32,
+            _ => element + (place * order) as u32,
+        }
+    }
+
+    /// Tokens of all elements together.
+    fn vocab(self, order: usize) -> usize {
+        match self {
+            Self::Pauses(pauses) => order + pauses,
+            _ => self.tokens() * order,
+        }
+    }
+}
+
+/// The product so far, at the end of every element.
 #[derive(Debug, Clone)]
 pub struct WordProblem {
     group: Group,
     alphabet: Vec<u32>,
     swaps: bool,
-    pauses: usize,
+    spelling: Spelling,
 }
 
 impl WordProblem {
-    /// `pauses` tokens follow every element, a first, a second and so on, at the last of which the product is asked for.
+    /// Words over the `alphabet` of `group`, so written.
     #[must_use]
-    pub fn new(group: Group, alphabet: Alphabet, pauses: usize) -> Self {
+    pub fn new(group: Group, alphabet: Alphabet, spelling: Spelling) -> Self {
         let swaps = alphabet == Alphabet::Swaps;
         let alphabet = if swaps { group.swaps() } else { (0..group.order() as u32).collect() };
-        Self { group, alphabet, swaps, pauses }
+        Self { group, alphabet, swaps, spelling }
     }
 }
 
 impl Task for WordProblem {
     fn title(&self) -> String {
         let what = if self.swaps { "swaps" } else { "elements" };
-        let pauses = match self.pauses {
-            0 => String::new(),
-            n => format!(" with {n} pauses each"),
+        let how = match self.spelling {
+            Spelling::Token => String::new(),
+            Spelling::Pauses(n) => format!(" with {n} pauses each"),
+            Spelling::Parts(n) => format!(" in {n} parts each"),
         };
-        format!("{}, products of its {} {what}{pauses}", self.group.name(), self.alphabet.len())
+        format!("{}, products of its {} {what}{how}", self.group.name(), self.alphabet.len())
     }
 
     fn vocab(&self) -> usize {
-        self.group.order() + self.pauses
+        self.spelling.vocab(self.group.order())
     }
 
     fn tokens(&self, length: usize) -> usize {
-        length * (1 + self.pauses)
+        length * self.spelling.tokens()
     }
 
     fn sample(&self, random: &mut Random, length: usize, inputs: &mut Vec<u32>, targets: &mut Vec<u32>) {
@@ -148,11 +188,9 @@ impl Task for WordProblem {
         for _ in 0..length {
             let element = self.alphabet[random.below(self.alphabet.len())];
             product = self.group.product(product, element);
-            inputs.push(element);
-            for pause in 0..self.pauses {
-                inputs.push((self.group.order() + pause) as u32);
-                targets.push(IGNORED);
-            }
+            let tokens = self.spelling.tokens();
+            inputs.extend((0..tokens).map(|place| self.spelling.token(element, place, self.group.order())));
+            targets.extend((1..tokens).map(|_| IGNORED));
             targets.push(product);
         }
     }
@@ -205,7 +243,7 @@ mod tests {
     fn targets_are_where_the_points_end_up() {
         for (group, order, _) in groups() {
             let order = order as u32;
-            let task = WordProblem::new(group.clone(), Alphabet::All, 2);
+            let task = WordProblem::new(group.clone(), Alphabet::All, Spelling::Pauses(2));
             let (mut inputs, mut targets) = (Vec::new(), Vec::new());
             task.sample(&mut Random::new(1), 40, &mut inputs, &mut targets);
             for upto in 0..40 {
@@ -222,8 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn parts_name_their_element() {
+        let task = |spelling| WordProblem::new(Group::alternating(5), Alphabet::All, spelling);
+        let sample = |spelling| {
+            let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+            task(spelling).sample(&mut Random::new(3), 9, &mut inputs, &mut targets);
+            (inputs, targets)
+        };
+        let (whole, products) = sample(Spelling::Token);
+        let (parts, targets) = sample(Spelling::Parts(2));
+        let spelt: Vec<u32> = whole.iter().flat_map(|element| [*element, 60 + element]).collect();
+        let late: Vec<u32> = products.iter().flat_map(|product| [IGNORED, *product]).collect();
+        assert_eq!((parts, targets), (spelt, late));
+        assert_eq!(task(Spelling::Parts(2)).vocab(), 120);
+        assert_eq!(task(Spelling::Parts(2)).title(), "A5, products of its 60 elements in 2 parts each");
+    }
+
+    #[test]
     fn elements_come_equally_often() {
-        let task = WordProblem::new(Group::alternating(5), Alphabet::All, 0);
+        let task = WordProblem::new(Group::alternating(5), Alphabet::All, Spelling::Token);
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         task.sample(&mut Random::new(2), 60_000, &mut inputs, &mut targets);
         for list in [inputs, targets] {

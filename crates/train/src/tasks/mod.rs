@@ -20,7 +20,7 @@ mod reversal;
 mod run;
 
 pub use counter::Counter;
-pub use group::{Alphabet, Group, WordProblem};
+pub use group::{Alphabet, Group, Spelling, WordProblem};
 pub use parity::Parity;
 pub use recall::Recall;
 pub use report::{Accuracy, Outcome, Report};
@@ -48,7 +48,7 @@ pub trait Task: Send + Sync {
 }
 
 /// The names that [`named`] knows, each with what it is.
-pub const NAMES: [(&str, &str); 12] = [
+pub const NAMES: [(&str, &str); 14] = [
     ("s3", "products in S3, every element a token"),
     ("a5", "products in A5, every element a token"),
     ("s5", "products in S5, every element a token"),
@@ -57,6 +57,8 @@ pub const NAMES: [(&str, &str); 12] = [
     ("s5-swaps", "products of swaps in S5"),
     ("a5-pauses", "products in A5, every element followed by a pause"),
     ("s5-pauses", "products in S5, every element followed by three pauses, each a token of its own"),
+    ("a5-parts", "products in A5, every element in two tokens that both name it"),
+    ("s5-parts", "products in S5, every element in four tokens that all name it"),
     ("parity", "parity of bits"),
     ("counter", "a counter modulo 5"),
     ("mqar", "values that belong to keys"),
@@ -68,18 +70,20 @@ pub const NAMES: [(&str, &str); 12] = [
 /// # Errors
 /// [`Error::Task`] for a name that is not in [`NAMES`].
 pub fn named(name: &str) -> Result<Box<dyn Task>, Error> {
-    let words = |group, alphabet, pauses| -> Result<Box<dyn Task>, Error> {
-        Ok(Box::new(WordProblem::new(group, alphabet, pauses)))
+    let words = |group, alphabet, spelling| -> Result<Box<dyn Task>, Error> {
+        Ok(Box::new(WordProblem::new(group, alphabet, spelling)))
     };
     match name {
-        "s3" => words(Group::symmetric(3), Alphabet::All, 0),
-        "a5" => words(Group::alternating(5), Alphabet::All, 0),
-        "s5" => words(Group::symmetric(5), Alphabet::All, 0),
-        "s3-swaps" => words(Group::symmetric(3), Alphabet::Swaps, 0),
-        "a5-swaps" => words(Group::alternating(5), Alphabet::Swaps, 0),
-        "s5-swaps" => words(Group::symmetric(5), Alphabet::Swaps, 0),
-        "a5-pauses" => words(Group::alternating(5), Alphabet::All, 1),
-        "s5-pauses" => words(Group::symmetric(5), Alphabet::All, 3),
+        "s3" => words(Group::symmetric(3), Alphabet::All, Spelling::Token),
+        "a5" => words(Group::alternating(5), Alphabet::All, Spelling::Token),
+        "s5" => words(Group::symmetric(5), Alphabet::All, Spelling::Token),
+        "s3-swaps" => words(Group::symmetric(3), Alphabet::Swaps, Spelling::Token),
+        "a5-swaps" => words(Group::alternating(5), Alphabet::Swaps, Spelling::Token),
+        "s5-swaps" => words(Group::symmetric(5), Alphabet::Swaps, Spelling::Token),
+        "a5-pauses" => words(Group::alternating(5), Alphabet::All, Spelling::Pauses(1)),
+        "s5-pauses" => words(Group::symmetric(5), Alphabet::All, Spelling::Pauses(3)),
+        "a5-parts" => words(Group::alternating(5), Alphabet::All, Spelling::Parts(2)),
+        "s5-parts" => words(Group::symmetric(5), Alphabet::All, Spelling::Parts(4)),
         "parity" => Ok(Box::new(Parity)),
         "counter" => Ok(Box::new(Counter { modulus: 5 })),
         "mqar" => Ok(Box::new(Recall { keys: 256, values: 256 })),
