@@ -4,6 +4,10 @@ import statistics
 from report import busy, disturbance, figure, spread, wrapped
 
 MIB = 1 << 20
+PRECISIONS = {
+    "f32": "in f32",
+    "bf16": "in f32 with the factors of matrix products rounded to bf16 (torch: autocast)",
+}
 
 
 def rate(run, tokens):
@@ -99,7 +103,7 @@ def markdown(record):
     left = [(case["size"], form) for case in record["cases"] for form in asked["forms"] if form not in case["agreement"]]
     left = "".join(f" {size} was measured without {form}." for size, form in left)
     figures = (
-        f"A step is loss, gradients, clipping and AdamW, in f32, for {asked['batch']} sequences of {asked['context']} "
+        f"A step is loss, gradients, clipping and AdamW, {PRECISIONS[asked['precision']]}, for {asked['batch']} sequences of {asked['context']} "
         f"tokens and a vocabulary of {asked['vocab']}; {asked['threads']} threads. The engines take turns in one run, "
         f"{asked['rounds']} rounds of {asked['steps']} steps, after a step that is not timed; slow forms of torch are "
         "timed in the first round alone. A ratio above 1 means that wkv7 is faster; it is taken within each round. The fastest "

@@ -76,7 +76,8 @@ def time_mix(h, v_first, p, heads, wkv):
     kk = F.normalize((k * p["att.k_k"]).view(split), dim=-1)
     k = torch.addcmul(k, k * (a - 1), p["att.k_a"])
     r, log_w, k, v_, a = (x.view(split) for x in (r, log_w, k, v, a))
-    y = wkv(r, log_w, k, v_, -kk, kk * a)
+    with torch.autocast("cpu", enabled=False):  # a recurrence wants f32
+        y = wkv(*(x.float() for x in (r, log_w, k, v_, -kk, kk * a)))
     y = F.group_norm(y.reshape(-1, channels), heads, p["att.ln_x.weight"], p["att.ln_x.bias"], eps=64e-5)
     bonus = (r * k * p["att.r_k"]).sum(-1, keepdim=True) * v_
     y = y.view(sequences, tokens, channels) + bonus.view(sequences, tokens, channels)
@@ -109,7 +110,7 @@ class Pulled(torch.autograd.Function):
 
 def loss(x, head, targets):
     logits = F.linear(x, head)
-    return Pulled.apply(logits.view(-1, len(head)), targets.reshape(-1))
+    return Pulled.apply(logits.float().view(-1, len(head)), targets.reshape(-1))
 
 
 def optimizer(model, rate, weight_decay):

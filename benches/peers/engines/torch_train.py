@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a model in torch on the CPU, in f32, on command: one line in, one line of JSON out.
+"""Trains a model in torch on the CPU, in f32 or with autocast to bf16, on command: one line in, one line of JSON out.
 
     torch_train.py WEIGHTS --wkv chunk --threads 2 --context 512 --batch 8
 
@@ -73,7 +73,8 @@ class Engine:
         return {"name": f"torch, {form}{compiled}", "version": torch.__version__, "features": features}
 
     def gradients(self, inputs, targets):
-        loss = self.model(inputs, targets)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.precision == "bf16"):
+            loss = self.model(inputs, targets)
         loss.backward()
         return loss
 
@@ -134,6 +135,7 @@ def main():
     parser.add_argument("--wkv", choices=("loop", "chunk"), default="chunk")
     parser.add_argument("--chunk", type=int, default=32, help="tokens of a chunk")
     parser.add_argument("--compile", action="store_true", help="with torch.compile, which needs a C++ compiler")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: autocast")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--batch", type=int, default=8)

@@ -20,7 +20,7 @@
 //! | `activations`, `code_tiles`, `span_codes`, `part_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
 //! | `aligned`, `pages` | where that lies |
-//! | `math`, `bf16x3` | arithmetic for other crates |
+//! | `math`, `bf16x3`, `pairs` | arithmetic for other crates |
 //! | `arch`, `team` | instruction sets and cores |
 
 mod activations;
@@ -48,6 +48,7 @@ mod wkv;
 
 pub mod bf16x3;
 pub mod math;
+pub mod pairs;
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]

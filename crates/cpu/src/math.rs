@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{AddAssign, MulAssign};
+use std::str::FromStr;
 
 pub use num_traits::Float; // what numbers can do
 use wkv7_core::Error;
@@ -14,9 +15,32 @@ use wkv7_core::Error;
 use crate::arch::{Isa, Missing, Nothing, Path, With};
 use crate::bf16x3::Tiles;
 use crate::exp;
+use crate::pairs::Pairs;
 
 /// Numbers in [`Math::Lanes`].
 pub const LANES: usize = crate::arch::LANES;
+
+/// What the factors of large products are rounded to; sums are f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Nothing: they are f32.
+    #[default]
+    F32,
+    /// bf16, except where large f32 products are made of bf16 ones anyway ([`Path::Amx`]).
+    Bf16,
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "f32" => Ok(Self::F32),
+            "bf16" => Ok(Self::Bf16),
+            _ => Err(format!("expected f32 or bf16, found {name:?}")),
+        }
+    }
+}
 
 /// f32 or f64.
 pub trait Number: Float + AddAssign + MulAssign + Sum + Default + Debug + Send + Sync + 'static {
@@ -31,6 +55,9 @@ pub trait Number: Float + AddAssign + MulAssign + Sum + Default + Debug + Send +
 
     /// The same.
     fn singles_mut(x: &mut [Self]) -> Option<&mut [f32]>;
+
+    /// The same.
+    fn singles_vec(x: &mut Vec<Self>) -> Option<&mut Vec<f32>>;
 }
 
 impl Number for f32 {
@@ -49,6 +76,10 @@ impl Number for f32 {
     }
 
     fn singles_mut(x: &mut [Self]) -> Option<&mut [f32]> {
+        Some(x)
+    }
+
+    fn singles_vec(x: &mut Vec<Self>) -> Option<&mut Vec<f32>> {
         Some(x)
     }
 }
@@ -71,6 +102,10 @@ impl Number for f64 {
     fn singles_mut(_: &mut [Self]) -> Option<&mut [f32]> {
         None
     }
+
+    fn singles_vec(_: &mut Vec<Self>) -> Option<&mut Vec<f32>> {
+        None
+    }
 }
 
 /// Arithmetic on one type of numbers, with instructions that this machine is known to have.
@@ -88,6 +123,12 @@ pub trait Math: Copy + Send + Sync + 'static {
     /// What multiplies large f32 matrices faster than [`Math::lanes_mul_add`], where the machine has it.
     #[inline(always)]
     fn tiles(self) -> Option<Tiles> {
+        None
+    }
+
+    /// What multiplies large matrices whose numbers are rounded to bf16, where that is asked for.
+    #[inline(always)]
+    fn pairs(self) -> Option<Pairs> {
         None
     }
 
@@ -147,13 +188,14 @@ pub trait WithMath {
 }
 
 impl Path {
-    /// Does `work` with the f32 arithmetic of this path.
+    /// Does `work` with the f32 arithmetic of this path, and large products in `precision`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where this machine lacks the instructions.
-    pub fn with_math<W: WithMath>(self, work: W) -> Result<W::Out, Error> {
+    pub fn with_math<W: WithMath>(self, precision: Precision, work: W) -> Result<W::Out, Error> {
         let tiles = if self == Self::Amx { Tiles::of_this_machine() } else { None };
-        let work = Single { of: work, tiles };
+        let pairs = if precision == Precision::Bf16 { Pairs::of(self) } else { None };
+        let work = Single { of: work, tiles, pairs };
         // Asked for first, for this path may want more than the f32 arithmetic of it.
         let found = self.with(Nothing).and_then(|()| self.as_f32().with(work));
         found.map_err(|Missing(feature)| crate::lacks(self, feature))
@@ -170,16 +212,30 @@ impl Path {
 
 /// The f32 numbers of an instruction set, or work with them.
 #[derive(Debug, Clone, Copy)]
-struct Single<T> {
+pub(crate) struct Single<T> {
     of: T,
     tiles: Option<Tiles>,
+    pairs: Option<Pairs>,
+}
+
+impl<I: Isa> Single<I> {
+    /// Its arithmetic alone.
+    pub(crate) fn new(isa: I) -> Self {
+        Self { of: isa, tiles: None, pairs: None }
+    }
+
+    /// The instruction set.
+    #[inline(always)]
+    pub(crate) fn isa(self) -> I {
+        self.of
+    }
 }
 
 impl<W: WithMath> With for Single<W> {
     type Out = W::Out;
 
     fn with<I: Isa>(self, isa: I) -> W::Out {
-        self.of.with(Single { of: isa, tiles: self.tiles })
+        self.of.with(Single { of: isa, tiles: self.tiles, pairs: self.pairs })
     }
 }
 
@@ -193,6 +249,11 @@ impl<I: Isa> Math for Single<I> {
     #[inline(always)]
     fn tiles(self) -> Option<Tiles> {
         self.tiles
+    }
+
+    #[inline(always)]
+    fn pairs(self) -> Option<Pairs> {
+        self.pairs
     }
 
     #[inline(always)]

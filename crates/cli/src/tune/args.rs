@@ -8,6 +8,7 @@ use clap::Args;
 use wkv7::formats::convert::Target;
 use wkv7::tokenizer::Tokenizer;
 use wkv7::{Adapter, TokenizerChoice, Weights, adapters};
+use wkv7_train::numerics::Precision;
 use wkv7_train::tune::{Reading, Sample, Samples, Tuning};
 
 use crate::args::{ModelName, any_count, parse_threads, part, some_count};
@@ -52,6 +53,9 @@ pub struct TuneArgs {
     /// Compute activations twice rather than keep them: less memory, a third more time
     #[arg(long, help_heading = "Running")]
     recompute: bool,
+    /// Round the factors of large products to `bf16`: faster on a CPU with AVX-512 BF16
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Running")]
+    precision: Precision,
     #[command(flatten)]
     course: CourseArgs,
 }
@@ -123,6 +127,7 @@ impl TuneArgs {
         numerics.rows = self.rows.unwrap_or(numerics.rows);
         numerics.lanes = self.lanes.unwrap_or(numerics.lanes);
         numerics.checkpoint = self.recompute;
+        numerics.precision = self.precision;
         tuning
     }
 

@@ -1,7 +1,7 @@
 //! What is timed: a model of some size, its weights and its batches, all from a seed.
 
 use wkv7_train::data::Batch;
-use wkv7_train::numerics::Options;
+use wkv7_train::numerics::{Options, Precision};
 use wkv7_train::{AdamW, Layout, Moments, NewModel, Random, Schedule, Settings, Trained, Trainer};
 
 use crate::Result;
@@ -26,6 +26,7 @@ pub struct Case {
     pub seed: u64,
     /// Tokens that go through the model at a time; the trainer's own choice where `None`.
     pub rows: Option<usize>,
+    pub precision: Precision,
 }
 
 /// What is to be done with it.
@@ -38,13 +39,27 @@ pub struct Asked {
 /// The command line.
 pub fn parse(words: impl Iterator<Item = String>) -> Result<(Case, Asked)> {
     let mut sizes = Vec::new();
-    let mut case =
-        Case { layers: 0, channels: 0, vocab: 4096, context: 512, batch: 8, threads: 2, seed: 1, rows: None };
+    let mut case = Case {
+        layers: 0,
+        channels: 0,
+        vocab: 4096,
+        context: 512,
+        batch: 8,
+        threads: 2,
+        seed: 1,
+        rows: None,
+        precision: Precision::F32,
+    };
     let mut asked = Asked { serve: false, steps: 7 };
     let mut words = words;
     while let Some(word) = words.next() {
+        let mut text = || words.next().ok_or_else(|| format!("{word} wants something behind it"));
+        if word == "--precision" {
+            case.precision = text()?.parse()?;
+            continue;
+        }
         let mut number = || -> Result<usize> {
-            let text = words.next().ok_or_else(|| format!("{word} wants a number"))?;
+            let text = text()?;
             text.parse().map_err(|_| format!("{word} wants a number, found {text}").into())
         };
         match word.as_str() {
@@ -93,6 +108,7 @@ impl Case {
     pub fn options(&self) -> Options {
         let mut options = Options::default();
         options.threads = Some(self.threads);
+        options.precision = self.precision;
         if let Some(rows) = self.rows {
             options.rows = rows;
         }

@@ -1,7 +1,8 @@
 //! How fast a model trains, alone or beside another engine.
 //!
 //! ```text
-//! speed LAYERS CHANNELS [--vocab 4096] [--context 512] [--batch 8] [--threads 2] [--seed 1] [--rows N] [--steps 7]
+//! speed LAYERS CHANNELS [--vocab 4096] [--context 512] [--batch 8] [--threads 2] [--seed 1] [--rows N]
+//!       [--precision f32|bf16] [--steps 7]
 //! speed LAYERS CHANNELS ... --serve
 //! ```
 //!

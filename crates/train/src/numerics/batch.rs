@@ -1,5 +1,7 @@
 //! What goes through the model, and how.
 
+use wkv7_cpu::math::Precision;
+
 use super::head::IGNORED;
 
 /// Sequences of equal length and what should follow each of their tokens.
@@ -13,7 +15,7 @@ pub struct Batch<'a> {
     pub tokens: usize,
 }
 
-/// How gradients are computed. None of it changes them by more than rounding.
+/// How gradients are computed. None of it changes them by more than the rounding of f32, but for `precision`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
@@ -31,11 +33,21 @@ pub struct Options {
     pub checkpoint: bool,
     /// The official trainer's pull on the largest logits.
     pub l2_wrap: bool,
+    /// What the factors of large products are rounded to.
+    pub precision: Precision,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: None, chunk: 16, rows: 512, lanes: 2, checkpoint: false, l2_wrap: true }
+        Self {
+            threads: None,
+            chunk: 16,
+            rows: 512,
+            lanes: 2,
+            checkpoint: false,
+            l2_wrap: true,
+            precision: Precision::F32,
+        }
     }
 }
 

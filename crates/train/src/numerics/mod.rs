@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `product` | products of matrices |
+//! | `product`, `pack`, `terms`, `tiled` | products of matrices |
 //! | `norm`, `shift` | layer norms and token shifts, with their gradients |
 //! | `recurrence` | the recurrent memory of one head and its gradient |
 //! | `wkv`, `lines` | all that a time mix does head by head; its loops over one vector |
@@ -24,11 +24,13 @@ mod layer;
 mod lines;
 mod model;
 mod norm;
+mod pack;
 mod product;
 mod recurrence;
 mod rows;
 mod shift;
 mod source;
+mod terms;
 mod tiled;
 mod wkv;
 
@@ -37,6 +39,7 @@ pub use head::{IGNORED, Score};
 pub use model::{Engine, Numerics};
 pub use source::Frozen;
 pub(crate) use source::numbers;
+pub use wkv7_cpu::math::Precision;
 
 #[cfg(test)]
 mod tests;

@@ -100,12 +100,12 @@ impl WithMath for Make<'_> {
 }
 
 impl dyn Numerics {
-    /// In f32, with the instructions of `path`.
+    /// In f32, with the instructions of `path`; large products in [`Options::precision`].
     ///
     /// # Errors
     /// A machine without those instructions or without threads; sizes that cannot be trained.
     pub fn new(path: wkv7_cpu::Path, layout: &Layout, options: &Options) -> Result<Box<Self>, Error> {
-        path.with_math(Make(layout, options))?
+        path.with_math(options.precision, Make(layout, options))?
     }
 }
 

@@ -6,21 +6,22 @@
 //! any number of threads gives the same bits. Machines with tiles of bf16 multiply large matrices another way
 //! (`tiled`).
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 use wkv7_cpu::bf16x3::Slab;
 use wkv7_cpu::math::{LANES, Math, Number};
+use wkv7_cpu::pairs::{PairMath, WithPairs};
 
+use super::pack::{pack_left, pack_right, pack_row};
 use super::rows::Grow;
+use super::terms::{self, NumberOf, One, Terms, Two};
 use super::tiled;
 
-/// Numbers of a tile's depth: a strip of the left factor and a panel of the right one stay in the first-level cache.
+/// Terms of a tile's depth: a strip of the left factor and a panel of the right one stay in the first-level cache.
 const DEPTH: usize = 256;
 /// Columns whose panels are packed at a time: about half of a second-level cache.
 const WIDTH: usize = 1024;
 /// Rows that a task does at most: some tiles of every instruction set.
-const ROWS: usize = 96;
+pub(super) const ROWS: usize = 96;
 /// Tasks that there should be at least, so that every thread gets some.
 const TASKS: usize = 4;
 /// Panels that are packed together, so that what they read lies in longer pieces.
@@ -106,30 +107,65 @@ pub(crate) fn product<M: Math>(
     {
         return tiled::product(tiles, a, b, into, c, &mut room.slabs);
     }
-    let (n, room) = (b.columns, &mut room.panels);
-    let some = a.rows.div_ceil(TASKS).next_multiple_of(M::TILE).min(ROWS);
-    let wide = LANES * M::PANELS;
+    if let Some(pairs) = math.pairs().filter(|_| terms::are_pairs_worth_it(a.rows, a.columns, b.columns))
+        && let (Some(a), Some(b)) = (a.singles(), b.singles())
+        && let (Some(c), Some(panels)) = (M::Number::singles_mut(c), M::Number::singles_vec(&mut room.panels))
+    {
+        return pairs.with(InPairs { a, b, into, c, panels });
+    }
+    multiply(One(math), a, b, into, c, &mut room.panels);
+}
+
+/// A product of numbers rounded to bf16.
+struct InPairs<'a> {
+    a: Factor<'a, f32>,
+    b: Factor<'a, f32>,
+    into: Into,
+    c: &'a mut [f32],
+    panels: &'a mut Vec<f32>,
+}
+
+impl WithPairs for InPairs<'_> {
+    type Out = ();
+
+    fn with<M: PairMath>(self, math: M) {
+        let Self { a, b, into, c, panels } = self;
+        multiply(Two(math), a, b, into, c, panels);
+    }
+}
+
+fn multiply<T: Terms>(
+    terms: T,
+    a: Factor<'_, NumberOf<T>>,
+    b: Factor<'_, NumberOf<T>>,
+    into: Into,
+    c: &mut [NumberOf<T>],
+    room: &mut Vec<NumberOf<T>>,
+) {
+    let (n, math) = (b.columns, terms.math());
+    let some = a.rows.div_ceil(TASKS).next_multiple_of(T::Math::TILE).min(ROWS);
+    let wide = LANES * T::Math::PANELS;
     for column in (0..n).step_by(WIDTH) {
         let columns = WIDTH.min(n - column);
-        for first in (0..a.columns).step_by(DEPTH) {
-            let depth = DEPTH.min(a.columns - first);
-            let panel = depth * wide;
+        for first in (0..a.columns).step_by(DEPTH * T::DEEP) {
+            let depth = (DEPTH * T::DEEP).min(a.columns - first);
+            let panel = depth.div_ceil(T::DEEP) * wide;
             room.grow(room.len().max(columns.div_ceil(wide) * panel));
             let panels = &mut room[..columns.div_ceil(wide) * panel];
             let block = Block { first, depth, column, columns, add: into == Into::Add || first > 0 };
-            let pack = |(number, panels): (usize, &mut [M::Number])| {
+            let pack = |(number, panels): (usize, &mut [NumberOf<T>])| {
                 let at = column + number * TOGETHER * wide;
                 math.run(
                     #[inline(always)]
-                    || pack_right(math, &b, first, depth, at, panels),
+                    || pack_right(terms, &b, first, depth, at, panels),
                 );
             };
-            let work = |(number, rows): (usize, &mut [M::Number]),
-                        panels: &[M::Number],
-                        strip: &mut Vec<M::Number>| {
+            let work = |(number, rows): (usize, &mut [NumberOf<T>]),
+                        panels: &[NumberOf<T>],
+                        strip: &mut Vec<NumberOf<T>>| {
                 math.run(
                     #[inline(always)]
-                    || rows_of(math, &a, panels, block, number * some, rows, n, strip),
+                    || rows_of(terms, &a, panels, block, number * some, rows, n, strip),
                 );
             };
             if a.rows * depth * columns < SMALL {
@@ -156,173 +192,110 @@ struct Block {
     add: bool,
 }
 
-/// Rows `first..first + depth` of `b`, and columns from `column` on, as panels `[depth, PANELS * LANES]`; missing columns are
-/// zero.
-#[inline(always)]
-fn pack_right<M: Math>(
-    math: M,
-    b: &Factor<'_, M::Number>,
-    first: usize,
-    depth: usize,
-    column: usize,
-    panels: &mut [M::Number],
-) {
-    let wide = LANES * M::PANELS;
-    if b.transposed {
-        for (number, panel) in panels.chunks_exact_mut(depth * wide).enumerate() {
-            turn_right(math, b, first, depth, column + number * wide, panel);
-        }
-        return;
-    }
-    for row in 0..depth {
-        let source = &b.numbers[(first + row) * b.columns..][column..b.columns];
-        for (panel, source) in panels.chunks_exact_mut(depth * wide).zip(source.chunks(wide)) {
-            let (chunks, rest) = source.as_chunks::<LANES>();
-            let (outs, _) = panel[row * wide..(row + 1) * wide].as_chunks_mut::<LANES>();
-            for (chunk, out) in chunks.iter().zip(outs.iter_mut()) {
-                *out = *chunk;
-            }
-            for out in &mut outs[chunks.len()..] {
-                *out = [M::Number::default(); LANES];
-            }
-            if !rest.is_empty() {
-                outs[chunks.len()][..rest.len()].copy_from_slice(rest);
-            }
-        }
-    }
-}
-
-/// One panel of a transposed factor.
-#[inline(always)]
-fn turn_right<M: Math>(
-    math: M,
-    b: &Factor<'_, M::Number>,
-    first: usize,
-    depth: usize,
-    column: usize,
-    panel: &mut [M::Number],
-) {
-    let (wide, zero) = (LANES * M::PANELS, M::Number::default());
-    // Columns lie as rows: sixteen of them are turned at a time.
-    for part in 0..M::PANELS {
-        let at = column + part * LANES;
-        for step in (0..depth).step_by(LANES) {
-            let len = LANES.min(depth - step);
-            let mut rows = [math.splat(zero); LANES];
-            for (lane, row) in rows.iter_mut().enumerate() {
-                if at + lane < b.columns {
-                    let source = &b.numbers[(at + lane) * b.rows + first + step..][..len];
-                    *row = match source.first_chunk::<LANES>() {
-                        Some(whole) => math.load(whole),
-                        None => {
-                            let mut rest = [zero; LANES];
-                            rest[..len].copy_from_slice(source);
-                            math.load(&rest)
-                        }
-                    };
-                }
-            }
-            for (row, lanes) in math.transpose(rows).into_iter().enumerate().take(len) {
-                let out = &mut panel[(step + row) * wide + part * LANES..];
-                if let Some(out) = out.first_chunk_mut::<LANES>() {
-                    math.store(lanes, out);
-                }
-            }
-        }
-    }
-}
-
 /// All columns of a block for the rows from `row` on, which are `c`. A panel stays in the first-level cache while the rows
 /// pass by.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
-fn rows_of<M: Math>(
-    math: M,
-    a: &Factor<'_, M::Number>,
-    panels: &[M::Number],
+fn rows_of<T: Terms>(
+    terms: T,
+    a: &Factor<'_, NumberOf<T>>,
+    panels: &[NumberOf<T>],
     block: Block,
     row: usize,
-    c: &mut [M::Number],
+    c: &mut [NumberOf<T>],
     n: usize,
-    strips: &mut Vec<M::Number>,
+    strips: &mut Vec<NumberOf<T>>,
 ) {
-    match M::TILE {
-        12 => tiles::<M, 12, 2>(math, a, panels, block, row, c, n, strips),
-        6 => tiles::<M, 6, 1>(math, a, panels, block, row, c, n, strips),
-        _ => tiles::<M, 2, 1>(math, a, panels, block, row, c, n, strips),
+    match T::Math::TILE {
+        12 => tiles::<T, 12, 2>(terms, a, panels, block, row, c, n, strips),
+        6 => tiles::<T, 6, 1>(terms, a, panels, block, row, c, n, strips),
+        _ => tiles::<T, 2, 1>(terms, a, panels, block, row, c, n, strips),
     }
 }
 
-/// The same with tiles of `T` rows and `P` vectors of columns.
+/// The same with tiles of `R` rows and `P` vectors of columns.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel, called from one place")]
-fn tiles<M: Math, const T: usize, const P: usize>(
-    math: M,
-    a: &Factor<'_, M::Number>,
-    panels: &[M::Number],
+fn tiles<T: Terms, const R: usize, const P: usize>(
+    terms: T,
+    a: &Factor<'_, NumberOf<T>>,
+    panels: &[NumberOf<T>],
     block: Block,
     row: usize,
-    c: &mut [M::Number],
+    c: &mut [NumberOf<T>],
     n: usize,
-    strips: &mut Vec<M::Number>,
+    strips: &mut Vec<NumberOf<T>>,
 ) {
-    if T != M::TILE || P != M::PANELS {
+    if R != T::Math::TILE || P != T::Math::PANELS {
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let Block { first, depth, column, columns, add } = block;
-    let rows = c.len() / n;
-    if a.transposed {
-        strips.resize(strips.len().max(rows.div_ceil(T) * depth * T), M::Number::default());
-        pack_left::<M, T>(a, first, depth, row..row + rows, strips);
+    let (rows, steps, math) = (c.len() / n, depth.div_ceil(T::DEEP), terms.math());
+    let in_place = !a.transposed && T::DEEP == 1;
+    if !in_place {
+        strips.resize(strips.len().max(rows.div_ceil(R) * steps * R), Default::default());
+        if a.transposed {
+            pack_left::<T, R>(terms, a, first, depth, row..row + rows, strips);
+        } else {
+            let rows = a.numbers[row * a.columns..].chunks(a.columns).take(rows);
+            for (row, out) in rows.zip(strips.chunks_exact_mut(steps)) {
+                pack_row(terms, &row[first..first + depth], out);
+            }
+        }
     }
-    for (number, panel) in panels.chunks_exact(depth * LANES * P).enumerate() {
+    for (number, panel) in panels.chunks_exact(steps * LANES * P).enumerate() {
         let (panel, _) = panel.as_chunks::<LANES>();
         let (panel, _) = panel.as_chunks::<P>();
         let at = number * LANES * P;
-        for (tile, c) in c.chunks_mut(T * n).enumerate() {
+        for (tile, c) in c.chunks_mut(R * n).enumerate() {
             let rows = c.len() / n;
             // What the next tile begins with is asked for line by line meanwhile.
-            let next_c = c.as_ptr().wrapping_add(T * n + column + at);
-            let next_a = a.numbers.as_ptr().wrapping_add((row + (tile + 1) * T) * a.columns + first);
+            let next_c = c.as_ptr().wrapping_add(R * n + column + at);
+            let next_a = a.numbers.as_ptr().wrapping_add((row + (tile + 1) * R) * a.columns + first);
             let ask = |step: usize| {
-                if step < T * P {
+                if step < R * P {
                     math.prefetch(next_c.wrapping_add(step / P * n + step % P * LANES));
-                } else if number == 0 && !a.transposed {
-                    let line = step - T * P;
-                    math.prefetch(next_a.wrapping_add(line % T * a.columns + line / T * LANES));
+                } else if number == 0 && in_place {
+                    let line = step - R * P;
+                    math.prefetch(next_a.wrapping_add(line % R * a.columns + line / R * LANES));
                 }
             };
-            let mut sums = [[math.splat(M::Number::default()); P]; T];
+            let mut sums = [[math.splat(Default::default()); P]; R];
             if a.transposed {
-                let (strip, _) = strips[tile * depth * T..(tile + 1) * depth * T].as_chunks::<T>();
+                let (strip, _) = strips[tile * steps * R..(tile + 1) * steps * R].as_chunks::<R>();
                 for (step, (x, panel)) in strip.iter().zip(panel).enumerate() {
                     ask(step);
-                    for t in 0..T {
+                    for t in 0..R {
                         let x = math.splat(x[t]);
                         for p in 0..P {
-                            sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
+                            sums[t][p] = terms.add(math.load(&panel[p]), x, sums[t][p]);
                         }
                     }
                 }
             } else {
-                let mut xs = [&a.numbers[..0]; T];
-                for t in 0..T {
+                let mut xs = [&a.numbers[..0]; R];
+                for t in 0..R {
                     // Where there are fewer rows, the last one is taken again.
-                    xs[t] = &a.numbers[(row + tile * T + t.min(rows - 1)) * a.columns + first..][..depth];
+                    let t_row = tile * R + t.min(rows - 1);
+                    xs[t] = if in_place {
+                        &a.numbers[(row + t_row) * a.columns + first..][..steps]
+                    } else {
+                        &strips[t_row * steps..][..steps]
+                    };
                 }
-                for (step, panel) in panel.iter().enumerate().take(depth) {
+                for (step, panel) in panel.iter().enumerate().take(steps) {
                     ask(step);
-                    for t in 0..T {
+                    for t in 0..R {
                         let x = math.splat(xs[t][step]);
                         for p in 0..P {
-                            sums[t][p] = math.lanes_mul_add(math.load(&panel[p]), x, sums[t][p]);
+                            sums[t][p] = terms.add(math.load(&panel[p]), x, sums[t][p]);
                         }
                     }
                 }
             }
             // By way of memory: what follows is no loop that the compiler would unroll, and so would keep all sums there.
-            let mut done = [[[M::Number::default(); LANES]; P]; T];
-            for t in 0..T {
+            let mut done = [[[NumberOf::<T>::default(); LANES]; P]; R];
+            for t in 0..R {
                 for p in 0..P {
                     math.store(sums[t][p], &mut done[t][p]);
                 }
@@ -347,28 +320,6 @@ fn finish<M: Math>(math: M, sums: &[M::Number; LANES], add: bool, out: &mut [M::
     }
     for (out, sum) in out.iter_mut().zip(sums) {
         *out = if add { *out + *sum } else { *sum };
-    }
-}
-
-/// The rows `rows` of the transposed `a`, and `depth` from `first` on, in strips `[depth, T]`; missing rows are anything.
-#[inline(always)]
-fn pack_left<M: Math, const T: usize>(
-    a: &Factor<'_, M::Number>,
-    first: usize,
-    depth: usize,
-    rows: Range<usize>,
-    strips: &mut [M::Number],
-) {
-    let (strips, _) = strips.as_chunks_mut::<T>();
-    for step in 0..depth {
-        let source = &a.numbers[(first + step) * a.rows..][rows.clone()];
-        let (whole, rest) = source.as_chunks::<T>();
-        for (strip, whole) in whole.iter().enumerate() {
-            strips[strip * depth + step] = *whole;
-        }
-        if !rest.is_empty() {
-            strips[whole.len() * depth + step][..rest.len()].copy_from_slice(rest);
-        }
     }
 }
 
@@ -431,6 +382,69 @@ mod tests {
                 let twice: Vec<_> = want.iter().map(|x| *x + *x).collect();
                 product(math, a, b, Into::Add, &mut c, &mut room);
                 assert!(relative(&c, &twice) < bound, "{shape:?} {left} {right}, added");
+            }
+        }
+    }
+
+    /// As `product` where pairs are asked for, whatever the shape.
+    fn in_pairs(a: Factor<'_, f32>, b: Factor<'_, f32>, into: Into, c: &mut [f32], path: wkv7_cpu::Path) {
+        struct Check<'a>(InPairs<'a>);
+        impl wkv7_cpu::math::WithMath for Check<'_> {
+            type Out = bool;
+            fn with<M: Math<Number = f32>>(self, math: M) -> bool {
+                math.pairs().map(|pairs| pairs.with(self.0)).is_some()
+            }
+        }
+        let panels = &mut Vec::new();
+        let check = Check(InPairs { a, b, into, c, panels });
+        let done = path.with_math(wkv7_cpu::math::Precision::Bf16, check).expect("available");
+        assert!(done || path == wkv7_cpu::Path::Amx, "{path}");
+    }
+
+    #[test]
+    fn pairs_are_products_of_numbers_rounded_to_bf16() {
+        let rounded = |x: &f32| half::bf16::from_f32(*x).to_f32();
+        let paths = wkv7_cpu::Path::ALL.into_iter().filter(|path| path.is_available());
+        for path in paths.filter(|path| *path != wkv7_cpu::Path::Amx) {
+            for shape in [(1, 1, 1), (5, 3, 7), (13, 17, 33), (49, 300, 40), (97, 64, 1100), (64, 1201, 64)] {
+                let (rows, depth, columns) = shape;
+                let (a, b): (Vec<f32>, Vec<f32>) = (noise(rows * depth, 1), noise(depth * columns, 2));
+                let [a_cut, b_cut] = [&a, &b].map(|x| x.iter().map(rounded).collect::<Vec<f32>>());
+                let want = plain::<f32>(&a_cut, &b_cut, shape);
+                let (a_turned, b_turned) = (turned(&a, rows, depth), turned(&b, depth, columns));
+                let mut first: Option<Vec<f32>> = None;
+                for (left, right) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let a = Factor::new(&a, rows, depth);
+                    let a = if left { Factor::new(&a_turned, depth, rows).turned() } else { a };
+                    let b = Factor::new(&b, depth, columns);
+                    let b = if right { Factor::new(&b_turned, columns, depth).turned() } else { b };
+                    let mut c = vec![f32::NAN; rows * columns];
+                    in_pairs(a, b, Into::Store, &mut c, path);
+                    // f32 rounding of sums.
+                    let off = relative(&c, &want);
+                    assert!(off < 1e-6, "{path} {shape:?} {left} {right}: {off}");
+                    assert_eq!(&c, first.get_or_insert_with(|| c.clone()), "{path} {shape:?} {left} {right}");
+                    let twice: Vec<_> = want.iter().map(|x| *x + *x).collect();
+                    in_pairs(a, b, Into::Add, &mut c, path);
+                    assert!(relative(&c, &twice) < 1e-6, "{path} {shape:?} {left} {right}, added");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_hide_nothing_that_is_no_number() {
+        for bad in [f32::NAN, f32::INFINITY, -f32::NAN, f32::from_bits(0x7f80_0001)] {
+            let (mut a, b) = (vec![1.0; 64 * 65], vec![0.5; 65 * 64]);
+            a[3 * 65 + 64] = bad;
+            for path in wkv7_cpu::Path::ALL.into_iter().filter(|path| path.is_available()) {
+                let mut c = vec![0.0; 64 * 64];
+                in_pairs(Factor::new(&a, 64, 65), Factor::new(&b, 65, 64), Into::Store, &mut c, path);
+                if path == wkv7_cpu::Path::Amx {
+                    continue; // has no pairs
+                }
+                let found = c.chunks(64).enumerate().filter(|(_, row)| row.iter().any(|x| !x.is_finite()));
+                assert!(found.map(|(row, _)| row).eq([3]), "{path} {bad}");
             }
         }
     }

@@ -22,7 +22,7 @@ macro_rules! on_every_path {
                 continue; // the same f32 arithmetic as the one before
             }
             if path.is_available() {
-                path.with_math(Check).expect("available");
+                path.with_math(wkv7_cpu::math::Precision::F32, Check).expect("available");
             }
         }
     }};
@@ -204,6 +204,28 @@ fn groups_and_instruction_sets_change_the_order_of_sums_alone() {
         let off = [relative(&got.1, &want.1), relative(&got.2, &want.2)];
         println!("{rows} rows, {lanes} lanes: {off:?}");
         assert!(off.iter().all(|off| *off < ORDER), "{rows} rows, {lanes} lanes: {off:?}");
+    }
+}
+
+/// Factors rounded to bf16, 8 significant bits: 7.3e-3 measured.
+const BF16: f64 = 1.5e-2;
+
+#[test]
+fn factors_in_bf16_cost_their_rounding_and_depend_on_nothing_else() {
+    let path = Path::choose().expect("a path");
+    let exact = Options { threads: Some(2), rows: 90, ..Options::default() };
+    let plain = Options { precision: Precision::Bf16, ..exact.clone() };
+    let (want, exact) = (run(path, &plain), run(path, &exact));
+    let off = [relative(&want.1, &exact.1), relative(&want.2, &exact.2)];
+    println!("{path}: {off:?}");
+    assert!(off.iter().all(|off| *off < BF16), "{off:?}");
+    assert!(path == Path::Amx || off.iter().all(|off| *off > 1e-4), "products were f32: {off:?}");
+    assert_eq!(run(path, &Options { threads: Some(5), ..plain.clone() }), want, "five threads");
+    assert_eq!(run(path, &Options { checkpoint: true, ..plain.clone() }), want, "checkpoints");
+    for other in Path::ALL.into_iter().filter(|path| path.is_available() && *path != Path::Amx) {
+        let got = run(other, &plain);
+        let off = [relative(&got.1, &exact.1), relative(&got.2, &exact.2)];
+        assert!(off.iter().all(|off| *off < BF16), "{other}: {off:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use wkv7_core::Dtype;
 use wkv7_formats::{Error as FileError, WholeFile};
 
 use crate::Error;
-use crate::numerics::Options;
+use crate::numerics::{Options, Precision};
 
 /// All settings of a run. A TOML file has them under these names with dashes for underscores; those that it leaves out are
 /// the [`Default`] ones. `None` is a default that depends on others.
@@ -98,6 +98,8 @@ pub struct Config {
     pub lanes: usize,
     /// Keep only what each layer starts from and compute the rest again: less memory, a third more time.
     pub recompute: bool,
+    /// What the factors of large products are rounded to: `f32` or `bf16`, which some machines multiply twice as fast.
+    pub precision: String,
 }
 
 /// A file that a model is written as.
@@ -163,6 +165,7 @@ impl Default for Config {
             rows: usual.rows,
             lanes: usual.lanes,
             recompute: false,
+            precision: "f32".to_owned(),
         }
     }
 }
@@ -171,7 +174,7 @@ impl Default for Config {
 const LENGTHS: [&str; 3] = ["steps", "tokens", "epochs"];
 
 /// What may change when a run goes on; anything else would make it another run.
-const CHANGEABLE: [&str; 21] = [
+const CHANGEABLE: [&str; 22] = [
     "steps",
     "tokens",
     "epochs",
@@ -193,6 +196,7 @@ const CHANGEABLE: [&str; 21] = [
     "rows",
     "lanes",
     "recompute",
+    "precision",
 ];
 
 impl Config {
@@ -356,7 +360,13 @@ impl Config {
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return refused(format!("{key}: expected at least 1, found 0"));
         }
+        self.precision()?;
         self.element().map(drop)
+    }
+
+    /// What the factors of products are rounded to.
+    pub(super) fn precision(&self) -> Result<Precision, Error> {
+        self.precision.parse().map_err(|why| Error::Setting(format!("precision: {why}")))
     }
 
     /// The element type of the models that are written.
@@ -495,11 +505,12 @@ mod tests {
     fn settings_out_of_range_are_named() {
         let good = Config { data: vec!["a".into()], ..Config::default() };
         assert!(good.check().is_ok() && Config::default().check().is_err());
-        let bad: [(&str, Config); 7] = [
+        let bad: [(&str, Config); 8] = [
             ("beta2", Config { beta2: 1.0, ..good.clone() }),
             ("clip", Config { clip: f64::NAN, ..good.clone() }),
             ("weight-decay", Config { weight_decay: -1.0, ..good.clone() }),
             ("dtype", Config { dtype: "q8_0".to_owned(), ..good.clone() }),
+            ("precision", Config { precision: "f16".to_owned(), ..good.clone() }),
             ("epochs", Config { epochs: Some(0.0), ..good.clone() }),
             ("rows", Config { rows: 0, ..good.clone() }),
             ("found both", Config { from: Some("m".into()), layers: Some(1), ..good.clone() }),

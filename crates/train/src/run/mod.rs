@@ -129,7 +129,7 @@ impl Run {
                 .ok_or_else(|| Error::Setting("the checkpoint's statistics cannot be read".to_owned()))?,
         };
         let trained = Trained::all(&start.layout);
-        let settings = training_settings(&config, steps);
+        let settings = training_settings(&config, steps)?;
         let path = wkv7_cpu::Path::choose()?;
         let trainer =
             Trainer::new(path, start.layout, start.parameters, start.moments, trained, settings, start.step)?;
@@ -338,7 +338,7 @@ fn is_due(step: u64, every: u64, last: u64) -> bool {
     step == last || every > 0 && step.is_multiple_of(every)
 }
 
-fn training_settings(config: &Config, steps: u64) -> Settings {
+fn training_settings(config: &Config, steps: u64) -> Result<Settings, Error> {
     let first = config.learning_rate.unwrap_or_default(); // decided before
     let last = config.learning_rate_last.unwrap_or(first);
     let tokens_per_step = config.tokens_per_step();
@@ -354,9 +354,10 @@ fn training_settings(config: &Config, steps: u64) -> Settings {
         lanes: config.lanes,
         checkpoint: config.recompute,
         l2_wrap: config.l2_wrap,
+        precision: config.precision()?,
         ..Options::default()
     };
-    Settings {
+    Ok(Settings {
         optimizer: AdamW {
             betas: (config.beta1, config.beta2),
             eps: config.eps,
@@ -365,5 +366,5 @@ fn training_settings(config: &Config, steps: u64) -> Settings {
         },
         schedule: Schedule { first, warmup_steps, warmup: Warmup::Once, course },
         numerics,
-    }
+    })
 }
