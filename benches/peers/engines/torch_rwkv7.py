@@ -72,7 +72,8 @@ def time_mix(h, v_first, p, heads, wkv):
     if v_first is None:
         v_first = v
     else:
-        v = torch.lerp(v, v_first, torch.sigmoid(p["att.v0"] + (mixed_v @ p["att.v1"]) @ p["att.v2"]))
+        mix = torch.sigmoid(p["att.v0"] + (mixed_v @ p["att.v1"]) @ p["att.v2"])
+        v = torch.lerp(v, v_first, mix.to(v.dtype))
     kk = F.normalize((k * p["att.k_k"]).view(split), dim=-1)
     k = torch.addcmul(k, k * (a - 1), p["att.k_a"])
     r, log_w, k, v_, a = (x.view(split) for x in (r, log_w, k, v, a))
