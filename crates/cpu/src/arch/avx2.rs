@@ -6,8 +6,9 @@
 
 use std::arch::x86_64::*;
 
+use super::headers::{Headers, add_under_headers, headers, scales_of_header};
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, list};
+use super::{GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, list};
 
 /// Proof that this machine has AVX2, FMA and F16C, and how it reads.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ impl Isa for Avx2 {
     type Ints = __m256i;
     type Sums = [__m256i; 2];
     type Scales = __m256i;
+    type Headers = Headers;
     type Tiles = PlainTiles;
     type Bf16Tiles = PlainBf16;
 
@@ -131,12 +133,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn half(self, bits: u16) -> f32 {
-        enter!(half(bits))
+    fn half_pair(self, bits: u32) -> [f32; 2] {
+        enter!(half_pair(bits))
     }
 
     #[inline(always)]
-    fn halves(self, bits: [u16; 8]) -> __m256 {
+    fn halves(self, bits: [u32; 8]) -> __m256 {
         enter!(halves(bits))
     }
 
@@ -323,6 +325,28 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn sum_and_dot(self, x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2] {
         enter!(sum_and_dot(x, bytes, words))
+    }
+
+    #[inline(always)]
+    fn headers(self, blocks: [&[u8; 16]; HEADERS]) -> Headers {
+        enter!(headers(blocks))
+    }
+
+    #[inline(always)]
+    fn scales_of_header(self, headers: &Headers, n: usize) -> __m256i {
+        enter!(scales_of_header(headers, n))
+    }
+
+    #[inline(always)]
+    fn add_under_headers(
+        self,
+        headers: &Headers,
+        totals: [__m256i; HEADERS],
+        words: &[[i16; 2]; 4],
+        scale: f32,
+        sums: &mut [f32; HEADERS],
+    ) {
+        enter!(add_under_headers(headers, totals, words, scale, sums));
     }
 
     #[inline(always)]
@@ -527,16 +551,21 @@ fn bf16_to_f32(x: __m128i) -> __m256 {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn half(bits: u16) -> f32 {
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+fn half_pair(bits: u32) -> [f32; 2] {
+    let two = _mm_cvtph_ps(_mm_cvtsi32_si128(bits as i32));
+    [_mm_cvtss_f32(two), _mm_cvtss_f32(_mm_movehdup_ps(two))]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn halves(bits: [u16; 8]) -> __m256 {
-    let [a, b, c, d, e, f, g, h] = bits;
-    let low = _mm_setr_epi16(a as i16, b as i16, c as i16, d as i16, e as i16, f as i16, g as i16, h as i16);
-    _mm256_cvtph_ps(low)
+fn halves(bits: [u32; 8]) -> __m256 {
+    let both = |n: usize| {
+        let [first, second] = [bits[n], bits[n + 1]].map(|bits| _mm_cvtsi32_si128(bits as i32));
+        _mm_unpacklo_epi16(first, second)
+    };
+    let low = _mm_unpacklo_epi32(both(0), both(2));
+    let high = _mm_unpacklo_epi32(both(4), both(6));
+    _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high))
 }
 
 /// Four 8 by 8 corners, each turned by itself, the two off the diagonal exchanged.

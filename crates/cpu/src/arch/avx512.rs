@@ -10,8 +10,12 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::avx2::{fold_eight, load_bytes, scales_of};
+use super::headers::Headers;
+use super::nibbles::add_four_nibbles;
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
-use super::{Avx2, GROUP, Isa, LANES, LOW_BITS, Missing, PANEL, Reading};
+use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles};
+use crate::code_tiles::GroupCodes;
+use crate::groups::EIGHT;
 
 /// Proof that this machine has AVX-512 F, BW, VL and DQ beside what the others prove.
 #[derive(Debug, Clone, Copy)]
@@ -196,6 +200,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     type Ints = __m256i;
     type Sums = __m512i;
     type Scales = __m256i;
+    type Headers = Headers;
     type Tiles = B::Tiles;
     type Bf16Tiles = B::Bf16Tiles;
 
@@ -205,6 +210,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
+    const FOUR_NIBBLES: bool = B::VNNI;
 
     as_avx2! {
         fn reading() -> Reading;
@@ -217,8 +223,8 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn words(x: __m256i, offset: i16) -> [__m256i; 2];
         fn signed_words(x: __m256i) -> [__m256i; 2];
         fn words_mul(x: __m256i, by: i16) -> __m256i;
-        fn half(bits: u16) -> f32;
-        fn halves(bits: [u16; 8]) -> __m256;
+        fn half_pair(bits: u32) -> [f32; 2];
+        fn halves(bits: [u32; 8]) -> __m256;
         fn load_eight(x: &[f32; 8]) -> __m256;
         fn splat_eight(x: f32) -> __m256;
         fn eight_mul(a: __m256, b: __m256) -> __m256;
@@ -247,6 +253,8 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn load_ints(x: &[i32; 8]) -> __m256i;
         fn ints_add(a: __m256i, b: __m256i) -> __m256i;
         fn sum_and_dot(x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2];
+        fn headers(blocks: [&[u8; 16]; HEADERS]) -> Headers;
+        fn scales_of_header(headers: &Headers, n: usize) -> __m256i;
         fn ints_sub(a: __m256i, b: __m256i) -> __m256i;
         fn ints_to_eight(x: __m256i) -> __m256;
     }
@@ -341,6 +349,34 @@ impl<B: Beyond> Isa for Avx512<B> {
     #[inline(always)]
     fn dot_signed(self, codes: __m256i, x: __m256i) -> __m256i {
         if B::VNNI { enter!(dot_signed(codes, x)) } else { self.0.dot_signed(codes, x) }
+    }
+
+    #[inline(always)]
+    fn add_four_nibbles(
+        self,
+        spans: [&[[u8; 18]; EIGHT]; 4],
+        x: &[GroupCodes; EIGHT],
+        scales: &[f32; EIGHT],
+        counts: &[i32; EIGHT],
+        sums: [__m512; 2],
+    ) -> [__m512; 2] {
+        if B::VNNI {
+            enter!(add_four_nibbles(spans, x, scales, counts, sums))
+        } else {
+            four_nibbles(self, spans, x, scales, counts, sums)
+        }
+    }
+
+    #[inline(always)]
+    fn add_under_headers(
+        self,
+        headers: &Headers,
+        totals: [__m256i; HEADERS],
+        words: &[[i16; 2]; 4],
+        scale: f32,
+        sums: &mut [f32; HEADERS],
+    ) {
+        self.0.add_under_headers(headers, totals, words, scale, sums);
     }
 
     #[inline(always)]

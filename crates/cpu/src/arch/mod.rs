@@ -16,10 +16,16 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod headers;
+#[cfg(target_arch = "x86_64")]
+mod nibbles;
 mod path;
 mod portable;
 mod reading;
 mod tiles;
+
+use crate::code_tiles::GroupCodes;
+use crate::groups::EIGHT;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use amx::Amx;
@@ -27,6 +33,7 @@ pub(crate) use amx::Amx;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::{Avx512, Bf16, Plain, Vnni};
+pub(crate) use headers::{HEADERS, wholes_of_k};
 pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
@@ -60,6 +67,35 @@ pub(crate) const GROUP: usize = 32;
 /// Where [`Isa::cut_words`] cuts.
 pub(crate) const LOW_BITS: u32 = 6;
 
+/// [`Isa::add_four_nibbles`], number by number.
+#[inline(always)]
+fn four_nibbles<I: Isa>(
+    isa: I,
+    spans: [&[[u8; 18]; EIGHT]; 4],
+    x: &[GroupCodes; EIGHT],
+    scales: &[f32; EIGHT],
+    counts: &[i32; EIGHT],
+    sums: [I::Lanes; 2],
+) -> [I::Lanes; 2] {
+    let mut numbers = [[0.0; LANES]; 2];
+    isa.store(sums[0], &mut numbers[0]);
+    isa.store(sums[1], &mut numbers[1]);
+    for (row, span) in spans.into_iter().enumerate() {
+        for (group, block) in span.iter().enumerate() {
+            let [scale, _] = isa.half_pair(u16::from_le_bytes([block[0], block[1]]).into());
+            let mut total = -8 * counts[group];
+            for n in 0..GROUP / 2 {
+                let (code, x) = (block[2 + n], &x[group].0);
+                total += i32::from(code & 15) * i32::from(x[n]);
+                total += i32::from(code >> 4) * i32::from(x[GROUP / 2 + n]);
+            }
+            let sum = &mut numbers[group / 4][4 * (group % 4) + row];
+            *sum = isa.mul_add(total as f32, scale * scales[group], *sum);
+        }
+    }
+    [isa.load(&numbers[0]), isa.load(&numbers[1])]
+}
+
 /// An instruction set that this machine is known to have.
 pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// [`LANES`] f32 numbers.
@@ -74,6 +110,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type Sums: Copy;
     /// The 16 scales of a span, two to a group, which may be the same.
     type Scales: Copy;
+    /// The headers of four blocks of a K type.
+    type Headers: Copy;
 
     /// What multiplies a tile of tokens with a panel, set up for use.
     type Tiles: Tiles;
@@ -86,6 +124,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Whether [`Isa::lanes_dot_bf16`] is faster than two of [`Isa::lanes_mul_add`].
     const PAIRED: bool = false;
+
+    /// Whether [`Isa::add_four_nibbles`] is faster than row by row.
+    const FOUR_NIBBLES: bool = false;
 
     /// Tokens that share a pass over a panel, an even number, at most [`MAX_TILE`]: as many as leave all sums in registers.
     const TILE: usize;
@@ -194,11 +235,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Rows become columns.
     fn transpose(self, rows: [Self::Lanes; LANES]) -> [Self::Lanes; LANES];
 
-    /// The f16 number with these bits.
-    fn half(self, bits: u16) -> f32;
+    /// The f16 numbers in the lower and in the upper half of `bits`.
+    fn half_pair(self, bits: u32) -> [f32; 2];
 
-    /// Eight f16 numbers.
-    fn halves(self, bits: [u16; 8]) -> Self::Eight;
+    /// The f16 numbers in the lower halves of `bits`. Whole words are loaded faster: what loads two bytes into a register waits
+    /// for what was in the rest of it.
+    fn halves(self, bits: [u32; 8]) -> Self::Eight;
 
     /// Eight numbers.
     fn load_eight(self, x: &[f32; 8]) -> Self::Eight;
@@ -330,6 +372,37 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// The sum of all eight, and that of the products of eight unsigned `bytes`, the lowest first, and as many words; as f32.
     fn sum_and_dot(self, x: Self::Ints, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2];
 
+    /// Adds to `sums` the products of four rows of Q4_0 with a token's codes `x`, which have `scales` and add up to `counts`:
+    /// those of group `g` to number `4 * (g % 4)` of [`Self::Lanes`] number `g / 4`, and each further row's behind them.
+    #[inline(always)]
+    fn add_four_nibbles(
+        self,
+        spans: [&[[u8; 18]; EIGHT]; 4],
+        x: &[GroupCodes; EIGHT],
+        scales: &[f32; EIGHT],
+        counts: &[i32; EIGHT],
+        sums: [Self::Lanes; 2],
+    ) -> [Self::Lanes; 2] {
+        four_nibbles(self, spans, x, scales, counts, sums)
+    }
+
+    /// The headers of four blocks of Q4_K or Q5_K.
+    fn headers(self, blocks: [&[u8; 16]; HEADERS]) -> Self::Headers;
+
+    /// The whole scales of block `n`, as [`Isa::scales_of_groups`] has them.
+    fn scales_of_header(self, headers: &Self::Headers, n: usize) -> Self::Scales;
+
+    /// Adds to each sum what its block comes to: the whole of its `totals` and the dot product of its minima with `words`, as
+    /// f32 times their factors, the latter less, and the difference times `scale`.
+    fn add_under_headers(
+        self,
+        headers: &Self::Headers,
+        totals: [Self::Ints; HEADERS],
+        words: &[[i16; 2]; 4],
+        scale: f32,
+        sums: &mut [f32; HEADERS],
+    );
+
     /// `a - b`.
     fn ints_sub(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
 
@@ -385,5 +458,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 /// The largest [`Isa::TILE`].
 pub(crate) const MAX_TILE: usize = 12;
 
+#[cfg(test)]
+mod four_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,7 +1,8 @@
 //! What every machine of the compile target has: plain loops that compilers turn into vector code.
 
+use super::headers::PlainHeaders;
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, Isa, LANES, LOW_BITS, PANEL};
+use super::{GROUP, HEADERS, Isa, LANES, LOW_BITS, PANEL, wholes_of_k};
 
 /// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles, with `PAIRED`
 /// bf16 goes that of machines that multiply pairs: slow, and for tests of those ways alone, on any machine.
@@ -15,6 +16,7 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
     type Ints = [i32; 8];
     type Sums = [i32; PANEL];
     type Scales = [i8; 16];
+    type Headers = PlainHeaders;
     type Tiles = PlainTiles;
     type Bf16Tiles = PlainBf16;
 
@@ -110,13 +112,13 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
     }
 
     #[inline(always)]
-    fn half(self, bits: u16) -> f32 {
-        half_to_f32(bits)
+    fn half_pair(self, bits: u32) -> [f32; 2] {
+        [half_to_f32(bits as u16), half_to_f32((bits >> 16) as u16)]
     }
 
     #[inline(always)]
-    fn halves(self, bits: [u16; 8]) -> [f32; 8] {
-        bits.map(half_to_f32)
+    fn halves(self, bits: [u32; 8]) -> [f32; 8] {
+        bits.map(|bits| half_to_f32(bits as u16))
     }
 
     #[inline(always)]
@@ -322,6 +324,35 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
         let products = bytes.to_le_bytes().into_iter().zip(words.as_flattened());
         let dot: i32 = products.map(|(byte, word)| i32::from(byte) * i32::from(*word)).sum();
         [x.into_iter().sum::<i32>() as f32, dot as f32]
+    }
+
+    #[inline(always)]
+    fn headers(self, blocks: [&[u8; 16]; HEADERS]) -> PlainHeaders {
+        let factors =
+            blocks.map(|block| [[block[0], block[1]], [block[2], block[3]]].map(u16::from_le_bytes));
+        PlainHeaders { factors: factors.map(|two| two.map(half_to_f32)), wholes: blocks.map(wholes_of_k) }
+    }
+
+    #[inline(always)]
+    fn scales_of_header(self, headers: &PlainHeaders, n: usize) -> [i8; 16] {
+        self.scales_of_groups(headers.wholes[n][0])
+    }
+
+    #[inline(always)]
+    fn add_under_headers(
+        self,
+        headers: &PlainHeaders,
+        totals: [[i32; 8]; HEADERS],
+        words: &[[i16; 2]; 4],
+        scale: f32,
+        sums: &mut [f32; HEADERS],
+    ) {
+        for n in 0..HEADERS {
+            let [factor, of_minima] = headers.factors[n];
+            let [whole, minima] = self.sum_and_dot(totals[n], headers.wholes[n][1], words);
+            let found = self.mul_add(-of_minima, minima, factor * whole);
+            sums[n] = self.mul_add(scale, found, sums[n]);
+        }
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@
 
 use wkv7_core::Dtype;
 
+use crate::activations::Codes;
 use crate::arch::{GROUP, Isa, PANEL, list};
 use crate::code_tiles::GroupCodes;
 use crate::groups::EIGHT;
@@ -68,6 +69,25 @@ pub(crate) trait Block {
         if Self::BITS <= 4 { isa.small_totals(sums) } else { isa.totals(sums) }
     }
 
+    /// Whether [`Block::add_four`] is faster than row by row.
+    #[inline(always)]
+    fn in_fours<I: Isa>() -> bool {
+        false
+    }
+
+    /// Adds to `sums` what span number `at` of four rows comes to, as [`Isa::add_four_nibbles`] has them.
+    #[inline(always)]
+    fn add_four<I: Isa>(
+        isa: I,
+        spans: [&Self::Span; 4],
+        codes: &Codes<'_>,
+        at: usize,
+        sums: [I::Lanes; 2],
+    ) -> [I::Lanes; 2] {
+        let _ = (isa, spans, codes, at);
+        sums
+    }
+
     /// The codes of a group as signed numbers in 16 bits, offset included.
     #[inline(always)]
     fn words<I: Isa>(isa: I, span: &Self::Span, group: usize) -> [I::Bytes; 2] {
@@ -115,7 +135,7 @@ macro_rules! blocks {
 /// The f16 numbers at byte `AT` of eight blocks.
 #[inline(always)]
 fn halves_at<I: Isa, const N: usize>(isa: I, span: &[[u8; N]; EIGHT], at: usize) -> I::Eight {
-    isa.halves(list!(EIGHT, 0, |n| u16::from_le_bytes([span[n][at], span[n][at + 1]])))
+    isa.halves(list!(EIGHT, 0, |n| u32::from_le_bytes(*part(&span[n], at))))
 }
 
 #[inline(always)]
@@ -181,6 +201,23 @@ impl Block for Q4_0 {
     #[inline(always)]
     fn scales<I: Isa>(isa: I, span: &Self::Span) -> Scales<I> {
         scale_only(isa, span)
+    }
+
+    #[inline(always)]
+    fn in_fours<I: Isa>() -> bool {
+        I::FOUR_NIBBLES
+    }
+
+    #[inline(always)]
+    fn add_four<I: Isa>(
+        isa: I,
+        spans: [&Self::Span; 4],
+        codes: &Codes<'_>,
+        at: usize,
+        sums: [I::Lanes; 2],
+    ) -> [I::Lanes; 2] {
+        let (x, scales) = (&codes.codes.as_chunks().0[at], &codes.scales.as_chunks().0[at]);
+        isa.add_four_nibbles(spans, x, scales, &codes.sums.as_chunks().0[at], sums)
     }
 }
 

@@ -10,7 +10,7 @@ use super::block::{Block, Scales};
 use super::product::Product;
 use super::streams::Cells;
 use crate::activations::Codes;
-use crate::arch::{Isa, list};
+use crate::arch::{Isa, LANES, MANY_PLACES, list};
 use crate::groups::EIGHT;
 
 /// Rows of blocks of type `B`.
@@ -33,6 +33,13 @@ impl<B: Block> Cells for Rows<B> {
         // Said once, so that the loop need not ask.
         let spans = list!(R, rows[0].0, |r| &rows[r].0[..whole]);
         let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
+        if R == MANY_PLACES && T == 1 && B::in_fours::<I>() {
+            let sums = four::<I, B>(isa, list!(4, rows[0], |r| rows[r % R]), &codes[0], ahead);
+            for r in 0..R {
+                product.finish(isa, token, first + at[r], &[isa.fold_eight(isa.load_eight(&sums[r % 4]))]);
+            }
+            return;
+        }
         let mut sums = [[isa.splat_eight(0.0); T]; R];
         for span in 0..whole {
             for r in 0..R {
@@ -49,6 +56,34 @@ impl<B: Block> Cells for Rows<B> {
             }
         }
     }
+}
+
+/// The sums of all classes of four rows with one token.
+#[inline(always)]
+fn four<I: Isa, B: Block>(
+    isa: I,
+    rows: [(&[B::Span], &[u8]); 4],
+    codes: &Codes<'_>,
+    ahead: usize,
+) -> [[f32; EIGHT]; 4] {
+    let whole = rows[0].0.len();
+    let spans = list!(4, rows[0].0, |r| &rows[r].0[..whole]);
+    let mut sums = [isa.splat(0.0); 2];
+    for span in 0..whole {
+        let spans = list!(4, &spans[0][span], |r| &spans[r][span]);
+        for r in 0..4 {
+            isa.prefetch_ahead(spans[r], ahead);
+        }
+        sums = B::add_four(isa, spans, codes, span, sums);
+    }
+    if !rows[0].1.is_empty() {
+        let rest = list!(4, B::fill(rows[0].1), |r| B::fill(rows[r].1));
+        sums = B::add_four(isa, [&rest[0], &rest[1], &rest[2], &rest[3]], codes, whole, sums);
+    }
+    let mut numbers = [[0.0; LANES]; 2];
+    isa.store(sums[0], &mut numbers[0]);
+    isa.store(sums[1], &mut numbers[1]);
+    list!(4, [0.0; EIGHT], |r| list!(EIGHT, 0.0, |g| numbers[g / 4][4 * (g % 4) + r]))
 }
 
 /// Adds the products of span number `at` to `sums`.

@@ -123,7 +123,8 @@ impl Element for F16 {
     #[inline(always)]
     fn read_rest(rest: &[u8]) -> [f32; LANES] {
         let (numbers, _) = rest.as_chunks::<2>();
-        let half = |x: &[u8; 2]| crate::arch::Portable::<false, false>.half(u16::from_le_bytes(*x));
+        let half =
+            |x: &[u8; 2]| crate::arch::Portable::<false, false>.half_pair(u16::from_le_bytes(*x).into())[0];
         std::array::from_fn(|lane| numbers.get(lane).map_or(0.0, half))
     }
 }

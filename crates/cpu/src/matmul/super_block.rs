@@ -7,7 +7,7 @@
 use wkv7_core::Dtype;
 
 use super::block::part;
-use crate::arch::{Isa, LOW_BITS, list};
+use crate::arch::{Isa, LOW_BITS, list, wholes_of_k};
 use crate::span_codes::CodedSpan;
 
 /// Q4_K, Q5_K or Q6_K; the other K types are dequantised.
@@ -22,6 +22,13 @@ pub(crate) trait SuperBlock {
 
     /// Whether there are minima.
     const SHIFTED: bool;
+
+    /// The header of a block, where all it has is in one, as [`Isa::headers`] wants it.
+    #[inline(always)]
+    fn header(span: &Self::Span) -> Option<&[u8; 16]> {
+        let _ = span;
+        None
+    }
 
     /// The blocks of a row.
     fn split(row: &[u8]) -> &[Self::Span];
@@ -41,10 +48,9 @@ pub(crate) trait SuperBlock {
     /// The whole scales of the groups, a byte each, the lowest first, and their minima. Nothing where there are none.
     fn wholes(span: &Self::Span) -> [u64; 2];
 
-    /// The sum of all products with `x`, whole scales and offset included, in parts that add up to it.
+    /// The sum of all products with `x`, whole `scales` and offset included, in parts that add up to it.
     #[inline(always)]
-    fn total<I: Isa>(isa: I, span: &Self::Span, x: &CodedSpan) -> I::Ints {
-        let scales = Self::scales(isa, span);
+    fn total<I: Isa>(isa: I, span: &Self::Span, scales: I::Scales, x: &CodedSpan) -> I::Ints {
         macro_rules! dot {
             ($sums:expr, $group:literal) => {
                 isa.dot_scaled_add(
@@ -116,19 +122,24 @@ macro_rules! scales_and_minima {
         const SHIFTED: bool = true;
 
         #[inline(always)]
+        fn header(span: &Self::Span) -> Option<&[u8; 16]> {
+            span.first_chunk()
+        }
+
+        #[inline(always)]
         fn scales<I: Isa>(isa: I, span: &Self::Span) -> I::Scales {
             isa.scales_of_groups(Self::wholes(span)[0])
         }
 
         #[inline(always)]
         fn factors<I: Isa>(isa: I, span: &Self::Span) -> [f32; 2] {
-            let half = |at| isa.half(u16::from_le_bytes(*part(span, at)));
-            [half(0), -half(2)]
+            let [scale, of_minima] = isa.half_pair(u32::from_le_bytes(*part(span, 0)));
+            [scale, -of_minima]
         }
 
         #[inline(always)]
         fn wholes(span: &Self::Span) -> [u64; 2] {
-            wholes_of_k(span)
+            wholes_of_k(part(span, 0))
         }
 
         #[inline(always)]
@@ -138,19 +149,6 @@ macro_rules! scales_and_minima {
             [isa.words_mul(low, scale), isa.words_mul(high, scale)]
         }
     };
-}
-
-/// The 6-bit scales and minima of eight groups, in 12 bytes from byte 4 on: those of the first four in the low bits of eight
-/// bytes, those of the others in the nibbles of the last four and in the top bits of the eight.
-#[inline(always)]
-fn wholes_of_k(block: &[u8]) -> [u64; 2] {
-    let word = |at| u32::from_le_bytes(*part(block, at));
-    let (a, b, c) = (word(4), word(8), word(12));
-    let (low, top, nibble) = (0x3f3f_3f3f, 0x0303_0303, 0x0f0f_0f0f);
-    let both = |first: u32, last: u32| u64::from(first) | u64::from(last) << 32;
-    let scales = both(a & low, (c & nibble) | ((a >> 6) & top) << 4);
-    let minima = both(b & low, ((c >> 4) & nibble) | ((b >> 6) & top) << 4);
-    [scales, minima]
 }
 
 pub(crate) struct Q4K;
@@ -238,7 +236,7 @@ impl SuperBlock for Q6K {
 
     #[inline(always)]
     fn factors<I: Isa>(isa: I, span: &Self::Span) -> [f32; 2] {
-        [isa.half(u16::from_le_bytes(*part(span, 208))), 0.0]
+        [isa.half_pair(u32::from_le_bytes(*part(span, 206)))[1], 0.0]
     }
 
     #[inline(always)]

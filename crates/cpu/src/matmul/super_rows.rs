@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::product::Product;
 use super::streams::Cells;
 use super::super_block::SuperBlock;
-use crate::arch::{Isa, list};
+use crate::arch::{HEADERS, Isa, list};
 use crate::span_codes::CodedSpan;
 
 /// Rows of blocks of type `B`.
@@ -30,7 +30,21 @@ impl<B: SuperBlock> Cells for Rows<B> {
         let xs = list!(T, product.input.spans(token), |t| &product.input.spans(token + t)[..whole]);
         let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
         let mut sums = [[0.0; T]; R];
-        for span in 0..whole {
+        let together = R == HEADERS && T == 1 && B::header(&B::EMPTY).is_some();
+        if together {
+            let mut found = [0.0; HEADERS];
+            for span in 0..whole {
+                for r in 0..HEADERS {
+                    isa.prefetch_ahead(&rows[r % R][span], ahead);
+                }
+                let blocks = list!(HEADERS, &rows[0][span], |r| &rows[r % R][span]);
+                add_four::<I, B>(isa, blocks, &xs[0][span], &mut found);
+            }
+            for r in 0..R {
+                sums[r][0] = found[r % HEADERS];
+            }
+        }
+        for span in if together { 0..0 } else { 0..whole } {
             for r in 0..R {
                 isa.prefetch_ahead(&rows[r][span], ahead);
                 for t in 0..T {
@@ -46,11 +60,31 @@ impl<B: SuperBlock> Cells for Rows<B> {
     }
 }
 
+/// Adds the products of four blocks to `sums`, as [`add`] does one by one.
+#[inline(always)]
+fn add_four<I: Isa, B: SuperBlock>(
+    isa: I,
+    spans: [&B::Span; HEADERS],
+    x: &CodedSpan,
+    sums: &mut [f32; HEADERS],
+) {
+    let headers = isa.headers(list!(HEADERS, &[0; 16], |r| B::header(spans[r]).unwrap_or(&[0; 16])));
+    // Spelled out: the compiler keeps a list that a loop fills in memory, and a closure out of line.
+    let totals = [
+        B::total(isa, spans[0], isa.scales_of_header(&headers, 0), x),
+        B::total(isa, spans[1], isa.scales_of_header(&headers, 1), x),
+        B::total(isa, spans[2], isa.scales_of_header(&headers, 2), x),
+        B::total(isa, spans[3], isa.scales_of_header(&headers, 3), x),
+    ];
+    isa.add_under_headers(&headers, totals, &x.facts.sums, x.facts.scale, sums);
+}
+
 /// `sum` and the product of a block.
 #[inline(always)]
 fn add<I: Isa, B: SuperBlock>(isa: I, span: &B::Span, x: &CodedSpan, sum: f32) -> f32 {
     let [scale, shift] = B::factors(isa, span);
-    let [whole, minima] = isa.sum_and_dot(B::total(isa, span, x), B::wholes(span)[1], &x.facts.sums);
+    let total = B::total(isa, span, B::scales(isa, span), x);
+    let [whole, minima] = isa.sum_and_dot(total, B::wholes(span)[1], &x.facts.sums);
     let mut found = scale * whole;
     if B::SHIFTED {
         found = isa.mul_add(shift, minima, found);
