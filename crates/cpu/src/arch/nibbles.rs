@@ -21,9 +21,10 @@ pub(super) fn add_four_nibbles(
     counts: &[i32; EIGHT],
     sums: [__m512; 2],
 ) -> [__m512; 2] {
-    // SAFETY: 32 bytes each, read without regard to alignment.
-    let (scales, counts) =
-        unsafe { (_mm256_loadu_ps(scales.as_ptr()), _mm256_loadu_si256(counts.as_ptr().cast())) };
+    // SAFETY: 32 bytes, read without regard to alignment.
+    let scales = unsafe { _mm256_loadu_ps(scales.as_ptr()) };
+    // SAFETY: likewise.
+    let counts = unsafe { _mm256_loadu_si256(counts.as_ptr().cast()) };
     let (scales, counts) = (_mm512_castps256_ps512(scales), _mm512_castsi256_si512(counts));
     let mut out = sums;
     for half in 0..2 {
@@ -70,11 +71,11 @@ fn dots(span: &[[u8; 18]; EIGHT], half: usize, low: __m512i, high: __m512i) -> (
         }
         words
     };
-    let at = span.as_flattened()[half * HALF..].as_ptr();
-    // SAFETY: a half is `LAST` bytes longer than a register.
-    let first: __m512i = unsafe { _mm512_loadu_si512(at.cast()) };
-    // SAFETY: likewise.
-    let last = unsafe { _mm512_loadu_si512(at.add(LAST).cast()) };
+    let bytes = &span.as_flattened()[half * HALF..][..HALF];
+    // SAFETY: half a span is `LAST` bytes longer than a register.
+    let first: __m512i = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+    // SAFETY: 64 bytes are left behind those.
+    let last = unsafe { _mm512_loadu_si512(bytes[LAST..].as_ptr().cast()) };
     // SAFETY: 64 bytes, read without regard to alignment.
     let words = unsafe { _mm512_loadu_si512(WORDS.as_ptr().cast()) };
     let codes = _mm512_permutex2var_epi16(first, words, last);

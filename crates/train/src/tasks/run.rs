@@ -261,14 +261,14 @@ impl<'a> Training<'a> {
         let samples = Samples::fresh(&*self.task, &mut random, length, sequences);
         self.tokens = samples.inputs.len() as u64;
         let score = self.trainer.step_on(samples.batch())?.score;
-        if length == self.mastered {
-            self.right += (score.accuracy() - self.right) / MASTERY_STEPS;
-        }
         if let Growth::Mastery(part) = self.run.growth
-            && self.right >= part
-            && self.mastered < self.run.length
+            && length == self.mastered
         {
-            (self.mastered, self.right) = (self.mastered + 1, 0.0);
+            self.right += (score.accuracy() - self.right) / MASTERY_STEPS;
+            // A mastery of 0 asks for nothing, not even for a sample that was right.
+            if self.right >= part && self.mastered < self.run.length {
+                (self.mastered, self.right) = (self.mastered + 1, 0.0);
+            }
         }
         Ok(score)
     }
