@@ -28,9 +28,9 @@ pub(super) fn add_four_nibbles(
     let (scales, counts) = (_mm512_castps256_ps512(scales), _mm512_castsi256_si512(counts));
     let mut out = sums;
     for half in 0..2 {
-        let [p, q] = [x[4 * half].0.as_ptr(), x[4 * half + 2].0.as_ptr()].map(|x| {
-            // SAFETY: two groups of the four that begin there, one behind the other.
-            unsafe { _mm512_loadu_si512(x.cast()) }
+        let [p, q] = [&x[4 * half..][..2], &x[4 * half + 2..][..2]].map(|two| {
+            // SAFETY: 64 bytes, two groups.
+            unsafe { _mm512_loadu_si512(two.as_ptr().cast()) }
         });
         // The first sixteen codes of all groups, and the others.
         let (low, high) = (_mm512_shuffle_i64x2::<0x88>(p, q), _mm512_shuffle_i64x2::<0xdd>(p, q));
