@@ -67,7 +67,8 @@ pub fn run(model: &Model, tokens: &mut Tokens, count: usize) -> anyhow::Result<S
     feed(PART..count - PART)?;
     let resident_bytes = memory::resident_bytes();
     let (mut other, mut times) = (model.session()?, Vec::new());
-    for _ in 0..PART / CHUNK {
+    for done in (0..PART).step_by(CHUNK) {
+        progress((count - PART + done) as u64, count as u64);
         times.push((timed(&mut other, tokens)?, timed(&mut session, tokens)?));
     }
     let (fresh, last) = times.iter().copied().unzip::<_, _, Vec<_>, Vec<_>>();
