@@ -205,6 +205,8 @@ def main():
     out = args.out or args.folder
     out.mkdir(parents=True, exist_ok=True)
     old = json.loads((out / "train.json").read_text()) if args.add else {"cases": []}
+    if old.get("asked", {}).get("precision", "f32") != args.precision and args.add:
+        sys.exit(f"error: the train.json that is there was not made with --precision {args.precision}")
     try:
         cases = [Case(args, size).run() for size in args.sizes]
     except subprocess.CalledProcessError as error:  # what went wrong it has said itself

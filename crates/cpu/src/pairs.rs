@@ -3,7 +3,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{Avx2, Avx512, Bf16, Plain};
-use crate::arch::{Isa, LANES, Path, Portable, both, list};
+use crate::arch::{Isa, LANES, Path, Portable, list};
 use crate::bf16x3::HIGH;
 use crate::math::{Math, Single};
 use crate::part_tiles::rounded;
@@ -101,10 +101,4 @@ impl<I: Isa> PairMath for Single<I> {
 #[inline(always)]
 fn pair(first: f32, second: f32) -> f32 {
     f32::from_bits(rounded(first).to_bits() >> 16 | rounded(second).to_bits() & HIGH)
-}
-
-/// Both numbers of a pair.
-#[must_use]
-pub fn numbers(pair: f32) -> [f32; 2] {
-    both(pair.to_bits())
 }

@@ -69,6 +69,9 @@ struct Asked {
     /// Of the weights [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<String>,
+    /// What factors of products are rounded to, f32 or bf16 [default: f32]
+    #[arg(long, value_name = "TYPE")]
+    precision: Option<String>,
 }
 
 impl Asked {
@@ -85,6 +88,7 @@ impl Asked {
             ("--rounds", &self.rounds),
             ("--steps", &self.steps),
             ("--seed", &self.seed),
+            ("--precision", &self.precision),
         ];
         given(&flags)
     }

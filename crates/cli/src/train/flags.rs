@@ -171,7 +171,8 @@ pub struct Flags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     recompute: Option<bool>,
-    /// Round the factors of large products to `bf16`, as the official trainer does: faster on a CPU with AVX-512 BF16 [default: f32]
+    /// Round the factors of large products to `bf16`, as the official trainer does: faster on a CPU with AVX-512 BF16, but
+    /// for one with AMX, where it changes nothing [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "bf16"], help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,
@@ -188,9 +189,14 @@ impl Flags {
             ("--vocab", self.vocab.is_some()),
             ("--from", self.from.is_some()),
             ("--layers", self.layers.is_some()),
+            ("--rows", self.rows.is_some()),
+            ("--lanes", self.lanes.is_some()),
+            ("--recompute", self.recompute.is_some()),
+            ("--precision", self.precision.is_some()),
         ];
         if let Some((flag, _)) = of_text.into_iter().find(|(_, given)| *given) {
-            anyhow::bail!("{flag} says nothing about a --task; --depths are the layers of its models");
+            let hint = if flag == "--layers" { "; --depths are the layers of its models" } else { "" };
+            anyhow::bail!("{flag} says nothing about a --task{hint}");
         }
         let counts = [
             (&mut run.channels, self.channels),

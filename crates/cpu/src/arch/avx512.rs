@@ -255,6 +255,13 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn sum_and_dot(x: __m256i, bytes: u64, words: &[[i16; 2]; 4]) -> [f32; 2];
         fn headers(blocks: [&[u8; 16]; HEADERS]) -> Headers;
         fn scales_of_header(headers: &Headers, n: usize) -> __m256i;
+        fn add_under_headers(
+            headers: &Headers,
+            totals: [__m256i; HEADERS],
+            words: &[[i16; 2]; 4],
+            scale: f32,
+            sums: &mut [f32; HEADERS]
+        );
         fn ints_sub(a: __m256i, b: __m256i) -> __m256i;
         fn ints_to_eight(x: __m256i) -> __m256;
     }
@@ -365,18 +372,6 @@ impl<B: Beyond> Isa for Avx512<B> {
         } else {
             four_nibbles(self, spans, x, scales, counts, sums)
         }
-    }
-
-    #[inline(always)]
-    fn add_under_headers(
-        self,
-        headers: &Headers,
-        totals: [__m256i; HEADERS],
-        words: &[[i16; 2]; 4],
-        scale: f32,
-        sums: &mut [f32; HEADERS],
-    ) {
-        self.0.add_under_headers(headers, totals, words, scale, sums);
     }
 
     #[inline(always)]

@@ -38,9 +38,8 @@ pub use path::Path;
 pub(crate) use path::{Missing, Nothing, With};
 pub(crate) use portable::Portable;
 pub(crate) use reading::{MANY_PLACES, Reading};
-pub(crate) use tiles::{
-    Bf16Tiles, CutPanel, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles, both,
-};
+use tiles::both;
+pub(crate) use tiles::{Bf16Tiles, CutPanel, PlainCells, SignedQuads, Sixteen, TILE_TOKENS, TileSums, Tiles};
 
 /// The list of `$n` values of `$value`, each for its number. As `std::array::from_fn`, which the compiler may leave out of
 /// line and so outside the instruction set that a kernel is compiled for.

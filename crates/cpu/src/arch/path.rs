@@ -60,6 +60,12 @@ impl Path {
         }
     }
 
+    /// Whether it has an instruction for pairs of bf16, which makes training with [`Bf16`](crate::math::Precision::Bf16) faster.
+    #[must_use]
+    pub const fn multiplies_pairs(self) -> bool {
+        matches!(self, Self::Avx512Bf16)
+    }
+
     /// Whether this machine can take it.
     #[must_use]
     pub fn is_available(self) -> bool {

@@ -178,7 +178,7 @@ impl Bf16Tiles for PlainBf16 {
 
 /// The two bf16 numbers of a word.
 #[inline(always)]
-pub(crate) fn both(word: u32) -> [f32; 2] {
+pub(super) fn both(word: u32) -> [f32; 2] {
     [f32::from_bits(word << 16), f32::from_bits(word & HIGH)]
 }
 

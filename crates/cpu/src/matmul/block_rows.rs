@@ -13,6 +13,10 @@ use crate::activations::Codes;
 use crate::arch::{Isa, LANES, MANY_PLACES, list};
 use crate::groups::EIGHT;
 
+/// Rows that are done together.
+const FOUR: usize = 4;
+const _: () = assert!(MANY_PLACES == FOUR);
+
 /// Rows of blocks of type `B`.
 pub(super) struct Rows<B>(PhantomData<B>);
 
@@ -34,9 +38,9 @@ impl<B: Block> Cells for Rows<B> {
         let spans = list!(R, rows[0].0, |r| &rows[r].0[..whole]);
         let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
         if R == MANY_PLACES && T == 1 && B::in_fours::<I>() {
-            let sums = four::<I, B>(isa, list!(4, rows[0], |r| rows[r % R]), &codes[0], ahead);
-            for r in 0..R {
-                product.finish(isa, token, first + at[r], &[isa.fold_eight(isa.load_eight(&sums[r % 4]))]);
+            let sums = four::<I, B>(isa, list!(FOUR, rows[0], |r| rows[r % R]), &codes[0], ahead);
+            for (at, sums) in at.into_iter().zip(&sums) {
+                product.finish(isa, token, first + at, &[isa.fold_eight(isa.load_eight(sums))]);
             }
             return;
         }
@@ -62,28 +66,28 @@ impl<B: Block> Cells for Rows<B> {
 #[inline(always)]
 fn four<I: Isa, B: Block>(
     isa: I,
-    rows: [(&[B::Span], &[u8]); 4],
+    rows: [(&[B::Span], &[u8]); FOUR],
     codes: &Codes<'_>,
     ahead: usize,
-) -> [[f32; EIGHT]; 4] {
+) -> [[f32; EIGHT]; FOUR] {
     let whole = rows[0].0.len();
-    let spans = list!(4, rows[0].0, |r| &rows[r].0[..whole]);
+    let spans = list!(FOUR, rows[0].0, |r| &rows[r].0[..whole]);
     let mut sums = [isa.splat(0.0); 2];
     for span in 0..whole {
-        let spans = list!(4, &spans[0][span], |r| &spans[r][span]);
-        for r in 0..4 {
+        let spans = list!(FOUR, &spans[0][span], |r| &spans[r][span]);
+        for r in 0..FOUR {
             isa.prefetch_ahead(spans[r], ahead);
         }
         sums = B::add_four(isa, spans, codes, span, sums);
     }
     if !rows[0].1.is_empty() {
-        let rest = list!(4, B::fill(rows[0].1), |r| B::fill(rows[r].1));
+        let rest = list!(FOUR, B::fill(rows[0].1), |r| B::fill(rows[r].1));
         sums = B::add_four(isa, [&rest[0], &rest[1], &rest[2], &rest[3]], codes, whole, sums);
     }
     let mut numbers = [[0.0; LANES]; 2];
     isa.store(sums[0], &mut numbers[0]);
     isa.store(sums[1], &mut numbers[1]);
-    list!(4, [0.0; EIGHT], |r| list!(EIGHT, 0.0, |g| numbers[g / 4][4 * (g % 4) + r]))
+    list!(FOUR, [0.0; EIGHT], |r| list!(EIGHT, 0.0, |g| numbers[g / 4][4 * (g % 4) + r]))
 }
 
 /// Adds the products of span number `at` to `sums`.

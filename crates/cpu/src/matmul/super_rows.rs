@@ -29,22 +29,22 @@ impl<B: SuperBlock> Cells for Rows<B> {
         let rows = list!(R, rows[0], |r| &rows[r][..whole]);
         let xs = list!(T, product.input.spans(token), |t| &product.input.spans(token + t)[..whole]);
         let ahead = isa.reading().of_blocks(product.input.tokens).ahead;
-        let mut sums = [[0.0; T]; R];
-        let together = R == HEADERS && T == 1 && B::header(&B::EMPTY).is_some();
-        if together {
-            let mut found = [0.0; HEADERS];
+        if R == HEADERS && T == 1 && B::header(&B::EMPTY).is_some() {
+            let mut sums = [0.0; HEADERS];
             for span in 0..whole {
                 for r in 0..HEADERS {
                     isa.prefetch_ahead(&rows[r % R][span], ahead);
                 }
                 let blocks = list!(HEADERS, &rows[0][span], |r| &rows[r % R][span]);
-                add_four::<I, B>(isa, blocks, &xs[0][span], &mut found);
+                add_four::<I, B>(isa, blocks, &xs[0][span], &mut sums);
             }
-            for r in 0..R {
-                sums[r][0] = found[r % HEADERS];
+            for (at, sum) in at.into_iter().zip(sums) {
+                product.finish(isa, token, first + at, &[sum]);
             }
+            return;
         }
-        for span in if together { 0..0 } else { 0..whole } {
+        let mut sums = [[0.0; T]; R];
+        for span in 0..whole {
             for r in 0..R {
                 isa.prefetch_ahead(&rows[r][span], ahead);
                 for t in 0..T {

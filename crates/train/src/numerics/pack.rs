@@ -36,7 +36,8 @@ pub(super) fn pack_right<T: Terms>(
             let (outs, _) = panel[term * wide..(term + 1) * wide].as_chunks_mut::<LANES>();
             for (part, out) in outs.iter_mut().enumerate() {
                 let at = number * wide + part * LANES;
-                let lanes = sources.map(|source| lanes_from(terms.math(), source, at));
+                let lanes =
+                    [lanes_from(terms.math(), sources[0], at), lanes_from(terms.math(), sources[1], at)];
                 terms.math().store(terms.lanes(lanes), out);
             }
         }
@@ -94,6 +95,7 @@ fn turn_right<T: Terms>(
 /// The terms of a row.
 #[inline(always)]
 pub(super) fn pack_row<T: Terms>(terms: T, row: &[NumberOf<T>], out: &mut [NumberOf<T>]) {
+    debug_assert_eq!(T::DEEP, 2, "rows of single numbers are read where they lie");
     let (whole, rest) = row.as_chunks::<2>();
     for (numbers, out) in whole.iter().zip(&mut *out) {
         *out = terms.one(*numbers);
@@ -123,7 +125,8 @@ pub(super) fn pack_left<T: Terms, const R: usize>(
         if T::DEEP > 1 {
             let behind = if row + 1 < depth { source(row + 1) } else { &[] };
             for (part, joined) in joined.iter_mut().enumerate().take(rows.len().div_ceil(LANES)) {
-                let lanes = [line, behind].map(|numbers| lanes_from(math, numbers, part * LANES));
+                let at = part * LANES;
+                let lanes = [lanes_from(math, line, at), lanes_from(math, behind, at)];
                 math.store(terms.lanes(lanes), joined);
             }
             line = &joined.as_flattened()[..rows.len()];
