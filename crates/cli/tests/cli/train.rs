@@ -223,9 +223,7 @@ fn factors_may_be_bf16_and_a_run_may_change_its_mind() {
     let wide = [("--channels", "64"), ("--context", "64"), ("--save-every", "1")];
     train_with(&folder, "f32", 4, &wide).ok();
     let bf16: Vec<_> = wide.into_iter().chain([("--precision", "bf16")]).collect();
-    train_with(&folder, "bf16", 2, &bf16).ok();
-    let run = place(&folder, "bf16");
-    wkv7(["train", &run, "--precision", "f32", "--steps", "4"]).ok();
+    train_with(&folder, "bf16", 4, &bf16).ok();
     let loss = |name, step: usize| {
         let line: serde_json::Value =
             serde_json::from_str(&format!("{}}}", lines(&place(&folder, name))[step])).expect("JSON");
@@ -236,6 +234,9 @@ fn factors_may_be_bf16_and_a_run_may_change_its_mind() {
         // 8 significant bits, a few steps long: found below 1e-3.
         assert!((f32 - bf16).abs() < 1e-2 * f32, "step {step}: {f32} and {bf16}");
     }
+    let run = place(&folder, "bf16");
+    wkv7(["train", &run, "--precision", "f32", "--steps", "5"]).ok();
+    assert_eq!(lines(&run).len(), 5);
     assert!(train_with(&folder, "f16", 2, &[("--precision", "f16")]).fails(2).contains("bf16"));
     let said = wkv7(["train", &place(&folder, "task"), "--task", "parity", "--precision", "bf16"]).fails(1);
     assert!(said.contains("--precision"), "{said}");
