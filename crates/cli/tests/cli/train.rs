@@ -231,8 +231,8 @@ fn factors_may_be_bf16_and_a_run_may_change_its_mind() {
     };
     for step in 0..4 {
         let (f32, bf16) = (loss("f32", step), loss("bf16", step));
-        // 8 significant bits, a few steps long: found below 1e-3.
-        assert!((f32 - bf16).abs() < 1e-2 * f32, "step {step}: {f32} and {bf16}");
+        // 8 significant bits, a few steps long: 4e-4 found.
+        assert!((f32 - bf16).abs() < 2e-3 * f32, "step {step}: {f32} and {bf16}");
     }
     let run = place(&folder, "bf16");
     wkv7(["train", &run, "--precision", "f32", "--steps", "5"]).ok();
