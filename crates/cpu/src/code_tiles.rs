@@ -211,6 +211,17 @@ impl<'a> CodeTilesView<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activations::MANY_CODES;
+
+    #[test]
+    fn many_tokens_fill_tiles_at_least_by_half() {
+        for most in [2, 6, 12, TILE_TOKENS] {
+            for tokens in MANY_CODES..=200 {
+                let tiling = Tiling::new(tokens, most);
+                assert!(tiling.room >= most / 2, "{tokens} in tiles of {most}: {tiling:?}"); // the kernels have no smaller ones
+            }
+        }
+    }
 
     #[test]
     fn every_token_has_its_place() {
