@@ -8,7 +8,7 @@
 //! * In two bf16 parts, for bf16 matrices on machines that multiply tiles of those; `exact` asks for three, which lose nothing.
 
 use crate::aligned::Aligned;
-use crate::arch::{GROUP, Isa, LANES};
+use crate::arch::{GROUP, Isa, LANES, list};
 use crate::code_tiles::{CodeTile, CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles, Tiling};
 use crate::groups::{groups, quantize};
 use crate::part_tiles::{Cut, PAIRS, PartTiles, STEP, SharedPartTiles, take_part};
@@ -190,7 +190,12 @@ impl<'a> SharedActivations<'a> {
             // SAFETY: this token's numbers, which the caller keeps to itself.
             let out = unsafe { self.numbers.part(start..start + self.n.next_multiple_of(LANES)) };
             if self.tokens >= MANY {
-                by_class(x, out);
+                by_class(
+                    isa,
+                    #[inline(always)]
+                    |row| numbers_of(x, row),
+                    out,
+                );
             } else {
                 let (head, tail) = out.split_at_mut(x.len());
                 head.copy_from_slice(x);
@@ -201,15 +206,17 @@ impl<'a> SharedActivations<'a> {
             let start = token * stride(self.n / 2);
             // SAFETY: as above.
             let out = unsafe { self.pairs.part(start..start + self.n / STEP * PAIRS) };
-            let rows = self.n / STEP;
-            for (row, x) in x.as_chunks::<STEP>().0.iter().enumerate() {
-                let pairs = take_part(&mut { *x }).map(f32::from_bits);
-                if self.tokens >= MANY {
-                    for class in 0..PAIRS {
-                        out[class * rows + row] = pairs[class];
-                    }
-                } else {
-                    out[row * PAIRS..][..PAIRS].copy_from_slice(&pairs);
+            let steps = x.as_chunks::<STEP>().0;
+            if self.tokens >= MANY {
+                by_class(
+                    isa,
+                    #[inline(always)]
+                    |row| pairs_of(&steps[row]),
+                    out,
+                );
+            } else {
+                for (step, out) in steps.iter().zip(out.as_chunks_mut().0) {
+                    *out = pairs_of(step);
                 }
             }
         }
@@ -221,7 +228,7 @@ impl<'a> SharedActivations<'a> {
                 x,
                 #[inline(always)]
                 // SAFETY: as above.
-                |at, group| unsafe { self.tiles.put(token, (at, groups), group, forms.words) },
+                |at, group| unsafe { self.tiles.put(isa, token, (at, groups), group, forms.words) },
             );
         } else if forms.wanted {
             let groups = groups(self.n);
@@ -382,19 +389,39 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Numbers `n`, `n + 16`, ... side by side, for each `n` below 16; zeros where `x` ends early.
+/// Numbers `16 row..` of `x`, and zeros where it ends.
 #[inline(always)]
-fn by_class(x: &[f32], out: &mut [f32]) {
-    let rows = out.len() / LANES;
+fn numbers_of(x: &[f32], row: usize) -> [f32; LANES] {
     let (chunks, tail) = x.as_chunks::<LANES>();
-    for (row, chunk) in chunks.iter().enumerate() {
-        for (class, x) in chunk.iter().enumerate() {
-            out[class * rows + row] = *x;
+    if let Some(chunk) = chunks.get(row) {
+        return *chunk;
+    }
+    let mut last = [0.0; LANES];
+    last[..tail.len()].copy_from_slice(tail);
+    last
+}
+
+/// The bits of pairs of bf16.
+#[inline(always)]
+fn pairs_of(x: &[f32; STEP]) -> [f32; PAIRS] {
+    take_part(&mut { *x }).map(f32::from_bits)
+}
+
+/// Sixteen items of each `row`, from the same place in every row side by side.
+#[inline(always)]
+fn by_class<I: Isa>(isa: I, row: impl Fn(usize) -> [f32; LANES], out: &mut [f32]) {
+    let rows = out.len() / LANES;
+    let whole = rows - rows % LANES;
+    for first in (0..whole).step_by(LANES) {
+        let turned = isa.transpose(list!(LANES, isa.splat(0.0), |n| isa.load(&row(first + n))));
+        for class in 0..LANES {
+            let out = &mut out[class * rows + first..][..LANES];
+            isa.store(turned[class], &mut out.as_chunks_mut().0[0]);
         }
     }
-    if !tail.is_empty() {
-        for class in 0..LANES {
-            out[class * rows + chunks.len()] = tail.get(class).copied().unwrap_or(0.0);
+    for last in whole..rows {
+        for (class, x) in row(last).into_iter().enumerate() {
+            out[class * rows + last] = x;
         }
     }
 }
@@ -462,10 +489,21 @@ mod tests {
 
     #[test]
     fn classes_gather_every_sixteenth_number() {
-        let x: Vec<f32> = (0..20).map(|n| n as f32).collect();
-        let mut out = [7.0; 32];
-        by_class(&x, &mut out[..]);
-        assert_eq!(out[..10], [0.0, 16.0, 1.0, 17.0, 2.0, 18.0, 3.0, 19.0, 4.0, 0.0]);
-        assert_eq!((out[30], out[31]), (15.0, 0.0));
+        fn check(isa: impl Isa) {
+            for n in [1usize, 15, 16, 20, 256, 300, 528] {
+                let x: Vec<f32> = (1..=n).map(|n| n as f32).collect();
+                let rows = n.div_ceil(LANES);
+                let mut out = vec![-1.0; rows * LANES];
+                isa.run(
+                    #[inline(always)]
+                    || by_class(isa, |row| numbers_of(&x, row), &mut out),
+                );
+                for (at, got) in out.iter().enumerate() {
+                    let want = x.get(at % rows * LANES + at / rows).copied().unwrap_or(0.0);
+                    assert_eq!(*got, want, "{at} of {n}");
+                }
+            }
+        }
+        on_every_path!(check);
     }
 }

@@ -59,20 +59,34 @@ impl Tiling {
     }
 }
 
+/// Groups from the one that is put to the one whose place is asked for.
+const AHEAD: usize = 12;
+
 /// Where group `group` of `groups` lies.
 pub(crate) const fn place(group: usize, groups: usize) -> usize {
     group % EIGHT * (groups / EIGHT) + group / EIGHT
 }
 
-/// Codes, scales and shifts, as [`crate::activations`] defines them, each `[tiles, groups, room]`.
+/// What products with a group's codes are multiplied with and moved by. Together, as they are put and read together.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(16))] // never in two cache lines
+pub(crate) struct GroupFacts {
+    pub(crate) scale: f32,
+    /// What a shift of the matrix is multiplied with.
+    pub(crate) shift: f32,
+    /// What is added to products with codes that are counted from 8: the sum of the own codes times -8.
+    pub(crate) from_8: i32,
+    /// The same for codes counted from 128.
+    pub(crate) from_128: i32,
+}
+
+/// Codes and what goes with them, each `[tiles, groups, room]`.
 #[derive(Debug, Default)]
 pub(crate) struct CodeTiles {
     tiling: Tiling,
     codes: Vec<GroupCodes>,
     words: Vec<GroupWords>, // where they are asked for
-    scales: Vec<f32>,
-    shifts: Vec<f32>,
-    offsets: Vec<i32>, // sums times -8
+    facts: Vec<GroupFacts>,
 }
 
 impl CodeTiles {
@@ -82,9 +96,7 @@ impl CodeTiles {
         let need = tiling.all(tokens) * groups;
         grow(&mut self.codes, need, GroupCodes([0; GROUP]));
         grow(&mut self.words, if words { need } else { 0 }, [[0; 2]; GROUP / 2]);
-        grow(&mut self.scales, need, 0.0);
-        grow(&mut self.shifts, need, 0.0);
-        grow(&mut self.offsets, need, 0);
+        grow(&mut self.facts, need, GroupFacts { scale: 0.0, shift: 0.0, from_8: 0, from_128: 0 });
     }
 
     /// To be filled by many threads.
@@ -93,9 +105,7 @@ impl CodeTiles {
             tiling: self.tiling,
             codes: Shared::new(&mut self.codes),
             words: Shared::new(&mut self.words),
-            scales: Shared::new(&mut self.scales),
-            shifts: Shared::new(&mut self.shifts),
-            offsets: Shared::new(&mut self.offsets),
+            facts: Shared::new(&mut self.facts),
         }
     }
 }
@@ -106,9 +116,7 @@ pub(crate) struct SharedCodeTiles<'a> {
     tiling: Tiling,
     codes: Shared<'a, GroupCodes>,
     words: Shared<'a, GroupWords>,
-    scales: Shared<'a>,
-    shifts: Shared<'a>,
-    offsets: Shared<'a, i32>,
+    facts: Shared<'a, GroupFacts>,
 }
 
 impl<'a> SharedCodeTiles<'a> {
@@ -117,21 +125,31 @@ impl<'a> SharedCodeTiles<'a> {
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, token: usize, (at, groups): (usize, usize), group: Group, words: bool) {
+    pub(crate) unsafe fn put<I: Isa>(
+        &self,
+        isa: I,
+        token: usize,
+        (at, groups): (usize, usize),
+        group: Group,
+        words: bool,
+    ) {
         let (tile, column) = self.tiling.place(token);
-        let at = (tile * groups + place(at, groups)) * self.tiling.room + column;
+        let own = |at| (tile * groups + place(at, groups)) * self.tiling.room + column;
+        // Groups lie too far apart for the machine to see what comes next, and who read them last still has them.
+        isa.prefetch_to_write(self.codes.address(own(at + AHEAD)).cast());
+        isa.prefetch_to_write(self.facts.address(own(at + AHEAD)).cast());
+        let at = own(at);
         // SAFETY: this token's own, which the caller keeps to itself.
         let own = unsafe { self.codes.part(at..at + 1) };
         own[0] = group.codes;
         // SAFETY: as above.
-        let own = unsafe { self.scales.part(at..at + 1) };
-        own[0] = group.scale;
-        // SAFETY: as above.
-        let own = unsafe { self.shifts.part(at..at + 1) };
-        own[0] = group.shift();
-        // SAFETY: as above.
-        let own = unsafe { self.offsets.part(at..at + 1) };
-        own[0] = -8 * group.sum;
+        let own = unsafe { self.facts.part(at..at + 1) };
+        own[0] = GroupFacts {
+            scale: group.scale,
+            shift: group.shift(),
+            from_8: -8 * group.sum,
+            from_128: -128 * group.sum,
+        };
         if words {
             // SAFETY: as above.
             let own = unsafe { self.words.part(at..at + 1) };
@@ -149,12 +167,8 @@ impl<'a> SharedCodeTiles<'a> {
         // SAFETY: as above.
         let words = unsafe { self.words.view(0..self.words.len()) };
         // SAFETY: as above.
-        let scales = unsafe { self.scales.view(0..self.scales.len()) };
-        // SAFETY: as above.
-        let shifts = unsafe { self.shifts.view(0..self.shifts.len()) };
-        // SAFETY: as above.
-        let offsets = unsafe { self.offsets.view(0..self.offsets.len()) };
-        CodeTilesView { tiling: self.tiling, codes, words, scales, shifts, offsets }
+        let facts = unsafe { self.facts.view(0..self.facts.len()) };
+        CodeTilesView { tiling: self.tiling, codes, words, facts }
     }
 }
 
@@ -172,9 +186,7 @@ pub(crate) struct CodeTilesView<'a> {
     tiling: Tiling,
     codes: &'a [GroupCodes],
     words: &'a [GroupWords],
-    scales: &'a [f32],
-    shifts: &'a [f32],
-    offsets: &'a [i32],
+    facts: &'a [GroupFacts],
 }
 
 /// What `T` tokens have in each group, in the order of [`place`].
@@ -182,10 +194,7 @@ pub(crate) struct CodeTilesView<'a> {
 pub(crate) struct CodeTile<'a, const T: usize> {
     pub(crate) codes: &'a [[GroupCodes; T]],
     pub(crate) words: &'a [[GroupWords; T]], // where they were asked for
-    pub(crate) scales: &'a [[f32; T]],
-    pub(crate) shifts: &'a [[f32; T]],
-    /// Sums of codes times -8, of which what is taken from a group's products is a multiple.
-    pub(crate) offsets: &'a [[i32; T]],
+    pub(crate) facts: &'a [[GroupFacts; T]],
 }
 
 impl<'a> CodeTilesView<'a> {
@@ -201,9 +210,7 @@ impl<'a> CodeTilesView<'a> {
         CodeTile {
             codes: &self.codes.as_chunks().0[of.clone()],
             words: self.words.as_chunks().0.get(of.clone()).unwrap_or(&[]),
-            scales: &self.scales.as_chunks().0[of.clone()],
-            shifts: &self.shifts.as_chunks().0[of.clone()],
-            offsets: &self.offsets.as_chunks().0[of],
+            facts: &self.facts.as_chunks().0[of],
         }
     }
 }

@@ -146,7 +146,7 @@ fn heads<I: Isa>(
     if member.number() == 0 {
         pass.remember(own, at, |memory| memory.att_shift);
     }
-    own.room.grow(6 * n);
+    own.room.grow(ROOM * n);
     let Own { room, desk, .. } = own;
     let mut next = pass.next(&weights.output, member);
     let each = |task: usize| {
@@ -175,6 +175,24 @@ fn heads<I: Isa>(
 /// Tokens from the one at work to the one whose inputs are asked for.
 const AHEAD: usize = 2;
 
+/// Vectors that a head works with: two tokens' [`Prepared`], and two more.
+const ROOM: usize = 12;
+
+/// The recurrent memory's inputs of one token that are made for it, each `[n]`.
+struct Prepared<'a> {
+    w: &'a mut [f32],
+    k: &'a mut [f32],
+    v: &'a mut [f32],
+    kk: &'a mut [f32], // removal key
+    b: &'a mut [f32],
+}
+
+impl<'a> Prepared<'a> {
+    fn new(mut take: impl FnMut() -> &'a mut [f32]) -> Self {
+        Self { w: take(), k: take(), v: take(), kk: take(), b: take() }
+    }
+}
+
 /// One head of one layer.
 struct Head<'a> {
     weights: &'a TimeMix,
@@ -187,31 +205,43 @@ impl Head<'_> {
     #[inline(always)]
     fn advance<I: Isa>(&self, pass: &Pass<'_, I>, tokens: Range<usize>, s: &mut [f32], room: &mut [f32]) {
         let (isa, n) = (pass.isa, self.channels.len());
-        let mut parts = room[..6 * n].chunks_exact_mut(n);
-        let [w, k, v, kk, b, read] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        let mut parts = room[..ROOM * n].chunks_exact_mut(n);
+        let mut take = || parts.next().unwrap_or_default();
+        let (mut inputs, mut after) = (Prepared::new(&mut take), Prepared::new(&mut take));
+        let (held, read) = (take(), take());
         let ln_x = &self.weights.ln_x;
         let (weight, bias) = (&ln_x.weight[self.channels.clone()], &ln_x.bias[self.channels.clone()]);
         let r_k = &self.weights.r_k[self.channels.clone()];
-        for token in tokens {
-            let of = token * self.width + self.channels.start..token * self.width + self.channels.end;
+        let places = |token| token * self.width + self.channels.start..token * self.width + self.channels.end;
+        self.prepare(pass, places(tokens.start), &mut inputs);
+        wkv::look(isa, s, inputs.kk, held);
+        for token in tokens.clone() {
+            let of = places(token);
             self.ask_for(pass, of.start + AHEAD * self.width);
-            self.prepare(pass, of.clone(), [&mut *w, &mut *k, &mut *v, &mut *kk, &mut *b]);
+            let next = if token + 1 < tokens.end {
+                self.prepare(pass, places(token + 1), &mut after);
+                Some(&*after.kk)
+            } else {
+                None
+            };
             // SAFETY: only this task reads and writes this head's channels in this phase.
             let r = unsafe { pass.buffers.r.view(of.clone()) };
             // SAFETY: as above.
             let g = unsafe { pass.buffers.g.view(of.clone()) };
             // SAFETY: as above.
             let y = unsafe { pass.buffers.y.part(of) };
-            wkv::step(isa, s, wkv::Inputs { r, w, k, v, kk, b }, read);
+            let Prepared { w, k, v, b, .. } = &inputs;
+            wkv::step(isa, s, wkv::Inputs { r, w, k, v, b }, next, held, read);
             norm(isa, read, weight, bias, ln_x.eps, y);
             // The token's own contribution, outside the memory.
-            for ((rk, r), k) in read.iter_mut().zip(r).zip(&*k) {
+            for ((rk, r), k) in read.iter_mut().zip(r).zip(&**k) {
                 *rk = r * k;
             }
             let bonus = dot(isa, read, r_k);
-            for ((y, v), g) in y.iter_mut().zip(&*v).zip(g) {
+            for ((y, v), g) in y.iter_mut().zip(&**v).zip(g) {
                 *y = isa.mul_add(bonus, *v, *y) * g;
             }
+            std::mem::swap(&mut inputs, &mut after);
         }
     }
 
@@ -228,7 +258,8 @@ impl Head<'_> {
 
     /// The recurrent memory's inputs of one token: `of` are the head's places in the projections.
     #[inline(always)]
-    fn prepare<I: Isa>(&self, pass: &Pass<'_, I>, of: Range<usize>, [w, k, v, kk, b]: [&mut [f32]; 5]) {
+    fn prepare<I: Isa>(&self, pass: &Pass<'_, I>, of: Range<usize>, out: &mut Prepared<'_>) {
+        let Prepared { w, k, v, kk, b } = out;
         let (isa, weights) = (pass.isa, self.weights);
         let buffers = pass.buffers;
         // SAFETY: only this task touches this head's channels in this phase, and it writes none of these meanwhile.
@@ -248,13 +279,13 @@ impl Head<'_> {
         for ((kk, key), k_k) in kk.iter_mut().zip(key).zip(k_k) {
             *kk = key * k_k;
         }
-        for (((k, key), rate), k_a) in k.iter_mut().zip(key).zip(&*b).zip(k_a) {
+        for (((k, key), rate), k_a) in k.iter_mut().zip(key).zip(&**b).zip(k_a) {
             *k = key * (1.0 + (rate - 1.0) * k_a);
         }
         l2_normalize(isa, kk);
         let range = pass.config.recipe.rate_range;
-        for (b, kk) in b.iter_mut().zip(kk) {
-            *b *= *kk * range;
+        for (b, kk) in b.iter_mut().zip(&**kk) {
+            *b *= kk * range;
         }
         v.copy_from_slice(v_first);
         if let Some(net) = &weights.value_residual {

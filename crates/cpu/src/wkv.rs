@@ -16,41 +16,65 @@ pub(crate) struct Inputs<'a> {
     pub(crate) k: &'a [f32],
     /// Value.
     pub(crate) v: &'a [f32],
-    /// Removal key, of length one.
-    pub(crate) kk: &'a [f32],
     /// What the removal writes: removal key times in-context learning rate.
     pub(crate) b: &'a [f32],
 }
 
-/// Lanes of values that the removal looks at side by side, and those that an update keeps in registers where these are few.
-const LOOK: usize = 4;
-const KEEP: usize = 2;
+/// Lanes of values that are worked on side by side where there are registers for it.
+const MANY: usize = 4;
+
+/// What `s` `[n (key), n (value)]` holds along a removal key, of length one, into `held` `[n]`: the first token's of a chunk.
+#[inline(always)]
+pub(crate) fn look<I: Isa>(isa: I, s: &[f32], kk: &[f32], held: &mut [f32]) {
+    let n = kk.len();
+    if n.is_multiple_of(MANY * LANES) {
+        look_at::<I, MANY>(isa, s, kk, held);
+    } else if n.is_multiple_of(LANES) {
+        look_at::<I, 1>(isa, s, kk, held);
+    } else {
+        for (value, held) in held.iter_mut().enumerate() {
+            *held = 0.0;
+            for (key, kk) in kk.iter().enumerate() {
+                *held = isa.mul_add(s[key * n + value], *kk, *held);
+            }
+        }
+    }
+}
 
 /// Advances `s` `[n (key), n (value)]` by one token and writes the read-out into `y` `[n]`.
 ///
+/// `held` is what [`look`] found, or the last step: along the removal key of this token, and afterwards along the `next` token's.
+/// To look while the memory passes by spares a second walk over it.
+///
 /// `S = S (diag(w) - kk^T b) + v^T k`, then `y = S r` (arXiv 2503.14456, section 4).
 #[inline(always)]
-pub(crate) fn step<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f32]) {
+pub(crate) fn step<I: Isa>(
+    isa: I,
+    s: &mut [f32],
+    inputs: Inputs<'_>,
+    next: Option<&[f32]>,
+    held: &mut [f32],
+    y: &mut [f32],
+) {
     let n = inputs.r.len();
-    if n.is_multiple_of(LOOK * LANES) {
-        for first in (0..n).step_by(LOOK * LANES) {
-            let removed = removed::<I, LOOK>(isa, s, inputs.kk, n, first);
-            if I::PANELS == 2 {
-                update::<I, LOOK>(isa, s, inputs, removed, first, y);
-                continue;
-            }
-            for part in 0..LOOK / KEEP {
-                let removed = list!(KEEP, removed[0], |lanes| removed[KEEP * part + lanes]);
-                update::<I, KEEP>(isa, s, inputs, removed, first + part * KEEP * LANES, y);
+    match next {
+        _ if !n.is_multiple_of(LANES) => {
+            any_size(isa, s, inputs, held, y);
+            if let Some(next) = next {
+                look(isa, s, next, held);
             }
         }
-    } else if n.is_multiple_of(LANES) {
-        for first in (0..n).step_by(LANES) {
-            let removed = removed::<I, 1>(isa, s, inputs.kk, n, first);
-            update::<I, 1>(isa, s, inputs, removed, first, y);
+        Some(next) if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
+            update::<I, MANY, true>(isa, s, inputs, next, held, y);
         }
-    } else {
-        any_size(isa, s, inputs, y);
+        Some(next) => update::<I, 1, true>(isa, s, inputs, next, held, y),
+        None if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
+            update::<I, MANY, false>(isa, s, inputs, inputs.b, held, y);
+        }
+        None if n.is_multiple_of(2 * LANES) => {
+            update::<I, 2, false>(isa, s, inputs, inputs.b, held, y);
+        }
+        None => update::<I, 1, false>(isa, s, inputs, inputs.b, held, y),
     }
 }
 
@@ -60,64 +84,82 @@ fn lanes<const L: usize>(row: &[f32], first: usize) -> &[[f32; LANES]] {
     row[first..first + L * LANES].as_chunks().0
 }
 
-/// What the memory of `L` lanes of values holds along the removal key.
+/// The same, to write.
 #[inline(always)]
-fn removed<I: Isa, const L: usize>(isa: I, s: &[f32], kk: &[f32], n: usize, first: usize) -> [I::Lanes; L] {
-    let mut sums = [isa.splat(0.0); L];
-    for (row, kk) in s.chunks_exact(n).zip(kk) {
-        let (row, kk) = (lanes::<L>(row, first), isa.splat(*kk));
-        for (sum, s) in sums.iter_mut().zip(row) {
-            *sum = isa.lanes_mul_add(isa.load(s), kk, *sum);
-        }
-    }
-    sums
+fn lanes_mut<const L: usize>(row: &mut [f32], first: usize) -> &mut [[f32; LANES]] {
+    row[first..first + L * LANES].as_chunks_mut().0
 }
 
-/// Forgets, removes and writes `L` lanes of values, and reads them out.
+/// [`look`], `L` lanes of values at a time.
 #[inline(always)]
-fn update<I: Isa, const L: usize>(
+fn look_at<I: Isa, const L: usize>(isa: I, s: &[f32], kk: &[f32], held: &mut [f32]) {
+    let n = kk.len();
+    for first in (0..n).step_by(L * LANES) {
+        let mut sums = [isa.splat(0.0); L];
+        for (row, kk) in s.chunks_exact(n).zip(kk) {
+            let (row, kk) = (lanes::<L>(row, first), isa.splat(*kk));
+            for at in 0..L {
+                sums[at] = isa.lanes_mul_add(isa.load(&row[at]), kk, sums[at]);
+            }
+        }
+        for (held, sum) in lanes_mut::<L>(held, first).iter_mut().zip(sums) {
+            isa.store(sum, held);
+        }
+    }
+}
+
+/// Forgets, removes and writes, `L` lanes of values at a time, reads them out, and looks along `next` where `LOOK` says so.
+#[inline(always)]
+fn update<I: Isa, const L: usize, const LOOK: bool>(
     isa: I,
     s: &mut [f32],
     inputs: Inputs<'_>,
-    removed: [I::Lanes; L],
-    first: usize,
+    next: &[f32],
+    held: &mut [f32],
     y: &mut [f32],
 ) {
-    let Inputs { r, w, k, v, b, .. } = inputs;
+    let Inputs { r, w, k, v, b } = inputs;
     let n = r.len();
-    let v = list!(L, isa.splat(0.0), |at| isa.load(&lanes::<L>(v, first)[at]));
-    let mut sums = [isa.splat(0.0); L];
-    for ((((row, r), w), k), b) in s.chunks_exact_mut(n).zip(r).zip(w).zip(k).zip(b) {
-        let (r, w, k, b) = (isa.splat(*r), isa.splat(*w), isa.splat(*k), isa.splat(*b));
-        let row = row[first..first + L * LANES].as_chunks_mut().0;
-        for at in 0..L {
-            let written = isa.lanes_mul(v[at], k);
-            let kept = isa.lanes_mul_add(isa.load(&row[at]), w, written);
-            let new = isa.lanes_neg_mul_add(removed[at], b, kept);
-            isa.store(new, &mut row[at]);
-            sums[at] = isa.lanes_mul_add(new, r, sums[at]);
+    for first in (0..n).step_by(L * LANES) {
+        let v = list!(L, isa.splat(0.0), |at| isa.load(&lanes::<L>(v, first)[at]));
+        let removed = list!(L, isa.splat(0.0), |at| isa.load(&lanes::<L>(held, first)[at]));
+        let (mut sums, mut ahead) = ([isa.splat(0.0); L], [isa.splat(0.0); L]);
+        for (((((row, r), w), k), b), next) in s.chunks_exact_mut(n).zip(r).zip(w).zip(k).zip(b).zip(next) {
+            let (r, w, k, b) = (isa.splat(*r), isa.splat(*w), isa.splat(*k), isa.splat(*b));
+            let next = isa.splat(*next);
+            let row = lanes_mut::<L>(row, first);
+            for at in 0..L {
+                let written = isa.lanes_mul(v[at], k);
+                let kept = isa.lanes_mul_add(isa.load(&row[at]), w, written);
+                let new = isa.lanes_neg_mul_add(removed[at], b, kept);
+                isa.store(new, &mut row[at]);
+                sums[at] = isa.lanes_mul_add(new, r, sums[at]);
+                if LOOK {
+                    ahead[at] = isa.lanes_mul_add(new, next, ahead[at]);
+                }
+            }
         }
-    }
-    let y = y[first..first + L * LANES].as_chunks_mut().0;
-    for (y, sum) in y.iter_mut().zip(sums) {
-        isa.store(sum, y);
+        for (y, sum) in lanes_mut::<L>(y, first).iter_mut().zip(sums) {
+            isa.store(sum, y);
+        }
+        if LOOK {
+            for (held, sum) in lanes_mut::<L>(held, first).iter_mut().zip(ahead) {
+                isa.store(sum, held);
+            }
+        }
     }
 }
 
 /// Heads of sizes that are not whole lanes.
 #[inline(always)]
-fn any_size<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, y: &mut [f32]) {
-    let Inputs { r, w, k, v, kk, b } = inputs;
+fn any_size<I: Isa>(isa: I, s: &mut [f32], inputs: Inputs<'_>, held: &[f32], y: &mut [f32]) {
+    let Inputs { r, w, k, v, b } = inputs;
     let n = r.len();
     for value in 0..n {
-        let mut removed = 0.0;
-        for key in 0..n {
-            removed = isa.mul_add(s[key * n + value], kk[key], removed);
-        }
         let mut sum = 0.0;
         for key in 0..n {
             let s = &mut s[key * n + value];
-            *s = isa.mul_add(-removed, b[key], isa.mul_add(*s, w[key], v[value] * k[key]));
+            *s = isa.mul_add(-held[value], b[key], isa.mul_add(*s, w[key], v[value] * k[key]));
             sum = isa.mul_add(*s, r[key], sum);
         }
         y[value] = sum;
@@ -141,10 +183,10 @@ mod tests {
     use crate::arch::tests::on_every_path;
 
     /// The same in f64, as the definition reads, in the exchange format.
-    fn twin(s: &mut [f64], i: Inputs<'_>) -> Vec<f64> {
+    fn twin(s: &mut [f64], i: Inputs<'_>, kk: &[f32]) -> Vec<f64> {
         let n = i.r.len();
         let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|&x| f64::from(x)).collect() };
-        let (r, w, k, kk, b) = (wide(i.r), wide(i.w), wide(i.k), wide(i.kk), wide(i.b));
+        let (r, w, k, kk, b) = (wide(i.r), wide(i.w), wide(i.k), wide(kk), wide(i.b));
         let mut y = Vec::new();
         for (s, &v) in s.chunks_exact_mut(n).zip(i.v) {
             let removed: f64 = s.iter().zip(&kk).map(|(s, kk)| s * kk).sum();
@@ -163,23 +205,35 @@ mod tests {
                 let mut s = vec![0.0f32; n * n];
                 let mut wide = vec![0.0f64; n * n];
                 let (mut off, mut norm) = (0.0, 0.0); // squares over all tokens
-                for t in 0..40 {
-                    let wave = |f: f32, g: fn(f32) -> f32| -> Vec<f32> {
-                        (0..n).map(|j| g(f * (n * t + j) as f32)).collect()
-                    };
-                    let (r, k, v, mut kk) =
-                        (wave(0.7, f32::sin), wave(1.1, f32::cos), wave(0.9, f32::sin), wave(1.3, f32::cos));
+                let wave = |t: usize, f: f32, g: fn(f32) -> f32| -> Vec<f32> {
+                    (0..n).map(|j| g(f * (n * t + j) as f32)).collect()
+                };
+                let removal_key = |t| {
+                    let mut kk = wave(t, 1.3, f32::cos);
                     let length = kk.iter().map(|x| x * x).sum::<f32>().sqrt();
                     kk.iter_mut().for_each(|x| *x /= length);
-                    let w: Vec<f32> = wave(0.5, f32::sin).into_iter().map(|x| 0.8 + 0.19 * x).collect();
+                    kk
+                };
+                let mut held = vec![0.0; n];
+                for t in 0..40 {
+                    let (r, k, v) = (wave(t, 0.7, f32::sin), wave(t, 1.1, f32::cos), wave(t, 0.9, f32::sin));
+                    let (kk, next) = (removal_key(t), removal_key(t + 1));
+                    let w: Vec<f32> = wave(t, 0.5, f32::sin).into_iter().map(|x| 0.8 + 0.19 * x).collect();
                     let b: Vec<f32> = kk.iter().map(|x| 0.5 * x).collect();
-                    let inputs = Inputs { r: &r, w: &w, k: &k, v: &v, kk: &kk, b: &b };
+                    let inputs = Inputs { r: &r, w: &w, k: &k, v: &v, b: &b };
+                    // Chunks of three tokens.
+                    let (first, last) = (t % 3 == 0, t % 3 == 2);
                     let mut y = vec![0.0; n];
                     isa.run(
                         #[inline(always)]
-                        || step(isa, &mut s, inputs, &mut y),
+                        || {
+                            if first {
+                                look(isa, &s, &kk, &mut held);
+                            }
+                            step(isa, &mut s, inputs, (!last).then_some(&next[..]), &mut held, &mut y);
+                        },
                     );
-                    for (y, want) in y.iter().zip(twin(&mut wide, inputs)) {
+                    for (y, want) in y.iter().zip(twin(&mut wide, inputs, &kk)) {
                         off += (f64::from(*y) - want).powi(2);
                         norm += want.powi(2);
                     }

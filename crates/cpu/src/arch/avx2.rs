@@ -73,6 +73,14 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch_to_write(self, at: *const u8) {
+        // `_mm_prefetch` makes it a prefetch to read where it is not told of the instruction, which processors without it
+        // take for nothing.
+        // SAFETY: it reads and writes no memory that the program sees, whatever the address, and changes no register.
+        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nomem, nostack, preserves_flags)) }
+    }
+
+    #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> Self::Lanes {
         enter!(load(x))
     }

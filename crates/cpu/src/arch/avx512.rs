@@ -216,6 +216,7 @@ impl<B: Beyond> Isa for Avx512<B> {
         fn reading() -> Reading;
         fn prefetch(at: *const u8);
         fn prefetch_second(at: *const u8);
+        fn prefetch_to_write(at: *const u8);
         fn turn_eight(rows: [__m256; 8]) -> [__m256; 8];
         fn turn(rows: [__m256i; 8]) -> [__m256i; 8];
         fn unsigned(x: __m256i) -> __m256i;

@@ -163,6 +163,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         let _ = at;
     }
 
+    /// Asks for the cache line at `at`, which need not lie in any buffer, to write: no other core keeps it.
+    #[inline(always)]
+    fn prefetch_to_write(self, at: *const u8) {
+        let _ = at;
+    }
+
     /// Asks for the memory so many bytes past the beginning of `x`, as much as `x` takes; for nothing where that is 0.
     #[inline(always)]
     fn prefetch_ahead<T>(self, x: &T, ahead: usize) {

@@ -10,7 +10,7 @@ use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use super::walk::{Meeting, in_parts};
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
-use crate::code_tiles::{CodeTile, place};
+use crate::code_tiles::{CodeTile, GroupFacts, place};
 use crate::groups::EIGHT;
 
 /// A panel of one group: codes as bytes or as 16-bit numbers, and the scales and shifts of its rows.
@@ -43,8 +43,8 @@ pub(crate) trait Meet<B: Block>: Keep<B> {
         at: usize,
         from: [I::Sums; T],
     ) -> [I::Sums; T];
-    /// What codes are counted from, in eights.
-    const EIGHTS: i32;
+    /// What is added to the sums of a group: codes are counted from somewhere.
+    fn start(facts: &GroupFacts) -> i32;
 }
 
 impl<B: Block> Keep<B> for Quads {
@@ -78,7 +78,14 @@ impl<B: Block> Meet<B> for Quads {
         }
     }
 
-    const EIGHTS: i32 = if B::BITS == 8 { 128 / 8 } else { B::OFFSET / 8 };
+    #[inline(always)]
+    fn start(facts: &GroupFacts) -> i32 {
+        match (B::BITS, B::OFFSET) {
+            (8, _) => facts.from_128,
+            (_, 0) => 0,
+            (_, offset) => offset / 8 * facts.from_8,
+        }
+    }
 }
 
 impl<B: Block> Keep<B> for Pairs {
@@ -106,7 +113,10 @@ impl<B: Block> Meet<B> for Pairs {
         isa.pairs(codes, list!(T, &x.words[at][0], |t| &x.words[at][t]), from)
     }
 
-    const EIGHTS: i32 = 0; // it is in the numbers
+    #[inline(always)]
+    fn start(_: &GroupFacts) -> i32 {
+        0 // it is in the numbers
+    }
 }
 
 /// Puts eight rows of eight quads into half `half` of as many columns.
@@ -214,15 +224,15 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
             isa.prefetch_far(ahead.next().unwrap_or(&[]));
             let panel = &panel[at];
             let none = isa.splat_sums(0);
-            let from = list!(T, none, |t| isa.splat_sums(C::EIGHTS * x.offsets[at][t]));
+            let from = list!(T, none, |t| isa.splat_sums(C::start(&x.facts[at][t])));
             let found = C::sums(isa, &panel.codes, &x, at, from);
             let scales = isa.load(&panel.scales);
             for t in 0..T {
-                let own = isa.lanes_mul(scales, isa.splat(x.scales[at][t]));
+                let own = isa.lanes_mul(scales, isa.splat(x.facts[at][t].scale));
                 sums[t] = isa.lanes_mul_add(isa.sums_to_lanes(found[t]), own, sums[t]);
                 if B::SHIFTED {
                     let shifts = isa.load(&panel.shifts);
-                    sums[t] = isa.lanes_mul_add(shifts, isa.splat(x.shifts[at][t]), sums[t]);
+                    sums[t] = isa.lanes_mul_add(shifts, isa.splat(x.facts[at][t].shift), sums[t]);
                 }
             }
         }

@@ -66,8 +66,8 @@ fn cell<I: Isa, B: Block, const T: usize>(
     classes: &mut Classes,
 ) {
     let groups = panel.len();
-    let CodeTile { codes, scales, shifts, .. } = product.input.tile::<TILE_TOKENS>(token);
-    let (codes, scales, shifts) = (&codes[..groups], &scales[..groups], &shifts[..groups]);
+    let CodeTile { codes, facts, .. } = product.input.tile::<TILE_TOKENS>(token);
+    let (codes, facts) = (&codes[..groups], &facts[..groups]);
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let steps = groups / EIGHT;
     let mut ahead = in_parts(ahead, EIGHT);
@@ -83,11 +83,11 @@ fn cell<I: Isa, B: Block, const T: usize>(
             let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
                 let whole = isa.sums_to_lanes(isa.load_sums(&found.0[t]));
-                let scale = isa.lanes_mul(own_scales, isa.splat(scales[group][t]));
+                let scale = isa.lanes_mul(own_scales, isa.splat(facts[group][t].scale));
                 sums[t] = isa.settled(isa.lanes_mul_add(whole, scale, sums[t]));
                 if B::SHIFTED {
                     let own_shifts = isa.load(&panel[group].shifts);
-                    sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(shifts[group][t]), sums[t]);
+                    sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(facts[group][t].shift), sums[t]);
                 }
             }
             let next = group + AHEAD;

@@ -74,7 +74,7 @@ pub(super) fn tile<I: Isa, M: Terms>(
     meeting: Meeting<'_>,
     classes: &mut Classes,
 ) {
-    if thin::tile::<I, M>(isa, product, panels, meeting) {
+    if thin::tile::<I, M>(isa, product, panels, meeting, classes) {
         return;
     }
     if I::PANELS == 2 && meeting.outputs.1 > PANEL {

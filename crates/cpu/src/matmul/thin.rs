@@ -4,8 +4,8 @@
 //! up first are walked together, and a quarter of the sums is put aside. The order of every sum stays.
 
 use super::element::Terms;
-use super::panels::stride;
-use super::product::Product;
+use super::panels::{of_tile, stride};
+use super::product::{Classes, Product};
 use super::walk::Meeting;
 use crate::arch::{Isa, LANES, PANEL, list};
 
@@ -24,18 +24,19 @@ pub(super) fn tile<I: Isa, M: Terms>(
     product: &Product<'_>,
     panels: &[f32],
     meeting: Meeting<'_>,
+    classes: &mut Classes,
 ) -> bool {
     let items = product.input.n / M::NUMBERS;
     if I::PANELS != 2 || !items.is_multiple_of(LANES) {
         return false;
     }
     match items / LANES {
-        1 => tile_of::<I, M, 1, { stride(1) }>(isa, product, panels, meeting),
-        2 => tile_of::<I, M, 2, { stride(2) }>(isa, product, panels, meeting),
-        3 => tile_of::<I, M, 3, { stride(3) }>(isa, product, panels, meeting),
-        4 => tile_of::<I, M, 4, { stride(4) }>(isa, product, panels, meeting),
-        6 => tile_of::<I, M, 6, { stride(6) }>(isa, product, panels, meeting),
-        8 => tile_of::<I, M, 8, { stride(8) }>(isa, product, panels, meeting),
+        1 => tile_of::<I, M, 1, { stride(1) }>(isa, product, panels, meeting, classes),
+        2 => tile_of::<I, M, 2, { stride(2) }>(isa, product, panels, meeting, classes),
+        3 => tile_of::<I, M, 3, { stride(3) }>(isa, product, panels, meeting, classes),
+        4 => tile_of::<I, M, 4, { stride(4) }>(isa, product, panels, meeting, classes),
+        6 => tile_of::<I, M, 6, { stride(6) }>(isa, product, panels, meeting, classes),
+        8 => tile_of::<I, M, 8, { stride(8) }>(isa, product, panels, meeting, classes),
         _ => return false,
     }
     true
@@ -48,15 +49,16 @@ fn tile_of<I: Isa, M: Terms, const STEPS: usize, const STRIDE: usize>(
     product: &Product<'_>,
     panels: &[f32],
     meeting: Meeting<'_>,
+    classes: &mut Classes,
 ) {
     isa.prefetch_far(meeting.ahead);
     let (token, tokens) = meeting.tokens;
     for first in (0..tokens).step_by(TOKENS) {
         let part = Meeting { tokens: (token + first, TOKENS.min(tokens - first)), ..meeting };
         if meeting.outputs.1 > PANEL {
-            cell::<I, M, 2, STEPS, STRIDE>(isa, product, panels, part);
+            cell::<I, M, 2, STEPS, STRIDE>(isa, product, panels, part, classes);
         } else {
-            cell::<I, M, 1, STEPS, STRIDE>(isa, product, panels, part);
+            cell::<I, M, 1, STEPS, STRIDE>(isa, product, panels, part, classes);
         }
     }
 }
@@ -68,6 +70,7 @@ fn cell<I: Isa, M: Terms, const P: usize, const STEPS: usize, const STRIDE: usiz
     product: &Product<'_>,
     panels: &[f32],
     Meeting { outputs: (output, count), tokens: (token, tokens), .. }: Meeting<'_>,
+    classes: &mut Classes,
 ) {
     // Where there are fewer tokens, the last one is taken again.
     let [Some(a), Some(b), Some(c)] = [0, 1, 2].map(|t: usize| {
@@ -78,7 +81,7 @@ fn cell<I: Isa, M: Terms, const P: usize, const STEPS: usize, const STRIDE: usiz
     };
     let xs = [a, b, c];
     let panels = panels.as_chunks::<PANEL>().0.as_chunks::<STRIDE>().0.as_chunks::<LANES>().0;
-    let mut quarters = [[[[0.0; PANEL]; P]; TOKENS]; QUARTERS];
+    let quarters = of_tile::<TOKENS, P, QUARTERS>(classes);
     for (quarter, out) in quarters.iter_mut().enumerate() {
         let mut sums = [[[isa.splat(0.0); P]; TOKENS]; TOGETHER];
         for of in 0..TOGETHER {
