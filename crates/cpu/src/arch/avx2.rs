@@ -77,7 +77,9 @@ impl Isa for Avx2 {
         // `_mm_prefetch` makes it a prefetch to read where it is not told of the instruction, which processors without it
         // take for nothing.
         // SAFETY: it reads and writes no memory that the program sees, whatever the address, and changes no register.
-        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nomem, nostack, preserves_flags)) }
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) at.addr(), options(nomem, nostack, preserves_flags))
+        }
     }
 
     #[inline(always)]

@@ -215,6 +215,7 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let x = product.input.tile::<T>(token);
+    product.ask_for_outputs(isa, token..token + tokens, output..output + count);
     let steps = panel.len() / EIGHT;
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let mut ahead = in_parts(ahead, panel.len());

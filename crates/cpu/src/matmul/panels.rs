@@ -74,7 +74,7 @@ pub(super) fn tile<I: Isa, M: Terms>(
     meeting: Meeting<'_>,
     classes: &mut Classes,
 ) {
-    if thin::tile::<I, M>(isa, product, panels, meeting, classes) {
+    if thin::tile::<I, M>(isa, product, panels, meeting) {
         return;
     }
     if I::PANELS == 2 && meeting.outputs.1 > PANEL {
@@ -108,6 +108,7 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let (panels, _) = panels.as_chunks::<PANEL>();
+    product.ask_for_outputs(isa, token..token + tokens, output..output + count);
     let own = panels.len() / P;
     let steps = (product.input.n / M::NUMBERS).div_ceil(LANES);
     // Where there are fewer, the last one is taken again: half as many kernels do.

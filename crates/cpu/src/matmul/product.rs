@@ -321,6 +321,16 @@ impl<'a> Product<'a> {
         desk.rows = numbers;
     }
 
+    /// Asks for where [`Product::finish`] will write: tokens lie too far apart for the machine to see what comes next.
+    #[inline(always)]
+    pub(super) fn ask_for_outputs<I: Isa>(&self, isa: I, tokens: Range<usize>, outputs: Range<usize>) {
+        for token in tokens {
+            for output in outputs.clone().step_by(LANES) {
+                isa.prefetch_to_write(self.out.address(token * self.matrix.outputs() + output).cast());
+            }
+        }
+    }
+
     /// Writes the outputs from `output` on of one token.
     #[inline(always)]
     pub(super) fn finish<I: Isa>(&self, isa: I, token: usize, output: usize, sums: &[f32]) {

@@ -180,6 +180,7 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
         return; // never asked for: spares the compiler the tiles of other instruction sets
     }
     let x = product.input.span_tile::<T>(token);
+    product.ask_for_outputs(isa, token..token + tokens, output..output + count);
     let mut sums = [[0.0; PANEL]; T];
     let mut ahead = in_parts(ahead, panel.len());
     for (at, panel) in panel.iter().enumerate() {
