@@ -20,8 +20,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) b: &'a [f32],
 }
 
-/// Lanes of values that are worked on side by side where there are registers for it.
+/// Lanes of values that are worked on side by side where there are registers for it, and where these are few.
 const MANY: usize = 4;
+const FEW: usize = 2;
 
 /// What `s` `[n (key), n (value)]` holds along a removal key, of length one, into `held` `[n]`: the first token's of a chunk.
 #[inline(always)]
@@ -71,8 +72,8 @@ pub(crate) fn step<I: Isa>(
         None if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
             update::<I, MANY, false>(isa, s, inputs, inputs.b, held, y);
         }
-        None if n.is_multiple_of(2 * LANES) => {
-            update::<I, 2, false>(isa, s, inputs, inputs.b, held, y);
+        None if n.is_multiple_of(FEW * LANES) => {
+            update::<I, FEW, false>(isa, s, inputs, inputs.b, held, y);
         }
         None => update::<I, 1, false>(isa, s, inputs, inputs.b, held, y),
     }
