@@ -401,13 +401,13 @@ fn numbers_of(x: &[f32], row: usize) -> [f32; LANES] {
     last
 }
 
-/// The bits of pairs of bf16.
+/// A step as pairs of bf16, whose bits these are.
 #[inline(always)]
 fn pairs_of(x: &[f32; STEP]) -> [f32; PAIRS] {
     take_part(&mut { *x }).map(f32::from_bits)
 }
 
-/// Sixteen items of each `row`, from the same place in every row side by side.
+/// The sixteen items of every `row(n)` by class: those of one place in all rows side by side.
 #[inline(always)]
 fn by_class<I: Isa>(isa: I, row: impl Fn(usize) -> [f32; LANES], out: &mut [f32]) {
     let rows = out.len() / LANES;

@@ -50,7 +50,7 @@ pub(crate) fn channel_mix<I: Isa>(
     let input = unsafe { vectors.hidden.input() };
     let mut value = Product::new(&weights.value, input, pass.buffers.x, Then::Add);
     let Own { desk, active, units_seen, .. } = own;
-    // Of single tokens they are counted as well.
+    // Active units are listed where the matrix is stored by unit; of a single token always, for zeros are counted.
     if pass.is_single() || pass.tokens() < MANY && weights.value.units.is_some() {
         // Every member finds them for itself, which costs less than meeting.
         active.resize(weights.value.kind.order::<I>(), ffn, pass.tokens());

@@ -134,16 +134,18 @@ impl<'a> SharedCodeTiles<'a> {
         words: bool,
     ) {
         let (tile, column) = self.tiling.place(token);
-        let own = |at| (tile * groups + place(at, groups)) * self.tiling.room + column;
+        let index = |at| (tile * groups + place(at, groups)) * self.tiling.room + column;
         // Groups lie too far apart for the machine to see what comes next, and who read them last still has them.
-        isa.prefetch_to_write(self.codes.address(own(at + AHEAD)).cast());
-        isa.prefetch_to_write(self.facts.address(own(at + AHEAD)).cast());
-        let at = own(at);
+        if at + AHEAD < groups {
+            isa.prefetch_to_write(self.codes.address(index(at + AHEAD)).cast());
+            isa.prefetch_to_write(self.facts.address(index(at + AHEAD)).cast());
+        }
+        let index = index(at);
         // SAFETY: this token's own, which the caller keeps to itself.
-        let own = unsafe { self.codes.part(at..at + 1) };
+        let own = unsafe { self.codes.part(index..index + 1) };
         own[0] = group.codes;
         // SAFETY: as above.
-        let own = unsafe { self.facts.part(at..at + 1) };
+        let own = unsafe { self.facts.part(index..index + 1) };
         own[0] = GroupFacts {
             scale: group.scale,
             shift: group.shift(),
@@ -152,7 +154,7 @@ impl<'a> SharedCodeTiles<'a> {
         };
         if words {
             // SAFETY: as above.
-            let own = unsafe { self.words.part(at..at + 1) };
+            let own = unsafe { self.words.part(index..index + 1) };
             widen(&group.codes.0, &mut own[0]);
         }
     }

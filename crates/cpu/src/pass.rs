@@ -56,7 +56,7 @@ pub(crate) struct Own {
     pub(crate) vectors: Vectors,
     /// Of a single token: the normalised input of a block, `[channels]`.
     pub(crate) h: Aligned,
-    /// `[2 * channels]`, or six times a head.
+    /// `[2 * channels]`, or twelve times a head.
     pub(crate) room: Aligned,
     /// The hidden units of few tokens that are not zero.
     pub(crate) active: Active,

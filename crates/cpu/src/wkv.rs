@@ -20,7 +20,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) b: &'a [f32],
 }
 
-/// Lanes of values that are worked on side by side where there are registers for it, and where these are few.
+/// Lanes of values that are worked on side by side, as many as leave all sums in registers: `MANY` where only sums are kept,
+/// or with 32 registers; `FEW` in an update with 16; one where that looks ahead as well.
 const MANY: usize = 4;
 const FEW: usize = 2;
 
@@ -69,6 +70,7 @@ pub(crate) fn step<I: Isa>(
             update::<I, MANY, true>(isa, s, inputs, next, held, y);
         }
         Some(next) => update::<I, 1, true>(isa, s, inputs, next, held, y),
+        // Not looked along: anything `[n]` does for `next`.
         None if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
             update::<I, MANY, false>(isa, s, inputs, inputs.b, held, y);
         }

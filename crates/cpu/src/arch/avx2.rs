@@ -74,9 +74,9 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn prefetch_to_write(self, at: *const u8) {
-        // `_mm_prefetch` makes it a prefetch to read where it is not told of the instruction, which processors without it
-        // take for nothing.
-        // SAFETY: it reads and writes no memory that the program sees, whatever the address, and changes no register.
+        // `_mm_prefetch` gives a prefetch to read unless the compiler is told of PREFETCHW.
+        // SAFETY: no feature need be proven: processors without the instruction do nothing. It touches no memory that the
+        // program sees, whatever the address, and changes no register or flag.
         unsafe {
             std::arch::asm!("prefetchw [{}]", in(reg) at.addr(), options(nomem, nostack, preserves_flags))
         }
