@@ -93,7 +93,14 @@ impl<I: Isa> Run for Bench<I> {
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { vectors.input() };
-            multiply(isa, member, desk, &[Product::new(matrix, input, shared, Then::Store)], Next::NOTHING);
+            multiply(
+                isa,
+                member,
+                desk,
+                &[Product::new(matrix, input, shared, Then::Store)],
+                Next::NOTHING,
+                &mut |_| &[],
+            );
         });
         &out[..tokens * outputs]
     }

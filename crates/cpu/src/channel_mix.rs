@@ -32,7 +32,7 @@ pub(crate) fn channel_mix<I: Isa>(
     let mixed = unsafe { mixed.input() };
     let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu);
     let after = pass.next(&weights.value, member);
-    multiply(isa, member, &mut own.desk, &[key], after);
+    multiply(isa, member, &mut own.desk, &[key], after, &mut |_| &[]);
 
     if member.number() == 0 {
         pass.remember(own, at, |memory| memory.ffn_shift);
@@ -49,7 +49,7 @@ pub(crate) fn channel_mix<I: Isa>(
     // SAFETY: as above.
     let input = unsafe { vectors.hidden.input() };
     let mut value = Product::new(&weights.value, input, pass.buffers.x, Then::Add);
-    let Own { desk, active, units_seen, .. } = own;
+    let Own { desk, active, asked, units_seen, .. } = own;
     // Active units are listed where the matrix is stored by unit; of a single token always, for zeros are counted.
     if pass.is_single() || pass.tokens() < MANY && weights.value.units.is_some() {
         // Every member finds them for itself, which costs less than meeting.
@@ -64,5 +64,5 @@ pub(crate) fn channel_mix<I: Isa>(
         }
         value = value.with_active(active);
     }
-    multiply(isa, member, desk, &[value], pass.next(next, member));
+    multiply(isa, member, desk, &[value], pass.next(next, member), &mut pass.coming(member, asked, at + 1));
 }

@@ -108,5 +108,5 @@ pub(crate) fn head<I: Isa>(
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let wanted = unsafe { vectors.wanted.input() };
     let product = Product::new(&weights.head, wanted, logits, Then::Store);
-    multiply(isa, member, &mut own.desk, &[product], Next::NOTHING);
+    multiply(isa, member, &mut own.desk, &[product], Next::NOTHING, &mut |_| &[]);
 }

@@ -16,6 +16,9 @@ use crate::weights::{Matrix, Norm};
 /// Tokens of one task in the phases over single numbers, where vectors do not ask for other groups.
 pub(crate) const TOKENS: usize = 4;
 
+/// Bytes of a layer's states that a member asks for at most: its part of a cache that cores share.
+const MOST: usize = 4 << 20;
+
 /// Some tokens of one step that a pass takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
@@ -60,6 +63,8 @@ pub(crate) struct Own {
     pub(crate) room: Aligned,
     /// The hidden units of few tokens that are not zero.
     pub(crate) active: Active,
+    /// Bytes of the states of the layer to come that have been asked for.
+    pub(crate) asked: usize,
     /// Of single tokens: hidden units so far, and those that were zero.
     pub(crate) units_seen: (u64, u64),
 }
@@ -92,6 +97,36 @@ impl<'a, I: Isa> Pass<'a, I> {
     /// What a member will read of `matrix`, if it reads it in rows.
     pub(crate) fn next<'m>(&self, matrix: &'m Matrix, member: &Member<'_>) -> Next<'m> {
         if self.is_single() { Next::of(self.isa, matrix, member) } else { Next::NOTHING }
+    }
+
+    /// What a member asks for of the states of layer number `at`, if there is one, while it multiplies: for a product of so
+    /// many numbers of weights, as much as lets all of it be there when all products of a layer are done. `asked` are the bytes
+    /// so far.
+    pub(crate) fn coming<'m>(
+        &self,
+        member: &Member<'_>,
+        asked: &'m mut usize,
+        at: usize,
+    ) -> impl FnMut(usize) -> &'a [u8] + use<'m, 'a, I> {
+        let (pieces, memories) = (self.pieces, self.memories);
+        let Config { channels, head_size, ffn, layers, .. } = *self.config;
+        let (numbers, of_layer) = (channels * head_size, channels * (3 * channels + ffn));
+        let (number, members) = (member.number(), member.members());
+        move |weights| {
+            let bytes = numbers * size_of::<f32>();
+            let (own, from) = (*asked / bytes, *asked % bytes);
+            let Some(piece) = pieces.get(own * members + number).filter(|_| at < layers && *asked < MOST)
+            else {
+                return &[];
+            };
+            // A quarter more, as pieces end in the middle of products.
+            let wanted = weights * pieces.len() * bytes / of_layer * 5 / 4;
+            let until = (from + wanted.next_multiple_of(64)).min(bytes);
+            *asked += until - from;
+            let of = |byte| at * numbers + byte / size_of::<f32>();
+            // SAFETY: nobody writes the states of a layer before its heads are at work; numbers may be looked at as bytes.
+            unsafe { memories[piece.memory].wkv.view(of(from)..of(until)).align_to().1 }
+        }
     }
 
     /// The places of a token's channels.

@@ -35,7 +35,7 @@ pub(crate) fn time_mix<I: Isa>(
             || unsafe { vectors.mixed[n].put(isa, token, x) },
         );
     });
-    project(pass, member, own, vectors, weights);
+    project(pass, member, own, vectors, weights, at);
 
     let inner = inner_vectors(pass, member, vectors, at);
     let nets = nets(weights);
@@ -46,7 +46,14 @@ pub(crate) fn time_mix<I: Isa>(
     });
     let second: SmallVec<[_; 4]> = second.collect();
     if !pass.is_single() {
-        multiply(isa, member, &mut own.desk, &second, Next::NOTHING);
+        multiply(
+            isa,
+            member,
+            &mut own.desk,
+            &second,
+            Next::NOTHING,
+            &mut pass.coming(member, &mut own.asked, at),
+        );
     }
     heads(pass, member, own, weights, at, &second);
 
@@ -63,7 +70,7 @@ pub(crate) fn time_mix<I: Isa>(
     let read = unsafe { vectors.read.input() };
     let output = Product::new(&weights.output, read, pass.buffers.x, Then::Add);
     let next = pass.next(&layer.channel_mix.key, member);
-    multiply(isa, member, &mut own.desk, &[output], next);
+    multiply(isa, member, &mut own.desk, &[output], next, &mut |_| &[]);
 }
 
 /// Decay, rate, gate, value residual.
@@ -88,6 +95,7 @@ fn project<I: Isa>(
     own: &mut Own,
     vectors: SharedVectors<'_>,
     weights: &TimeMix,
+    at: usize,
 ) {
     let buffers = pass.buffers;
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
@@ -105,7 +113,8 @@ fn project<I: Isa>(
     products.extend(
         nets.filter_map(|((net, x), (inner, then))| net.map(|net| Product::new(&net.first, x, inner, then))),
     );
-    multiply(pass.isa, member, &mut own.desk, &products, of_head(pass, weights, member.number()));
+    let next = of_head(pass, weights, member.number());
+    multiply(pass.isa, member, &mut own.desk, &products, next, &mut pass.coming(member, &mut own.asked, at));
 }
 
 /// What lies between the two matrices of each low-rank net, ready for the second.
@@ -160,16 +169,21 @@ fn heads<I: Isa>(
                 product.run(isa, channels.clone(), desk);
             }
         }
-        let start = (at * heads + head) * n * n;
+        let start = |head| (at * heads + head) * n * n;
+        let memory = pass.pieces.get((task + member.members()) / heads).map_or(std::ptr::null(), |piece| {
+            pass.memories[piece.memory].wkv.address(start((task + member.members()) % heads))
+        });
+        let start = start(head);
         // SAFETY: each task takes one head of one sequence, and a pass holds each sequence once.
         let s = unsafe { pass.memories[piece.memory].wkv.part(start..start + n * n) };
         let one = Head { weights, channels, width: pass.config.channels };
         isa.run(
             #[inline(always)]
-            || one.advance(pass, piece.places.clone(), s, room),
+            || one.advance(pass, piece.places.clone(), s, memory, room),
         );
     };
-    member.each_then(heads * pass.pieces.len(), each, || next.ask(isa));
+    member.each_in_turn(heads * pass.pieces.len(), each, || next.ask(isa));
+    own.asked = 0;
 }
 
 /// Tokens from the one at work to the one whose inputs are asked for.
@@ -203,7 +217,14 @@ struct Head<'a> {
 impl Head<'_> {
     /// All `tokens` of a piece through this head's memory `s`, into their places in `y`.
     #[inline(always)]
-    fn advance<I: Isa>(&self, pass: &Pass<'_, I>, tokens: Range<usize>, s: &mut [f32], room: &mut [f32]) {
+    fn advance<I: Isa>(
+        &self,
+        pass: &Pass<'_, I>,
+        tokens: Range<usize>,
+        s: &mut [f32],
+        memory: *const f32,
+        room: &mut [f32],
+    ) {
         let (isa, n) = (pass.isa, self.channels.len());
         let mut parts = room[..ROOM * n].chunks_exact_mut(n);
         let mut take = || parts.next().unwrap_or_default();
@@ -220,9 +241,9 @@ impl Head<'_> {
             self.ask_for(pass, of.start + AHEAD * self.width);
             let next = if token + 1 < tokens.end {
                 self.prepare(pass, places(token + 1), &mut after);
-                Some(&*after.kk)
+                wkv::Next::Token(&*after.kk)
             } else {
-                None
+                wkv::Next::Memory(memory)
             };
             // SAFETY: only this task reads and writes this head's channels in this phase.
             let r = unsafe { pass.buffers.r.view(of.clone()) };

@@ -3,6 +3,8 @@
 //! Here it lies by key: `s` `[n (key), n (value)]`, the transpose of the exchange format, so that a lane holds one
 //! value's memory and no sum crosses lanes. At 64 by 64 it stays in the first-level cache over all tokens of a chunk.
 
+use std::ptr::null;
+
 use crate::arch::{Isa, LANES, list};
 
 /// One token's inputs to one head, each `[n]`.
@@ -18,6 +20,15 @@ pub(crate) struct Inputs<'a> {
     pub(crate) v: &'a [f32],
     /// What the removal writes: removal key times in-context learning rate.
     pub(crate) b: &'a [f32],
+}
+
+/// What comes after a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next<'a> {
+    /// Another one, whose removal key this is.
+    Token(&'a [f32]),
+    /// Nothing in this memory; another one begins there.
+    Memory(*const f32),
 }
 
 /// Lanes of values that are worked on side by side, as many as leave all sums in registers: `MANY` where only sums are kept,
@@ -54,7 +65,7 @@ pub(crate) fn step<I: Isa>(
     isa: I,
     s: &mut [f32],
     inputs: Inputs<'_>,
-    next: Option<&[f32]>,
+    next: Next<'_>,
     held: &mut [f32],
     y: &mut [f32],
 ) {
@@ -62,22 +73,22 @@ pub(crate) fn step<I: Isa>(
     match next {
         _ if !n.is_multiple_of(LANES) => {
             any_size(isa, s, inputs, held, y);
-            if let Some(next) = next {
+            if let Next::Token(next) = next {
                 look(isa, s, next, held);
             }
         }
-        Some(next) if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
-            update::<I, MANY, true>(isa, s, inputs, next, held, y);
+        Next::Token(next) if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
+            update::<I, MANY, true>(isa, s, inputs, next, null(), held, y);
         }
-        Some(next) => update::<I, 1, true>(isa, s, inputs, next, held, y),
+        Next::Token(next) => update::<I, 1, true>(isa, s, inputs, next, null(), held, y),
         // Not looked along: anything `[n]` does for `next`.
-        None if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
-            update::<I, MANY, false>(isa, s, inputs, inputs.b, held, y);
+        Next::Memory(at) if I::PANELS == 2 && n.is_multiple_of(MANY * LANES) => {
+            update::<I, MANY, false>(isa, s, inputs, inputs.b, at, held, y);
         }
-        None if n.is_multiple_of(FEW * LANES) => {
-            update::<I, FEW, false>(isa, s, inputs, inputs.b, held, y);
+        Next::Memory(at) if n.is_multiple_of(FEW * LANES) => {
+            update::<I, FEW, false>(isa, s, inputs, inputs.b, at, held, y);
         }
-        None => update::<I, 1, false>(isa, s, inputs, inputs.b, held, y),
+        Next::Memory(at) => update::<I, 1, false>(isa, s, inputs, inputs.b, at, held, y),
     }
 }
 
@@ -118,6 +129,7 @@ fn update<I: Isa, const L: usize, const LOOK: bool>(
     s: &mut [f32],
     inputs: Inputs<'_>,
     next: &[f32],
+    mut ahead_of: *const f32,
     held: &mut [f32],
     y: &mut [f32],
 ) {
@@ -130,6 +142,12 @@ fn update<I: Isa, const L: usize, const LOOK: bool>(
         for (((((row, r), w), k), b), next) in s.chunks_exact_mut(n).zip(r).zip(w).zip(k).zip(b).zip(next) {
             let (r, w, k, b) = (isa.splat(*r), isa.splat(*w), isa.splat(*k), isa.splat(*b));
             let next = isa.splat(*next);
+            if !LOOK {
+                for _ in 0..L {
+                    isa.prefetch_second(ahead_of.cast());
+                    ahead_of = ahead_of.wrapping_add(LANES);
+                }
+            }
             let row = lanes_mut::<L>(row, first);
             for at in 0..L {
                 let written = isa.lanes_mul(v[at], k);
@@ -233,7 +251,14 @@ mod tests {
                             if first {
                                 look(isa, &s, &kk, &mut held);
                             }
-                            step(isa, &mut s, inputs, (!last).then_some(&next[..]), &mut held, &mut y);
+                            step(
+                                isa,
+                                &mut s,
+                                inputs,
+                                if last { Next::Memory(s.as_ptr()) } else { Next::Token(&next) },
+                                &mut held,
+                                &mut y,
+                            );
                         },
                     );
                     for (y, want) in y.iter().zip(twin(&mut wide, inputs, &kk)) {

@@ -5,10 +5,11 @@
 //! are added up in the same eight classes, and folded in the same order. A class of groups is finished before the next one
 //! begins, so that the sums of a tile stay in registers.
 
+use super::ahead::in_parts;
 use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
-use super::walk::{Meeting, in_parts};
+use super::walk::Meeting;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::code_tiles::{CodeTile, GroupFacts, place};
 use crate::groups::EIGHT;

@@ -3,11 +3,12 @@
 //! The sums of a group are exact, and what becomes of them is what `block_panels` does. Here a class of groups is finished
 //! before the next one begins, so that the sums of sixteen tokens stay in registers.
 
+use super::ahead::in_parts;
 use super::block::Block;
 use super::block_panels::{GroupPanel, Keep, put_half};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
-use super::walk::{Meeting, in_parts};
+use super::walk::Meeting;
 use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
 use crate::code_tiles::CodeTile;
 use crate::groups::EIGHT;

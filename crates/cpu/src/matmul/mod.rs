@@ -10,6 +10,7 @@
 //! | `kind` | which kernels a matrix takes |
 //! | `product`, `block_product` | one product: its tasks, and which kernel does them |
 //! | `walk` | many tokens: how they meet the panels of a task |
+//! | `ahead` | what is asked for meanwhile |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
 //! | `thin` | plain numbers, many tokens and short rows |
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
@@ -22,6 +23,7 @@
 //! Types without a kernel of their own are dequantised row by row and go the way of plain numbers, and so do all
 //! block types where `exact` forbids activations in 8 bits.
 
+mod ahead;
 mod block;
 mod block_panels;
 mod block_product;

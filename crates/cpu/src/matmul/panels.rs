@@ -5,11 +5,12 @@
 //! therefore walked class by class, each summed from zero and put aside, and the sixteen sums of an output are folded
 //! in the same order at the end: the bits are the same, and the walk needs no sums across lanes.
 
+use super::ahead::in_parts;
 use super::element::{Element, Numbers, Terms};
 use super::product::Classes;
 use super::product::Product;
 use super::thin;
-use super::walk::{Meeting, in_parts};
+use super::walk::Meeting;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL, list};
 
 /// Steps from one class of a panel to the next, of which `steps` are used. An odd number: were it a multiple of what a set

@@ -9,7 +9,6 @@
 use std::ops::Range;
 
 use super::product::Product;
-use super::walk::in_parts;
 use crate::arch::{Bf16Tiles, Isa, LANES, PANEL, Sixteen, list};
 use crate::part_tiles::{Line, PartSums, STEP};
 use crate::scratch::grow;
@@ -108,7 +107,7 @@ fn many<I: Isa>(
     for (output, panel) in outputs.clone().step_by(PANEL).zip(room.chunks_exact_mut(own)) {
         pack(Rows::new(product, &outputs, output).bytes, panel);
     }
-    let mut ahead = in_parts(product.ahead, cut.tiles / 2 * panels.div_ceil(2));
+    let mut ahead = product.ahead.in_parts(cut.tiles / 2 * panels.div_ceil(2));
     let mut sums = [PartSums::ZERO; 4];
     for tile in (0..cut.tiles).step_by(2) {
         let vectors = [0, 1].map(|n| product.input.part_tile(tile + n));

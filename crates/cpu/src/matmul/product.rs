@@ -5,6 +5,7 @@ use std::ops::Range;
 use wkv7_core::Dtype;
 use wkv7_core::blocks::dequantize;
 
+use super::ahead::{Ahead, Coming};
 use super::block::{self, Pairs, Quads};
 use super::block_panels::GroupPanel;
 use super::block_tiles::Signed;
@@ -74,7 +75,7 @@ pub(crate) struct Product<'a> {
     pub(super) out: Shared<'a>, // [tokens, outputs]
     pub(super) then: Then,
     pub(super) active: Option<&'a Active>,
-    pub(super) ahead: &'a [u8], // what the next task will read from memory, which is idle while this one multiplies
+    pub(super) ahead: Ahead<'a>,
 }
 
 /// Room for the sums of every class of a tile's tokens and of two panels, one to a row of a panel.
@@ -115,7 +116,7 @@ impl<'a> Product<'a> {
     pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
         assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
         assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
-        Self { matrix, input, out, then, active: None, ahead: &[] }
+        Self { matrix, input, out, then, active: None, ahead: Ahead::default() }
     }
 
     /// The same product, told which of the inputs are not zero: where the matrix is stored by unit, only those are read.
@@ -349,6 +350,7 @@ pub(crate) fn multiply<I: Isa>(
     desk: &mut Desk,
     products: &[Product<'_>],
     mut next: Next<'_>,
+    coming: Coming<'_, '_>,
 ) {
     if products.iter().all(Product::is_few::<I>) {
         for product in products {
@@ -369,15 +371,16 @@ pub(crate) fn multiply<I: Isa>(
         }
         None
     };
-    member.each(tasks, |task| {
+    let each = |task| {
         if let Some((product, own)) = find(task) {
-            // Tasks take about the same time, so that this member's next is likely the one after the others'.
             let next = find(task + members);
-            let ahead =
-                next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task, members));
-            Product { ahead, ..*product }.run(isa, product.outputs_of_task::<I>(own, members), desk);
+            let rows = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task, members));
+            let outputs = product.outputs_of_task::<I>(own, members);
+            let ahead = Ahead { rows, states: coming(outputs.len() * product.matrix.inputs()) };
+            Product { ahead, ..*product }.run(isa, outputs, desk);
         }
-    });
+    };
+    member.each_in_turn(tasks, each, || false);
 }
 
 /// `a . b` in the fixed order of this backend.

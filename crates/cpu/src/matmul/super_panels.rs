@@ -4,11 +4,12 @@
 //! The sums of a block are exact, so they are those of `super_rows`; they become f32 with the same multiplications, in the
 //! same order.
 
+use super::ahead::in_parts;
 use super::block::{Pairs, Quads};
 use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
-use super::walk::{Meeting, in_parts};
+use super::walk::Meeting;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::groups::EIGHT;
 use crate::span_codes::{Facts, SpanTile};

@@ -3,11 +3,12 @@
 //! The whole scales are multiplied into the codes, and these numbers cut into two bytes, so that tiles are as deep as the
 //! machine has them and the sums of a block stay in them. What becomes of those is what `super_panels` does.
 
+use super::ahead::in_parts;
 use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
-use super::walk::{Meeting, in_parts};
+use super::walk::Meeting;
 use crate::arch::{CutPanel, GROUP, Isa, PANEL, TILE_TOKENS, TileSums, Tiles, list};
 use crate::groups::EIGHT;
 use crate::span_codes::SpanTile;

@@ -32,13 +32,13 @@ impl Product<'_> {
     ) {
         let walks = panels.len().div_ceil(own * together);
         let Tiling { width, room } = Tiling::new(self.input.tokens, I::TILE);
-        let mut ahead = in_parts(self.ahead, walks * self.input.tokens.div_ceil(width));
+        let mut ahead = self.ahead.in_parts(walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
             let tokens = (token, width.min(self.input.tokens - token));
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let outputs = (output, (PANEL * together).min(outputs.end - output));
-                meet(panels, Meeting { outputs, tokens, room, ahead: ahead.next().unwrap_or(&[]) });
+                meet(panels, Meeting { outputs, tokens, room, ahead: ahead.next().unwrap_or_default() });
             }
         }
     }
@@ -52,13 +52,13 @@ impl Product<'_> {
         own: usize,
         mut meet: impl FnMut(&I::Tiles, &[P], Meeting<'_>),
     ) {
-        let mut ahead = in_parts(self.ahead, panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
+        let mut ahead = self.ahead.in_parts(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
             let tokens = (token, TILE_TOKENS.min(self.input.tokens - token));
             isa.tiled(tokens.1, |tiles| {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    let ahead = ahead.next().unwrap_or(&[]);
+                    let ahead = ahead.next().unwrap_or_default();
                     meet(tiles, panel, Meeting { outputs, tokens, room: TILE_TOKENS, ahead });
                 }
             });
@@ -87,10 +87,4 @@ impl Product<'_> {
         }
         panels
     }
-}
-
-/// What is to be asked for, in at most so many parts.
-#[inline(always)]
-pub(super) fn in_parts(ahead: &[u8], parts: usize) -> std::slice::Chunks<'_, u8> {
-    ahead.chunks(ahead.len().div_ceil(parts).max(1))
 }

@@ -39,8 +39,14 @@ pub(crate) struct Team {
     hall: Arc<Hall>,
     threads: Vec<JoinHandle<()>>,
     barrier: Barrier,
-    next: AtomicUsize, // the next task of the phase at work
+    next: AtomicUsize, // the next task of the phase at work, or how many are taken where each member has its own
+    fronts: Box<[Front]>, // of each member
 }
+
+/// How many of a member's own tasks are taken. Members count all the time, and not in one another's cache lines.
+#[derive(Debug, Default)]
+#[repr(align(128))] // processors fetch lines in pairs
+struct Front(AtomicUsize);
 
 /// Where threads wait for a region.
 struct Hall {
@@ -86,8 +92,13 @@ impl Team {
             wake: Condvar::new(),
         });
         // Dropped half-way, a team ends the threads that it has.
-        let mut team =
-            Self { hall, threads: Vec::new(), barrier: Barrier::new(members), next: AtomicUsize::new(0) };
+        let mut team = Self {
+            hall,
+            threads: Vec::new(),
+            barrier: Barrier::new(members),
+            next: AtomicUsize::new(0),
+            fronts: (0..members).map(|_| Front::default()).collect(),
+        };
         for number in 1..members {
             let hall = Arc::clone(&team.hall);
             let thread = std::thread::Builder::new().name(format!("wkv7-cpu-{number}"));
@@ -107,10 +118,10 @@ impl Team {
     /// # Panics
     /// Where `work` panics on any member; the team can be used again afterwards.
     pub(crate) fn run<'a>(&'a mut self, work: impl Fn(&Member<'_>) + Sync + 'a) {
-        let (barrier, next, members) = (&self.barrier, &self.next, self.members());
+        let (barrier, next, fronts, members) = (&self.barrier, &self.next, &*self.fronts, self.members());
         let panicked = Mutex::new(None);
         let job = |number: usize| {
-            let member = Member { number, members, barrier, next };
+            let member = Member { number, members, barrier, next, fronts };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&member))) {
                 barrier.break_off();
                 let mut first = panicked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,6 +136,7 @@ impl Team {
         if let Some(panic) = panicked {
             self.barrier.mend();
             self.next = AtomicUsize::new(0);
+            self.fronts.fill_with(Front::default);
             resume_unwind(panic);
         }
     }
@@ -207,6 +219,7 @@ pub(crate) struct Member<'a> {
     members: usize,
     barrier: &'a Barrier,
     next: &'a AtomicUsize,
+    fronts: &'a [Front],
 }
 
 impl Member<'_> {
@@ -223,18 +236,7 @@ impl Member<'_> {
     /// One phase: calls `task` once with every number below `tasks`, shared out among the members in any order, and
     /// returns when all are done. Every member must call it, with the same number.
     #[inline(always)]
-    pub(crate) fn each(&self, tasks: usize, task: impl FnMut(usize)) {
-        self.each_then(tasks, task, || false);
-    }
-
-    /// The same, with something to do [`meanwhile`](Self::meet).
-    #[inline(always)]
-    pub(crate) fn each_then(
-        &self,
-        tasks: usize,
-        mut task: impl FnMut(usize),
-        meanwhile: impl FnMut() -> bool,
-    ) {
+    pub(crate) fn each(&self, tasks: usize, mut task: impl FnMut(usize)) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= tasks {
@@ -242,7 +244,34 @@ impl Member<'_> {
             }
             task(number);
         }
-        self.meet(|| self.next.store(0, Ordering::Relaxed), meanwhile);
+        self.meet(|| self.next.store(0, Ordering::Relaxed), || false);
+    }
+
+    /// The same where it is good to know beforehand what comes: after a task, a member takes the one [`Member::members`]
+    /// further on, until there is none; then it helps the others with theirs. Who has to wait has something to do
+    /// [`meanwhile`](Self::meet).
+    #[inline(always)]
+    pub(crate) fn each_in_turn(
+        &self,
+        tasks: usize,
+        mut task: impl FnMut(usize),
+        meanwhile: impl FnMut() -> bool,
+    ) {
+        let mut of = self.number;
+        while self.next.load(Ordering::Relaxed) < tasks {
+            let number = of + self.fronts[of].0.fetch_add(1, Ordering::Relaxed) * self.members;
+            if number < tasks {
+                self.next.fetch_add(1, Ordering::Relaxed);
+                task(number);
+            } else {
+                of = (of + 1) % self.members;
+            }
+        }
+        let last = || {
+            self.next.store(0, Ordering::Relaxed);
+            self.fronts.iter().for_each(|front| front.0.store(0, Ordering::Relaxed));
+        };
+        self.meet(last, meanwhile);
     }
 
     /// The same for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.

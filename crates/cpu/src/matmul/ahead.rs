@@ -1,0 +1,34 @@
+//! Many tokens: what is asked for while they meet the panels of a task, which leaves memory idle.
+
+/// Bytes of a layer's states that are to come, for a task that has so many numbers of weights.
+pub(crate) type Coming<'c, 'a> = &'c mut dyn FnMut(usize) -> &'a [u8];
+
+/// What is read from memory next.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    /// By the next task: rows of a matrix.
+    pub(crate) rows: &'a [u8],
+    /// By the next heads: states of sequences.
+    pub(crate) states: &'a [u8],
+}
+
+impl<'a> Ahead<'a> {
+    /// All of it in at most so many parts, rows and states by turns.
+    pub(super) fn in_parts(self, parts: usize) -> impl Iterator<Item = &'a [u8]> {
+        let of_states = if self.states.is_empty() { 0 } else { parts / 2 };
+        let (mut rows, mut states) =
+            (in_parts(self.rows, parts - of_states), in_parts(self.states, of_states));
+        let mut turn = of_states == 0;
+        std::iter::from_fn(move || {
+            turn = of_states == 0 || !turn;
+            let part = if turn { rows.next() } else { states.next() };
+            Some(part.unwrap_or(&[]))
+        })
+    }
+}
+
+/// What is to be asked for, in at most so many parts.
+#[inline(always)]
+pub(super) fn in_parts(ahead: &[u8], parts: usize) -> std::slice::Chunks<'_, u8> {
+    ahead.chunks(ahead.len().div_ceil(parts.max(1)).max(1))
+}
