@@ -6,6 +6,7 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::arch::LANES;
+use crate::pages::in_large_pages;
 
 /// A list of numbers that begins at a cache line.
 #[derive(Debug, Clone, Default)]
@@ -27,9 +28,14 @@ impl Aligned {
         zeros
     }
 
-    /// Makes it so long; what is added is zeros. Memory once taken is kept.
+    /// Makes it so long; what is added is zeros. Memory once taken is kept, in large pages where it is large.
     pub(crate) fn resize(&mut self, len: usize) {
         let before = self.len.min(len);
+        let more = len.div_ceil(LANES).saturating_sub(self.lines.len());
+        if more > self.lines.capacity() - self.lines.len() {
+            self.lines.reserve_exact(more);
+            in_large_pages(self.lines.spare_capacity_mut());
+        }
         self.lines.resize(len.div_ceil(LANES), Line([0.0; LANES]));
         self.len = len;
         // What its last line once held.

@@ -34,10 +34,11 @@ pub(crate) fn channel_mix<I: Isa>(
     let after = pass.next(&weights.value, member);
     multiply(isa, member, &mut own.desk, &[key], after, &mut |_| &[]);
 
-    if member.number() == 0 {
-        pass.remember(own, at, |memory| memory.ffn_shift);
-    }
     pass.each_token(member, |token| {
+        let piece = &pass.pieces[pass.piece_of[token]];
+        if token + 1 == piece.places.end && (!pass.is_single() || member.number() == 0) {
+            pass.remember(&own.h, piece, at, |memory| memory.ffn_shift);
+        }
         // SAFETY: the product has written it, and the members have met since.
         let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };
         isa.run(

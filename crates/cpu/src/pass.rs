@@ -94,9 +94,13 @@ impl<'a, I: Isa> Pass<'a, I> {
         self.tokens() == 1
     }
 
-    /// What a member will read of `matrix`, if it reads it in rows.
+    /// What a member will read first of `matrix`.
     pub(crate) fn next<'m>(&self, matrix: &'m Matrix, member: &Member<'_>) -> Next<'m> {
-        if self.is_single() { Next::of(self.isa, matrix, member) } else { Next::NOTHING }
+        match self.tokens() {
+            1 => Next::of(self.isa, matrix, member),
+            few if few < matrix.kind.many::<I>() => Next::NOTHING,
+            _ => Next::task::<I>(matrix, member),
+        }
     }
 
     /// What a member asks for of the states of layer number `at`, if there is one, while it multiplies: for a product of so
@@ -215,18 +219,22 @@ impl<'a, I: Isa> Pass<'a, I> {
         own.room = room;
     }
 
-    /// Lets every sequence remember its last token's normalised input. To be called by one member, in the phase after
-    /// [`Pass::shift`].
-    pub(crate) fn remember(&self, own: &Own, at: usize, shift: impl Fn(&SharedMemory<'a>) -> Shared<'a>) {
-        for piece in self.pieces {
-            // SAFETY: one member writes, and nobody reads shifts in this phase.
-            let out = unsafe { shift(&self.memories[piece.memory]).part(self.of_layer(at)) };
-            if self.is_single() {
-                out.copy_from_slice(&own.h);
-            } else {
-                // SAFETY: inputs were written before the members met.
-                out.copy_from_slice(unsafe { self.buffers.h.view(self.row(piece.places.end - 1)) });
-            }
-        }
+    /// Lets the sequence of `piece` remember its last token's normalised input, which for a single token is `own`. To be called by
+    /// one member, in a phase after [`Pass::shift`].
+    pub(crate) fn remember(
+        &self,
+        own: &[f32],
+        piece: &Piece,
+        at: usize,
+        shift: impl Fn(&SharedMemory<'a>) -> Shared<'a>,
+    ) {
+        // SAFETY: one member writes it, and nobody reads shifts in this phase.
+        let out = unsafe { shift(&self.memories[piece.memory]).part(self.of_layer(at)) };
+        out.copy_from_slice(if self.is_single() {
+            own
+        } else {
+            // SAFETY: inputs were written before the members met.
+            unsafe { self.buffers.h.view(self.row(piece.places.end - 1)) }
+        });
     }
 }

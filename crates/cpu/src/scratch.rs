@@ -4,46 +4,55 @@ use wkv7_core::{Config, Ranks};
 
 use crate::activations::{Activations, Forms, SharedActivations};
 use crate::aligned::Aligned;
-use crate::arch::Isa;
+use crate::arch::{Isa, LANES};
 use crate::team::Shared;
 use crate::weights::Loaded;
 
-/// What the members of the team fill together. Every buffer is `[tokens, channels]` unless it says otherwise.
+/// What the members of the team fill together.
+///
+/// The [`Buffers`] lie one after the other in one piece, for the sake of large pages: the next token's numbers are a page further
+/// on, and the heads read those of ten buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    x: Aligned, // the residual
-    h: Aligned, // normalised input of a block
-    r: Aligned,
-    k: Aligned,
-    v: Aligned,
-    v_first: Aligned,
-    d: Aligned, // decay before its bias and its bounds
-    a: Aligned, // rate before its bias and the sigmoid
-    g: Aligned,
-    nu: Aligned,         // value residual before its bias and the sigmoid
-    y: Aligned,          // the heads' results
-    hidden: Aligned,     // [tokens, ffn]
-    inner: [Aligned; 4], // [tokens, rank], between the two matrices of each low-rank net
+    numbers: Aligned,
+    sizes: Sizes,
     vectors: Vectors,
 }
 
-/// [`Scratch`] at work.
+/// Numbers of the [`Buffers`].
+#[derive(Debug, Default, Clone, Copy)]
+struct Sizes {
+    block: usize, // [tokens, channels]
+    hidden: usize,
+    inner: [usize; 4],
+}
+
+/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffers<'a> {
-    pub(crate) x: Shared<'a>,
-    pub(crate) h: Shared<'a>,
+    pub(crate) x: Shared<'a>, // the residual
+    pub(crate) h: Shared<'a>, // normalised input of a block
     pub(crate) r: Shared<'a>,
     pub(crate) k: Shared<'a>,
     pub(crate) v: Shared<'a>,
     pub(crate) v_first: Shared<'a>,
-    pub(crate) d: Shared<'a>,
-    pub(crate) a: Shared<'a>,
+    pub(crate) d: Shared<'a>, // decay before its bias and its bounds
+    pub(crate) a: Shared<'a>, // rate before its bias and the sigmoid
     pub(crate) g: Shared<'a>,
-    pub(crate) nu: Shared<'a>,
-    pub(crate) y: Shared<'a>,
-    pub(crate) hidden: Shared<'a>,
-    pub(crate) inner: [Shared<'a>; 4],
+    pub(crate) nu: Shared<'a>,     // value residual before its bias and the sigmoid
+    pub(crate) y: Shared<'a>,      // the heads' results
+    pub(crate) hidden: Shared<'a>, // [tokens, ffn]
+    pub(crate) inner: [Shared<'a>; 4], // [tokens, rank], between the two matrices of each low-rank net
     pub(crate) vectors: SharedVectors<'a>,
+}
+
+/// Buffers of `[tokens, channels]`.
+const BLOCKS: usize = 11;
+
+/// Room for a buffer of so many numbers, and an odd number of cache lines more: the sizes of models would else put a token's
+/// numbers of all buffers into the same few sets of a cache.
+fn room(numbers: usize) -> usize {
+    numbers.next_multiple_of(LANES) + 5 * LANES
 }
 
 /// Vectors on their way into products.
@@ -161,14 +170,14 @@ impl Scratch {
 
     /// Gives every buffer the size for `tokens`, `wanted` of which go into the head. Memory once taken is kept.
     pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
-        let Self { x, h, r, k, v, v_first, d, a, g, nu, y, hidden, inner, vectors } = self;
-        for buffer in [x, h, r, k, v, v_first, d, a, g, nu, y] {
-            buffer.resize(tokens * config.channels);
-        }
-        hidden.resize(tokens * config.ffn);
-        for (at, inner) in inner.iter_mut().enumerate() {
-            inner.resize(tokens * largest_rank(config, at));
-        }
+        let Self { numbers, sizes, vectors } = self;
+        *sizes = Sizes {
+            block: tokens * config.channels,
+            hidden: tokens * config.ffn,
+            inner: std::array::from_fn(|at| tokens * largest_rank(config, at)),
+        };
+        let inner = sizes.inner.into_iter().map(room).sum::<usize>();
+        numbers.grow(BLOCKS * room(sizes.block) + room(sizes.hidden) + inner);
         // A single token's vectors are made by every member for itself.
         if tokens > 1 {
             vectors.resize(config, forms, tokens, wanted);
@@ -176,21 +185,16 @@ impl Scratch {
     }
 
     pub(crate) fn share(&mut self) -> Buffers<'_> {
-        Buffers {
-            x: Shared::new(&mut self.x),
-            h: Shared::new(&mut self.h),
-            r: Shared::new(&mut self.r),
-            k: Shared::new(&mut self.k),
-            v: Shared::new(&mut self.v),
-            v_first: Shared::new(&mut self.v_first),
-            d: Shared::new(&mut self.d),
-            a: Shared::new(&mut self.a),
-            g: Shared::new(&mut self.g),
-            nu: Shared::new(&mut self.nu),
-            y: Shared::new(&mut self.y),
-            hidden: Shared::new(&mut self.hidden),
-            inner: self.inner.each_mut().map(|inner| Shared::new(inner)),
-            vectors: self.vectors.share(),
-        }
+        let Sizes { block, hidden, inner } = self.sizes;
+        let mut rest = &mut *self.numbers;
+        let mut take = |numbers| {
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(room(numbers));
+            rest = after;
+            Shared::new(&mut own[..numbers])
+        };
+        let [x, h, r, k, v, v_first, d, a, g, nu, y] = std::array::from_fn::<_, BLOCKS, _>(|_| take(block));
+        let (hidden, inner) = (take(hidden), inner.map(take));
+        let vectors = self.vectors.share();
+        Buffers { x, h, r, k, v, v_first, d, a, g, nu, y, hidden, inner, vectors }
     }
 }

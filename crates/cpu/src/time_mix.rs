@@ -152,15 +152,15 @@ fn heads<I: Isa>(
     second: &[Product<'_>],
 ) {
     let (isa, heads, n) = (pass.isa, pass.config.heads, pass.config.head_size);
-    if member.number() == 0 {
-        pass.remember(own, at, |memory| memory.att_shift);
-    }
     own.room.grow(ROOM * n);
-    let Own { room, desk, .. } = own;
+    let Own { room, desk, h, .. } = own;
     let mut next = pass.next(&weights.output, member);
     let each = |task: usize| {
         let (piece, head) = (&pass.pieces[task / heads], task % heads);
         let channels = head * n..(head + 1) * n;
+        if head == 0 {
+            pass.remember(h, piece, at, |memory| memory.att_shift);
+        }
         if pass.is_single() {
             // Heads take about the same time, so that this member's next is likely the one after the others'.
             let mut rows = of_head(pass, weights, task + member.members());
@@ -169,13 +169,15 @@ fn heads<I: Isa>(
                 product.run(isa, channels.clone(), desk);
             }
         }
-        let start = |head| (at * heads + head) * n * n;
-        let memory = pass.pieces.get((task + member.members()) / heads).map_or(std::ptr::null(), |piece| {
-            pass.memories[piece.memory].wkv.address(start((task + member.members()) % heads))
-        });
-        let start = start(head);
+        let start = |task| (at * heads + task % heads) * n * n;
+        let own = start(task)..start(task) + n * n;
         // SAFETY: each task takes one head of one sequence, and a pass holds each sequence once.
-        let s = unsafe { pass.memories[piece.memory].wkv.part(start..start + n * n) };
+        let s = unsafe { pass.memories[piece.memory].wkv.part(own) };
+        let next = task + member.members();
+        let memory = pass
+            .pieces
+            .get(next / heads)
+            .map_or(s.as_ptr(), |piece| pass.memories[piece.memory].wkv.address(start(next)));
         let one = Head { weights, channels, width: pass.config.channels };
         isa.run(
             #[inline(always)]

@@ -251,14 +251,8 @@ mod tests {
                             if first {
                                 look(isa, &s, &kk, &mut held);
                             }
-                            step(
-                                isa,
-                                &mut s,
-                                inputs,
-                                if last { Next::Memory(s.as_ptr()) } else { Next::Token(&next) },
-                                &mut held,
-                                &mut y,
-                            );
+                            let next = if last { Next::Memory(s.as_ptr()) } else { Next::Token(&next) };
+                            step(isa, &mut s, inputs, next, &mut held, &mut y);
                         },
                     );
                     for (y, want) in y.iter().zip(twin(&mut wide, inputs, &kk)) {

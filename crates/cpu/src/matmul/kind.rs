@@ -64,7 +64,7 @@ impl Kind {
     }
 
     /// The number of tokens from which on they walk panels.
-    pub(super) fn many<I: Isa>(self) -> usize {
+    pub(crate) fn many<I: Isa>(self) -> usize {
         match self {
             Self::Block(_) | Self::SuperBlock(_) => MANY_CODES,
             Self::Parts(_) if I::TILED => TILE_TOKENS + 1,

@@ -3,6 +3,7 @@
 
 use super::kind::Kind;
 use super::part_tiles::distance;
+use super::product::outputs_of_task;
 use super::streams::apart;
 use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
@@ -25,6 +26,20 @@ pub(crate) struct Next<'a> {
 impl<'a> Next<'a> {
     /// Nothing to ask for.
     pub(crate) const NOTHING: Self = Self { places: [&[]; PLACES], asked: 0 };
+
+    /// `member`'s first task of `matrix`, where many tokens will meet it.
+    pub(crate) fn task<I: Isa>(matrix: &'a Matrix, member: &Member<'_>) -> Self {
+        let mut next = Self::NOTHING;
+        if matrix.units.is_none() {
+            next.places[0] = matrix.rows(outputs_of_task::<I>(matrix, member.number(), member.members()));
+        }
+        next
+    }
+
+    /// What a task of many tokens reads.
+    pub(super) fn rows(&self) -> &'a [u8] {
+        self.places[0]
+    }
 
     /// `member`'s share of `matrix`, where few tokens will meet it.
     pub(crate) fn of<I: Isa>(isa: I, matrix: &'a Matrix, member: &Member<'_>) -> Self {

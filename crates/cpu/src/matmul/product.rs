@@ -151,32 +151,12 @@ impl<'a> Product<'a> {
         at(number)..at(number + 1)
     }
 
-    /// Outputs of one task of many tokens.
-    fn task_outputs<I: Isa>(&self, members: usize) -> usize {
-        if self.matrix.kind.parts::<I>() > 0 {
-            // Two panels at a time. The tokens' parts take more room than the rows, and are read once for each task: few tasks.
-            let pair_bytes = self.matrix.inputs() * PANEL * 4;
-            let most = (self.matrix.outputs() / (4 * PANEL * members)).max(1);
-            return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
-        }
-        let (panel_bytes, least) = match self.matrix.kind {
-            Kind::Block(_) | Kind::SuperBlock(_) => (self.matrix.inputs() * PANEL * 2, 1),
-            kind if kind.is_paired::<I>() => (self.matrix.inputs() * PANEL * 2, I::PANELS),
-            _ => (self.matrix.inputs() * PANEL * 4, I::PANELS),
-        };
-        // Enough tasks for everyone come first, shared panels second.
-        let most = (self.matrix.outputs() / (4 * PANEL * members)).max(least);
-        (I::TASK_BYTES / panel_bytes).clamp(least, most) / least * least * PANEL
-    }
-
     fn tasks<I: Isa>(&self, members: usize) -> usize {
-        self.matrix.outputs().div_ceil(self.task_outputs::<I>(members))
+        self.matrix.outputs().div_ceil(task_outputs::<I>(self.matrix, members))
     }
 
     fn outputs_of_task<I: Isa>(&self, task: usize, members: usize) -> Range<usize> {
-        let outputs = self.task_outputs::<I>(members);
-        let first = task * outputs;
-        first..(first + outputs).min(self.matrix.outputs())
+        outputs_of_task::<I>(self.matrix, task, members)
     }
 
     /// The bytes that a task reads, where they lie in one piece.
@@ -342,8 +322,33 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Does `products`, none of which reads what another writes, in one phase. Where tokens are few, members that have to wait
-/// ask for what is `next`.
+/// Outputs of one task of many tokens.
+fn task_outputs<I: Isa>(matrix: &Matrix, members: usize) -> usize {
+    if matrix.kind.parts::<I>() > 0 {
+        // Two panels at a time. The tokens' parts take more room than the rows, and are read once for each task: few tasks.
+        let pair_bytes = matrix.inputs() * PANEL * 4;
+        let most = (matrix.outputs() / (4 * PANEL * members)).max(1);
+        return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
+    }
+    let (panel_bytes, least) = match matrix.kind {
+        Kind::Block(_) | Kind::SuperBlock(_) => (matrix.inputs() * PANEL * 2, 1),
+        kind if kind.is_paired::<I>() => (matrix.inputs() * PANEL * 2, I::PANELS),
+        _ => (matrix.inputs() * PANEL * 4, I::PANELS),
+    };
+    // Enough tasks for everyone come first, shared panels second.
+    let most = (matrix.outputs() / (4 * PANEL * members)).max(least);
+    (I::TASK_BYTES / panel_bytes).clamp(least, most) / least * least * PANEL
+}
+
+/// The outputs of a task of many tokens.
+pub(super) fn outputs_of_task<I: Isa>(matrix: &Matrix, task: usize, members: usize) -> Range<usize> {
+    let outputs = task_outputs::<I>(matrix, members);
+    let first = (task * outputs).min(matrix.outputs());
+    first..(first + outputs).min(matrix.outputs())
+}
+
+/// Does `products`, none of which reads what another writes, in one phase. Members ask for what is `next` before they are done,
+/// or while they wait.
 pub(crate) fn multiply<I: Isa>(
     isa: I,
     member: &Member<'_>,
@@ -371,16 +376,17 @@ pub(crate) fn multiply<I: Isa>(
         }
         None
     };
+    let rows_after = next.rows();
     let each = |task| {
         if let Some((product, own)) = find(task) {
-            let next = find(task + members);
-            let rows = next.map_or(&[] as &[u8], |(product, task)| product.bytes_of_task::<I>(task, members));
+            let rows = find(task + members)
+                .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
             let ahead = Ahead { rows, states: coming(outputs.len() * product.matrix.inputs()) };
             Product { ahead, ..*product }.run(isa, outputs, desk);
         }
     };
-    member.each_in_turn(tasks, each, || false);
+    member.each_in_turn(tasks, each, || next.ask(isa));
 }
 
 /// `a . b` in the fixed order of this backend.
