@@ -19,6 +19,9 @@ pub(crate) const TOKENS: usize = 4;
 /// Bytes of a layer's states that a member asks for at most: its part of a cache that cores share.
 const MOST: usize = 4 << 20;
 
+/// What it asks for beside a task, as a multiple of its share: parts end where sequences end, often short of it.
+const MORE: f64 = 1.25;
+
 /// Some tokens of one step that a pass takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
@@ -103,9 +106,8 @@ impl<'a, I: Isa> Pass<'a, I> {
         }
     }
 
-    /// What a member asks for of the states of layer number `at`, if there is one, while it multiplies: for a product of so
-    /// many numbers of weights, as much as lets all of it be there when all products of a layer are done. `asked` are the bytes
-    /// so far.
+    /// What a member asks for of the states of layer number `at`, if there is one, while it multiplies: for a task with so many
+    /// weights, as much as lets all of it be there when the products of a layer are done. `asked` are the bytes so far.
     pub(crate) fn coming<'m>(
         &self,
         member: &Member<'_>,
@@ -114,22 +116,21 @@ impl<'a, I: Isa> Pass<'a, I> {
     ) -> impl FnMut(usize) -> &'a [u8] + use<'m, 'a, I> {
         let (pieces, memories) = (self.pieces, self.memories);
         let Config { channels, head_size, ffn, layers, .. } = *self.config;
-        let (numbers, of_layer) = (channels * head_size, channels * (3 * channels + ffn));
+        let (numbers, of_layer) = (channels * head_size, 2 * channels * (2 * channels + ffn));
         let (number, members) = (member.number(), member.members());
         move |weights| {
             let bytes = numbers * size_of::<f32>();
-            let (own, from) = (*asked / bytes, *asked % bytes);
-            let Some(piece) = pieces.get(own * members + number).filter(|_| at < layers && *asked < MOST)
-            else {
-                return &[];
-            };
-            // A quarter more, as pieces end in the middle of products.
-            let wanted = weights * pieces.len() * bytes / of_layer * 5 / 4;
-            let until = (from + wanted.next_multiple_of(64)).min(bytes);
-            *asked += until - from;
-            let of = |byte| at * numbers + byte / size_of::<f32>();
-            // SAFETY: nobody writes the states of a layer before its heads are at work; numbers may be looked at as bytes.
-            unsafe { memories[piece.memory].wkv.view(of(from)..of(until)).align_to().1 }
+            let share = weights as f64 / of_layer as f64 * MORE;
+            let wanted = (share * (pieces.len() * bytes) as f64) as usize;
+            let (own, part) = to_ask(*asked, wanted, bytes);
+            let piece = pieces.get(own * members + number);
+            let Some(piece) = piece.filter(|_| at < layers && *asked < MOST) else { return &[] };
+            *asked += part.len();
+            let place = |byte| at * numbers + byte / size_of::<f32>();
+            // SAFETY: nobody writes the states of a layer before its heads are at work.
+            let states = unsafe { memories[piece.memory].wkv.view(place(part.start)..place(part.end)) };
+            // SAFETY: any number is four bytes.
+            unsafe { states.align_to().1 }
         }
     }
 
@@ -236,5 +237,30 @@ impl<'a, I: Isa> Pass<'a, I> {
             // SAFETY: inputs were written before the members met.
             unsafe { self.buffers.h.view(self.row(piece.places.end - 1)) }
         });
+    }
+}
+
+/// After so many bytes of the states of the sequences that are a member's to ask for, `bytes` each: which sequence is next, and
+/// which part of it, in whole cache lines, `wanted` bytes or as many as are left.
+fn to_ask(asked: usize, wanted: usize, bytes: usize) -> (usize, Range<usize>) {
+    let (own, from) = (asked / bytes, asked % bytes);
+    (own, from..(from + wanted.next_multiple_of(64)).min(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_every_sequence_is_asked_for_once() {
+        for (wanted, bytes) in [(1, 256), (64, 256), (100, 1024), (1000, 1024), (5000, 1024)] {
+            let (mut asked, mut parts) = (0, vec![Vec::new(); 3]);
+            while asked < 3 * bytes {
+                let (own, part) = to_ask(asked, wanted, bytes);
+                asked += part.len();
+                parts[own].extend(part);
+            }
+            assert!(parts.iter().all(|part| part.iter().copied().eq(0..bytes)), "{wanted} of {bytes}");
+        }
     }
 }

@@ -32,3 +32,22 @@ impl<'a> Ahead<'a> {
 pub(super) fn in_parts(ahead: &[u8], parts: usize) -> std::slice::Chunks<'_, u8> {
     ahead.chunks(ahead.len().div_ceil(parts.max(1)).max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_it_comes_in_as_many_parts_as_there_are() {
+        let (rows, states) = ([1; 1000], [2; 300]);
+        for parts in [1, 2, 3, 7, 64, 2000] {
+            for states in [&states[..], &[]] {
+                let ahead = Ahead { rows: &rows, states };
+                let asked: Vec<u8> = ahead.in_parts(parts).take(parts).flatten().copied().collect();
+                let count = |of| asked.iter().filter(|x| **x == of).count();
+                assert_eq!(count(1), 1000, "{parts}");
+                assert_eq!(count(2), if parts == 1 { 0 } else { states.len() }, "{parts}");
+            }
+        }
+    }
+}

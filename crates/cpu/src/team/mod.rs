@@ -257,14 +257,19 @@ impl Member<'_> {
         mut task: impl FnMut(usize),
         meanwhile: impl FnMut() -> bool,
     ) {
-        let mut of = self.number;
-        while self.next.load(Ordering::Relaxed) < tasks {
-            let number = of + self.fronts[of].0.fetch_add(1, Ordering::Relaxed) * self.members;
-            if number < tasks {
+        let owners = (self.number..self.members).chain(0..self.number);
+        'all: for owner in owners {
+            loop {
+                // Says when the others' need no look, each of which would fetch a cache line from another core.
+                if self.next.load(Ordering::Relaxed) >= tasks {
+                    break 'all;
+                }
+                let number = owner + self.fronts[owner].0.fetch_add(1, Ordering::Relaxed) * self.members;
+                if number >= tasks {
+                    break;
+                }
                 self.next.fetch_add(1, Ordering::Relaxed);
                 task(number);
-            } else {
-                of = (of + 1) % self.members;
             }
         }
         let last = || {
@@ -306,18 +311,43 @@ mod tests {
                 let shared = Shared::new(&mut done);
                 team.run(|member| {
                     for _ in 0..3 {
-                        member.each(tasks, |task| {
+                        let work = |task: usize| {
                             // SAFETY: each task takes its own two numbers.
                             let part = unsafe { shared.part(2 * task..2 * task + 2) };
                             part[0] += task as f32;
                             part[1] += 1.0;
-                        });
+                        };
+                        member.each(tasks, work);
+                        member.each_in_turn(tasks, work, || false);
                     }
                 });
-                let want: Vec<f32> = (0..tasks).flat_map(|task| [3.0 * task as f32, 3.0]).collect();
+                let want: Vec<f32> = (0..tasks).flat_map(|task| [6.0 * task as f32, 6.0]).collect();
                 assert_eq!(done, want);
             }
         }
+    }
+
+    #[test]
+    fn members_take_their_own_tasks_in_turn_and_then_those_of_others() {
+        let mut team = Team::new(Some(3)).expect("threads");
+        let taken = Mutex::new(vec![Vec::new(); 3]);
+        team.run(|member| {
+            // Whoever takes it waits until all others are taken: those of its own by members that help.
+            let work = |task: usize| {
+                taken.lock().expect("no panic")[member.number()].push(task);
+                while task == 2 && taken.lock().expect("no panic").iter().map(Vec::len).sum::<usize>() < 20 {
+                    std::thread::yield_now();
+                }
+            };
+            member.each_in_turn(20, work, || false);
+        });
+        let taken = taken.into_inner().expect("no panic");
+        for (number, taken) in taken.iter().enumerate() {
+            assert!(taken.iter().filter(|task| *task % 3 == number).is_sorted(), "{number}: {taken:?}");
+        }
+        let mut all = taken.concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..20));
     }
 
     #[test]
