@@ -5,8 +5,8 @@ use std::ops::Range;
 use wkv7_core::Config;
 
 use crate::aligned::Aligned;
-use crate::arch::Isa;
-use crate::matmul::{Active, Desk, Next};
+use crate::arch::{Isa, TILE_TOKENS};
+use crate::matmul::{Active, Desk, HeadSize, Next};
 use crate::memory::Memory;
 use crate::norm::norm;
 use crate::scratch::{Buffers, Vectors};
@@ -15,6 +15,9 @@ use crate::weights::{Matrix, Norm};
 
 /// Tokens of one task in the phases over single numbers, where vectors do not ask for other groups.
 pub(crate) const TOKENS: usize = 4;
+
+/// Tokens of a piece from which on it is long: more than any kernel takes in rows.
+const LONG: usize = 2 * TILE_TOKENS;
 
 /// Bytes of a layer's states that a member asks for at most: its part of a cache that cores share.
 const MOST: usize = 4 << 20;
@@ -132,6 +135,13 @@ impl<'a, I: Isa> Pass<'a, I> {
             // SAFETY: any number is four bytes.
             unsafe { states.align_to().1 }
         }
+    }
+
+    /// How what the heads read is laid out, where that is by head: for long pieces, whose next token is then the next line, and not
+    /// a page further on.
+    pub(crate) fn by_head(&self) -> Option<HeadSize> {
+        let long = self.tokens() >= LONG * self.pieces.len();
+        HeadSize::new(self.config.head_size).filter(|_| long)
     }
 
     /// The places of a token's channels.

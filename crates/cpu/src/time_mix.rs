@@ -41,8 +41,11 @@ pub(crate) fn time_mix<I: Isa>(
     let nets = nets(weights);
     let outs = [pass.buffers.d, pass.buffers.a, pass.buffers.g, pass.buffers.nu];
     let second = nets.into_iter().zip(inner).zip(outs).filter_map(|((net, inner), out)| {
-        // SAFETY: the vectors are in, and the members have met since.
-        net.map(|net| Product::new(&net.second, unsafe { inner.input() }, out, Then::Store))
+        net.map(|net| {
+            // SAFETY: the vectors are in, and the members have met since.
+            let input = unsafe { inner.input() };
+            Product::new(&net.second, input, out, Then::Store).by_head(pass.by_head())
+        })
     });
     let second: SmallVec<[_; 4]> = second.collect();
     if !pass.is_single() {
@@ -104,9 +107,9 @@ fn project<I: Isa>(
     let v = if weights.value_residual.is_some() { buffers.v } else { buffers.v_first };
     let mut products: SmallVec<[_; 7]> = SmallVec::new();
     products.extend([
-        Product::new(&weights.receptance, x_r, buffers.r, Then::Store),
-        Product::new(&weights.key, x_k, buffers.k, Then::Store),
-        Product::new(&weights.value, x_v, v, Then::Store),
+        Product::new(&weights.receptance, x_r, buffers.r, Then::Store).by_head(pass.by_head()),
+        Product::new(&weights.key, x_k, buffers.k, Then::Store).by_head(pass.by_head()),
+        Product::new(&weights.value, x_v, v, Then::Store).by_head(pass.by_head()),
     ]);
     let thens = [Then::Tanh, Then::Store, Then::Sigmoid, Then::Store];
     let nets = nets(weights).into_iter().zip([x_w, x_a, x_g, x_v]).zip(buffers.inner.into_iter().zip(thens));
@@ -235,12 +238,20 @@ impl Head<'_> {
         let ln_x = &self.weights.ln_x;
         let (weight, bias) = (&ln_x.weight[self.channels.clone()], &ln_x.bias[self.channels.clone()]);
         let r_k = &self.weights.r_k[self.channels.clone()];
-        let places = |token| token * self.width + self.channels.start..token * self.width + self.channels.end;
+        let row = |token| token * self.width + self.channels.start..token * self.width + self.channels.end;
+        // Those of what the products gave.
+        let places = |token| match pass.by_head() {
+            Some(head) => {
+                let start = head.place(pass.tokens(), token, self.channels.start);
+                start..start + n
+            }
+            None => row(token),
+        };
         self.prepare(pass, places(tokens.start), &mut inputs);
         wkv::look(isa, s, inputs.kk, held);
         for token in tokens.clone() {
             let of = places(token);
-            self.ask_for(pass, of.start + AHEAD * self.width);
+            self.ask_for(pass, places(token + AHEAD).start, row(token + AHEAD).start);
             let next = if token + 1 < tokens.end {
                 self.prepare(pass, places(token + 1), &mut after);
                 wkv::Next::Token(&*after.kk)
@@ -252,7 +263,7 @@ impl Head<'_> {
             // SAFETY: as above.
             let g = unsafe { pass.buffers.g.view(of.clone()) };
             // SAFETY: as above.
-            let y = unsafe { pass.buffers.y.part(of) };
+            let y = unsafe { pass.buffers.y.part(row(token)) };
             let Prepared { w, k, v, b, .. } = &inputs;
             wkv::step(isa, s, wkv::Inputs { r, w, k, v, b }, next, held, read);
             norm(isa, read, weight, bias, ln_x.eps, y);
@@ -268,11 +279,13 @@ impl Head<'_> {
         }
     }
 
-    /// Asks for what a later token has at `start`: tokens lie too far apart for the machine to see what comes next.
+    /// Asks for what a later token has at `start`, and for the `row` that it gives: tokens lie too far apart for the machine to see
+    /// what comes next.
     #[inline(always)]
-    fn ask_for<I: Isa>(&self, pass: &Pass<'_, I>, start: usize) {
+    fn ask_for<I: Isa>(&self, pass: &Pass<'_, I>, start: usize, row: usize) {
         let Buffers { r, k, d, a, v_first, v, nu, g, y, .. } = &pass.buffers;
-        for buffer in [r, k, d, a, v_first, v, nu, g, y] {
+        let inputs = [r, k, d, a, v_first, v, nu, g].map(|buffer| (buffer, start));
+        for (buffer, start) in inputs.into_iter().chain([(y, row)]) {
             for line in 0..self.channels.len().div_ceil(LANES) {
                 pass.isa.prefetch(buffer.address(start + line * LANES).cast());
             }

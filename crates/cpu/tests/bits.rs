@@ -92,14 +92,18 @@ fn together(model: &mut dyn Model, sequences: &[Vec<u32>]) -> Vec<(Vec<f32>, Sta
 
 #[test]
 fn neighbours_change_no_bit() {
-    let sequences: Vec<Vec<u32>> = [1, 0, 9, 2, 1, 30].into_iter().map(tokens).collect();
+    let [short, long] = [&[1, 0, 9, 2, 1, 30][..], &[45, 0, 40]]
+        .map(|lengths| lengths.iter().copied().map(tokens).collect::<Vec<_>>());
     for (weights, exact) in all_models() {
         for path in available() {
             let mut model = load(&weights, path, 2, exact);
-            let got = together(&mut *model, &sequences);
-            for (tokens, (logits, state)) in sequences.iter().zip(&got) {
-                let alone = play(&mut *model, tokens, tokens.len()).expect("plays");
-                assert!(*logits == alone.logits && *state == alone.state, "{path}, {} tokens", tokens.len());
+            for sequences in [&short, &long] {
+                let got = together(&mut *model, sequences);
+                for (tokens, (logits, state)) in sequences.iter().zip(&got) {
+                    let alone = play(&mut *model, tokens, tokens.len()).expect("plays");
+                    let same = *logits == alone.logits && *state == alone.state;
+                    assert!(same, "{path}, {} of {} tokens", tokens.len(), sequences.len());
+                }
             }
         }
     }

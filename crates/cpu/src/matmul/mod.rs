@@ -8,7 +8,9 @@
 //! | file | what |
 //! |---|---|
 //! | `kind` | which kernels a matrix takes |
-//! | `product`, `block_product` | one product: its tasks, and which kernel does them |
+//! | `tasks` | who does which outputs of the products of a phase |
+//! | `product`, `block_product` | one product: which kernel does a task, and where outputs go |
+//! | `head_size` | outputs that go by head |
 //! | `walk` | many tokens: how they meet the panels of a task |
 //! | `ahead` | what is asked for meanwhile |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
@@ -30,6 +32,7 @@ mod block_product;
 mod block_rows;
 mod block_tiles;
 mod element;
+mod head_size;
 mod kind;
 mod next;
 mod panels;
@@ -41,13 +44,16 @@ mod super_block;
 mod super_panels;
 mod super_rows;
 mod super_tiles;
+mod tasks;
 mod thin;
 mod units;
 mod walk;
 
+pub(crate) use head_size::HeadSize;
 pub(crate) use kind::Kind;
 pub(crate) use next::Next;
-pub(crate) use product::{Desk, Product, Then, dot, multiply};
+pub(crate) use product::{Desk, Product, Then, dot};
+pub(crate) use tasks::multiply;
 pub(crate) use units::{Active, STRIP, Units, fill};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use super::kind::Kind;
 use super::part_tiles::distance;
-use super::product::outputs_of_task;
 use super::streams::apart;
+use super::tasks::outputs_of_task;
 use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;

@@ -5,24 +5,24 @@ use std::ops::Range;
 use wkv7_core::Dtype;
 use wkv7_core::blocks::dequantize;
 
-use super::ahead::{Ahead, Coming};
+use super::ahead::Ahead;
 use super::block::{self, Pairs, Quads};
 use super::block_panels::GroupPanel;
 use super::block_tiles::Signed;
 use super::element::{self, Element, Singles, Terms};
+use super::head_size::HeadSize;
 use super::kind::Kind;
-use super::next::Next;
 use super::super_block;
 use super::super_panels::{Numbers, ScaledQuads, SpanPanel};
 use super::super_tiles::Cut;
-use super::units::{self, Active, Order, STRIP, Units};
+use super::units::{self, Active, Order, Units};
 use super::{panels, part_tiles, rows};
 use crate::activations::Input;
 use crate::aligned::Aligned;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL};
 use crate::exp::{sigmoid, tanh};
 use crate::part_tiles::Line;
-use crate::team::{Member, Shared};
+use crate::team::Shared;
 use crate::weights::Matrix;
 
 /// Rows dequantised together for few tokens.
@@ -72,7 +72,8 @@ impl Then {
 pub(crate) struct Product<'a> {
     pub(super) matrix: &'a Matrix,
     pub(super) input: Input<'a>,
-    pub(super) out: Shared<'a>, // [tokens, outputs]
+    pub(super) out: Shared<'a>, // [tokens, outputs], or by head
+    pub(super) by_head: Option<HeadSize>,
     pub(super) then: Then,
     pub(super) active: Option<&'a Active>,
     pub(super) ahead: Ahead<'a>,
@@ -116,12 +117,26 @@ impl<'a> Product<'a> {
     pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
         assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
         assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
-        Self { matrix, input, out, then, active: None, ahead: Ahead::default() }
+        Self { matrix, input, out, then, by_head: None, active: None, ahead: Ahead::default() }
     }
 
     /// The same product, told which of the inputs are not zero: where the matrix is stored by unit, only those are read.
     pub(crate) fn with_active(self, active: &'a Active) -> Self {
         Self { active: Some(active), ..self }
+    }
+
+    /// The same product, whose outputs go by head where that is asked for: `[heads, tokens, head size]`.
+    pub(crate) fn by_head(self, by_head: Option<HeadSize>) -> Self {
+        Self { by_head, ..self }
+    }
+
+    /// Where the outputs of one token from `output` on go, as many as a panel gives.
+    #[inline(always)]
+    fn place(&self, token: usize, output: usize) -> usize {
+        match self.by_head {
+            Some(head) => head.place(self.input.tokens, token, output),
+            None => token * self.matrix.outputs() + output,
+        }
     }
 
     /// Whether the matrix is read in rows, not in panels.
@@ -130,42 +145,10 @@ impl<'a> Product<'a> {
     }
 
     /// The matrix by unit, where few tokens' active units are known or many tokens want panels of it.
-    fn units<I: Isa>(&self) -> Option<&'a Units> {
+    pub(super) fn units<I: Isa>(&self) -> Option<&'a Units> {
         let wanted =
             self.active.is_some() || !self.is_few::<I>() && self.matrix.kind.order::<I>() == Order::Classes;
         self.matrix.units.as_ref().filter(|_| wanted)
-    }
-
-    /// The outputs of member `number` of `members` where few tokens share the work out: one piece for each, which most
-    /// kernels read in several places ([`side_by_side`](super::streams::side_by_side)). Handed out in small tasks,
-    /// neighbouring rows go to different cores, whose prefetchers fetch what the other reads: with tasks of 32 KB, decoding
-    /// took half as long again.
-    fn share<I: Isa>(&self, number: usize, members: usize) -> Range<usize> {
-        let unit = match self.matrix.kind {
-            _ if self.units::<I>().is_some() => STRIP,
-            kind if kind.parts::<I>() > 0 => PANEL,
-            _ => 1,
-        };
-        let units = self.matrix.outputs().div_ceil(unit);
-        let at = |number: usize| (units * number / members * unit).min(self.matrix.outputs());
-        at(number)..at(number + 1)
-    }
-
-    fn tasks<I: Isa>(&self, members: usize) -> usize {
-        self.matrix.outputs().div_ceil(task_outputs::<I>(self.matrix, members))
-    }
-
-    fn outputs_of_task<I: Isa>(&self, task: usize, members: usize) -> Range<usize> {
-        outputs_of_task::<I>(self.matrix, task, members)
-    }
-
-    /// The bytes that a task reads, where they lie in one piece.
-    fn bytes_of_task<I: Isa>(&self, task: usize, members: usize) -> &'a [u8] {
-        if self.units::<I>().is_some() {
-            &[]
-        } else {
-            self.matrix.rows(self.outputs_of_task::<I>(task, members))
-        }
     }
 
     /// Does the outputs `outputs`, for every token.
@@ -307,7 +290,7 @@ impl<'a> Product<'a> {
     pub(super) fn ask_for_outputs<I: Isa>(&self, isa: I, tokens: Range<usize>, outputs: Range<usize>) {
         for token in tokens {
             for output in outputs.clone().step_by(LANES) {
-                isa.prefetch_to_write(self.out.address(token * self.matrix.outputs() + output).cast());
+                isa.prefetch_to_write(self.out.address(self.place(token, output)).cast());
             }
         }
     }
@@ -315,78 +298,11 @@ impl<'a> Product<'a> {
     /// Writes the outputs from `output` on of one token.
     #[inline(always)]
     pub(super) fn finish<I: Isa>(&self, isa: I, token: usize, output: usize, sums: &[f32]) {
-        let start = token * self.matrix.outputs() + output;
+        let start = self.place(token, output);
         // SAFETY: these outputs are this task's alone, and no earlier part of them is used any more.
         let out = unsafe { self.out.part(start..start + sums.len()) };
         self.then.apply(isa, out, sums);
     }
-}
-
-/// Outputs of one task of many tokens.
-fn task_outputs<I: Isa>(matrix: &Matrix, members: usize) -> usize {
-    if matrix.kind.parts::<I>() > 0 {
-        // Two panels at a time. The tokens' parts take more room than the rows, and are read once for each task: few tasks.
-        let pair_bytes = matrix.inputs() * PANEL * 4;
-        let most = (matrix.outputs() / (4 * PANEL * members)).max(1);
-        return (I::TASK_BYTES / 2 / pair_bytes).clamp(1, most) * 2 * PANEL;
-    }
-    let (panel_bytes, least) = match matrix.kind {
-        Kind::Block(_) | Kind::SuperBlock(_) => (matrix.inputs() * PANEL * 2, 1),
-        kind if kind.is_paired::<I>() => (matrix.inputs() * PANEL * 2, I::PANELS),
-        _ => (matrix.inputs() * PANEL * 4, I::PANELS),
-    };
-    // Enough tasks for everyone come first, shared panels second.
-    let most = (matrix.outputs() / (4 * PANEL * members)).max(least);
-    (I::TASK_BYTES / panel_bytes).clamp(least, most) / least * least * PANEL
-}
-
-/// The outputs of a task of many tokens.
-pub(super) fn outputs_of_task<I: Isa>(matrix: &Matrix, task: usize, members: usize) -> Range<usize> {
-    let outputs = task_outputs::<I>(matrix, members);
-    let first = (task * outputs).min(matrix.outputs());
-    first..(first + outputs).min(matrix.outputs())
-}
-
-/// Does `products`, none of which reads what another writes, in one phase. Members ask for what is `next` before they are done,
-/// or while they wait.
-pub(crate) fn multiply<I: Isa>(
-    isa: I,
-    member: &Member<'_>,
-    desk: &mut Desk,
-    products: &[Product<'_>],
-    mut next: Next<'_>,
-    coming: Coming<'_, '_>,
-) {
-    if products.iter().all(Product::is_few::<I>) {
-        for product in products {
-            product.run(isa, product.share::<I>(member.number(), member.members()), desk);
-        }
-        return member.meet(|| (), || next.ask(isa));
-    }
-    let members = member.members();
-    let tasks = products.iter().map(|product| product.tasks::<I>(members)).sum();
-    // The product of a task, and which of its tasks that is.
-    let find = |mut task: usize| {
-        for product in products {
-            let own = product.tasks::<I>(members);
-            if task < own {
-                return Some((product, task));
-            }
-            task -= own;
-        }
-        None
-    };
-    let rows_after = next.rows();
-    let each = |task| {
-        if let Some((product, own)) = find(task) {
-            let rows = find(task + members)
-                .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
-            let outputs = product.outputs_of_task::<I>(own, members);
-            let ahead = Ahead { rows, states: coming(outputs.len() * product.matrix.inputs()) };
-            Product { ahead, ..*product }.run(isa, outputs, desk);
-        }
-    };
-    member.each_in_turn(tasks, each, || next.ask(isa));
 }
 
 /// `a . b` in the fixed order of this backend.
