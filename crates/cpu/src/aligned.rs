@@ -9,7 +9,7 @@ use crate::arch::LANES;
 use crate::pages::in_large_pages;
 
 /// A list of numbers that begins at a cache line.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Aligned {
     lines: Vec<Line>,
     len: usize,
@@ -28,7 +28,8 @@ impl Aligned {
         zeros
     }
 
-    /// Makes it so long; what is added is zeros. Memory once taken is kept, in large pages where it is large.
+    /// Makes it so long; what is added is zeros. Memory once taken is kept, in large pages where it is large, and no more is taken
+    /// than is asked for: a buffer soon has the size that it needs.
     pub(crate) fn resize(&mut self, len: usize) {
         let before = self.len.min(len);
         let more = len.div_ceil(LANES).saturating_sub(self.lines.len());
@@ -48,6 +49,14 @@ impl Aligned {
         if self.len < len {
             self.resize(len);
         }
+    }
+}
+
+impl Clone for Aligned {
+    fn clone(&self) -> Self {
+        let mut clone = Self::zeros(self.len);
+        clone.copy_from_slice(self);
+        clone
     }
 }
 
@@ -94,6 +103,7 @@ mod tests {
             list.fill(7.0);
         }
         assert_eq!(Aligned::from(list.to_vec())[..], list[..]);
+        assert_eq!(list.clone()[..], list[..]);
         list.grow(10);
         assert_eq!(list.len(), 5000);
     }

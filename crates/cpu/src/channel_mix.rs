@@ -2,21 +2,21 @@
 
 use crate::activations::MANY;
 use crate::arch::Isa;
-use crate::matmul::{Product, Then, multiply};
+use crate::matmul::{Next, Product, Then, multiply};
 use crate::pass::{Own, Pass};
 use crate::scratch::SharedVectors;
 use crate::team::Member;
-use crate::weights::{Layer, Matrix};
+use crate::weights::Layer;
 
-/// All tokens through the channel mix of layer number `at`; the result is added to the residual. `next` is the matrix that
-/// comes after.
+/// All tokens through the channel mix of layer number `at`; the result is added to the residual. `next` is what is read first
+/// thereafter.
 pub(crate) fn channel_mix<I: Isa>(
     pass: &Pass<'_, I>,
     member: &Member<'_>,
     own: &mut Own,
     vectors: SharedVectors<'_>,
     layer: &Layer,
-    next: &Matrix,
+    next: Next<'_>,
     at: usize,
 ) {
     let (isa, weights, ffn) = (pass.isa, &layer.channel_mix, pass.config.ffn);
@@ -65,5 +65,5 @@ pub(crate) fn channel_mix<I: Isa>(
         }
         value = value.with_active(active);
     }
-    multiply(isa, member, desk, &[value], pass.next(next, member), &mut pass.coming(member, asked, at + 1));
+    multiply(isa, member, desk, &[value], next, &mut pass.coming(member, asked, at + 1));
 }

@@ -265,8 +265,10 @@ impl<I: Isa> CpuModel<I> {
             embed(&pass, member, own, weights, batch);
             for (at, layer) in weights.layers.iter().enumerate() {
                 time_mix(&pass, member, own, at_work, layer, at);
-                let next =
-                    weights.layers.get(at + 1).map_or(&weights.head, |layer| &layer.time_mix.receptance);
+                let next = match weights.layers.get(at + 1) {
+                    Some(layer) => pass.next(&layer.time_mix.receptance, member),
+                    None => pass.next_of(&weights.head, member, wanted),
+                };
                 channel_mix(&pass, member, own, at_work, layer, next, at);
             }
             give_hidden(&pass, member, weights, hidden);

@@ -16,10 +16,10 @@ use crate::weights::{Matrix, Norm};
 /// Tokens of one task in the phases over single numbers, where vectors do not ask for other groups.
 pub(crate) const TOKENS: usize = 4;
 
-/// Tokens of a piece from which on it is long: more than any kernel takes in rows.
+/// Tokens of a piece, in the middle, from which on pieces are long: more than any kernel takes in rows.
 const LONG: usize = 2 * TILE_TOKENS;
 
-/// Bytes of a layer's states that a member asks for at most: its part of a cache that cores share.
+/// Bytes of a layer's states from which on a member asks for no more: its part of a cache that cores share.
 const MOST: usize = 4 << 20;
 
 /// What it asks for beside a task, as a multiple of its share: parts end where sequences end, often short of it.
@@ -102,15 +102,22 @@ impl<'a, I: Isa> Pass<'a, I> {
 
     /// What a member will read first of `matrix`.
     pub(crate) fn next<'m>(&self, matrix: &'m Matrix, member: &Member<'_>) -> Next<'m> {
-        match self.tokens() {
+        self.next_of(matrix, member, self.tokens())
+    }
+
+    /// The same where so many tokens will meet it.
+    pub(crate) fn next_of<'m>(&self, matrix: &'m Matrix, member: &Member<'_>, tokens: usize) -> Next<'m> {
+        match tokens {
+            0 => Next::NOTHING,
             1 => Next::of(self.isa, matrix, member),
             few if few < matrix.kind.many::<I>() => Next::NOTHING,
             _ => Next::task::<I>(matrix, member),
         }
     }
 
-    /// What a member asks for of the states of layer number `at`, if there is one, while it multiplies: for a task with so many
-    /// weights, as much as lets all of it be there when the products of a layer are done. `asked` are the bytes so far.
+    /// What a member asks for of the states of layer number `at`, if there is one, from the channel mix before it on: for a task
+    /// with so many weights, as much as lets all of it be there when the heads begin. `asked` are the bytes so far. Begun
+    /// earlier, much of it is gone again by then.
     pub(crate) fn coming<'m>(
         &self,
         member: &Member<'_>,
@@ -119,18 +126,18 @@ impl<'a, I: Isa> Pass<'a, I> {
     ) -> impl FnMut(usize) -> &'a [u8] + use<'m, 'a, I> {
         let (pieces, memories) = (self.pieces, self.memories);
         let Config { channels, head_size, ffn, layers, .. } = *self.config;
-        let (numbers, of_layer) = (channels * head_size, 2 * channels * (2 * channels + ffn));
+        let (numbers, all_weights) = (channels * head_size, channels * (3 * channels + ffn));
         let (number, members) = (member.number(), member.members());
         move |weights| {
             let bytes = numbers * size_of::<f32>();
-            let share = weights as f64 / of_layer as f64 * MORE;
+            let share = weights as f64 / all_weights as f64 * MORE;
             let wanted = (share * (pieces.len() * bytes) as f64) as usize;
             let (own, part) = to_ask(*asked, wanted, bytes);
             let piece = pieces.get(own * members + number);
             let Some(piece) = piece.filter(|_| at < layers && *asked < MOST) else { return &[] };
             *asked += part.len();
             let place = |byte| at * numbers + byte / size_of::<f32>();
-            // SAFETY: nobody writes the states of a layer before its heads are at work.
+            // SAFETY: states are written only in the phases of heads, and this is used up in a phase of products.
             let states = unsafe { memories[piece.memory].wkv.view(place(part.start)..place(part.end)) };
             // SAFETY: any number is four bytes.
             unsafe { states.align_to().1 }

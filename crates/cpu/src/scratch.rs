@@ -10,8 +10,8 @@ use crate::weights::Loaded;
 
 /// What the members of the team fill together.
 ///
-/// The [`Buffers`] lie one after the other in one piece, for the sake of large pages: the next token's numbers are a page further
-/// on, and the heads read those of ten buffers.
+/// The [`Buffers`] lie one after the other in one piece, for the sake of large pages: in most of them, the next token's numbers are
+/// as far off as a small page is long.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     numbers: Aligned,
@@ -27,7 +27,8 @@ struct Sizes {
     inner: [usize; 4],
 }
 
-/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise.
+/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise; those that only heads read may go by head
+/// ([`Pass::by_head`](crate::pass::Pass::by_head)).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffers<'a> {
     pub(crate) x: Shared<'a>, // the residual

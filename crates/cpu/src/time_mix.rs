@@ -165,7 +165,7 @@ fn heads<I: Isa>(
             pass.remember(h, piece, at, |memory| memory.att_shift);
         }
         if pass.is_single() {
-            // Heads take about the same time, so that this member's next is likely the one after the others'.
+            // This member's next, unless another one helps it.
             let mut rows = of_head(pass, weights, task + member.members());
             while rows.ask(isa) {}
             for product in second {
@@ -173,18 +173,18 @@ fn heads<I: Isa>(
             }
         }
         let start = |task| (at * heads + task % heads) * n * n;
-        let own = start(task)..start(task) + n * n;
         // SAFETY: each task takes one head of one sequence, and a pass holds each sequence once.
-        let s = unsafe { pass.memories[piece.memory].wkv.part(own) };
-        let next = task + member.members();
-        let memory = pass
+        let s = unsafe { pass.memories[piece.memory].wkv.part(start(task)..start(task) + n * n) };
+        // Where nothing follows, its own, which costs little to ask for.
+        let after = task + member.members();
+        let next_memory = pass
             .pieces
-            .get(next / heads)
-            .map_or(s.as_ptr(), |piece| pass.memories[piece.memory].wkv.address(start(next)));
+            .get(after / heads)
+            .map_or(s.as_ptr(), |piece| pass.memories[piece.memory].wkv.address(start(after)));
         let one = Head { weights, channels, width: pass.config.channels };
         isa.run(
             #[inline(always)]
-            || one.advance(pass, piece.places.clone(), s, memory, room),
+            || one.advance(pass, piece.places.clone(), s, next_memory, room),
         );
     };
     member.each_in_turn(heads * pass.pieces.len(), each, || next.ask(isa));
@@ -220,14 +220,15 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// All `tokens` of a piece through this head's memory `s`, into their places in `y`.
+    /// All `tokens` of a piece through this head's memory `s`, into their places in `y`. The memory at `next_memory` is asked for
+    /// meanwhile.
     #[inline(always)]
     fn advance<I: Isa>(
         &self,
         pass: &Pass<'_, I>,
         tokens: Range<usize>,
         s: &mut [f32],
-        memory: *const f32,
+        next_memory: *const f32,
         room: &mut [f32],
     ) {
         let (isa, n) = (pass.isa, self.channels.len());
@@ -240,7 +241,8 @@ impl Head<'_> {
         let r_k = &self.weights.r_k[self.channels.clone()];
         let row = |token| token * self.width + self.channels.start..token * self.width + self.channels.end;
         // Those of what the products gave.
-        let places = |token| match pass.by_head() {
+        let by_head = pass.by_head();
+        let places = |token| match by_head {
             Some(head) => {
                 let start = head.place(pass.tokens(), token, self.channels.start);
                 start..start + n
@@ -256,7 +258,7 @@ impl Head<'_> {
                 self.prepare(pass, places(token + 1), &mut after);
                 wkv::Next::Token(&*after.kk)
             } else {
-                wkv::Next::Memory(memory)
+                wkv::Next::Memory(next_memory)
             };
             // SAFETY: only this task reads and writes this head's channels in this phase.
             let r = unsafe { pass.buffers.r.view(of.clone()) };
@@ -279,8 +281,8 @@ impl Head<'_> {
         }
     }
 
-    /// Asks for what a later token has at `start`, and for the `row` that it gives: tokens lie too far apart for the machine to see
-    /// what comes next.
+    /// Asks for what a later token has at `start`, and for the `row` that it gives: unless by head, tokens lie too far apart for the
+    /// machine to see what comes next.
     #[inline(always)]
     fn ask_for<I: Isa>(&self, pass: &Pass<'_, I>, start: usize, row: usize) {
         let Buffers { r, k, d, a, v_first, v, nu, g, y, .. } = &pass.buffers;

@@ -27,7 +27,7 @@ pub(crate) struct Inputs<'a> {
 pub(crate) enum Next<'a> {
     /// Another one, whose removal key this is.
     Token(&'a [f32]),
-    /// Nothing in this memory; another one begins there.
+    /// Nothing in this memory; another one begins at this address.
     Memory(*const f32),
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn look<I: Isa>(isa: I, s: &[f32], kk: &[f32], held: &mut [f32]) {
 /// Advances `s` `[n (key), n (value)]` by one token and writes the read-out into `y` `[n]`.
 ///
 /// `held` is what [`look`] found, or the last step: along the removal key of this token, and afterwards along the `next` token's.
-/// To look while the memory passes by spares a second walk over it.
+/// To look while the memory passes by spares a second walk over it. After the last token, the next memory is asked for instead.
 ///
 /// `S = S (diag(w) - kk^T b) + v^T k`, then `y = S r` (arXiv 2503.14456, section 4).
 #[inline(always)]
@@ -122,14 +122,15 @@ fn look_at<I: Isa, const L: usize>(isa: I, s: &[f32], kk: &[f32], held: &mut [f3
     }
 }
 
-/// Forgets, removes and writes, `L` lanes of values at a time, reads them out, and looks along `next` where `LOOK` says so.
+/// Forgets, removes and writes, `L` lanes of values at a time, reads them out, and looks along `next` where `LOOK` says so, or asks
+/// for as much memory from `next_memory` on.
 #[inline(always)]
 fn update<I: Isa, const L: usize, const LOOK: bool>(
     isa: I,
     s: &mut [f32],
     inputs: Inputs<'_>,
     next: &[f32],
-    mut ahead_of: *const f32,
+    mut next_memory: *const f32,
     held: &mut [f32],
     y: &mut [f32],
 ) {
@@ -144,8 +145,8 @@ fn update<I: Isa, const L: usize, const LOOK: bool>(
             let next = isa.splat(*next);
             if !LOOK {
                 for _ in 0..L {
-                    isa.prefetch_second(ahead_of.cast());
-                    ahead_of = ahead_of.wrapping_add(LANES);
+                    isa.prefetch_second(next_memory.cast());
+                    next_memory = next_memory.wrapping_add(LANES);
                 }
             }
             let row = lanes_mut::<L>(row, first);

@@ -1,6 +1,6 @@
-//! Many tokens: what is asked for while they meet the panels of a task, which leaves memory idle.
+//! Many tokens: what is asked for while they meet the panels of a task. Memory would be idle meanwhile.
 
-/// Bytes of a layer's states that are to come, for a task that has so many numbers of weights.
+/// What is to be asked for of the states that the next heads read, beside a task with so many weights.
 pub(crate) type Coming<'c, 'a> = &'c mut dyn FnMut(usize) -> &'a [u8];
 
 /// What is read from memory next.
@@ -13,16 +13,16 @@ pub(crate) struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// All of it in at most so many parts, rows and states by turns.
+    /// All of it in at most so many parts, rows and states by turns, and empty ones thereafter. Of a single part states get none.
     pub(super) fn in_parts(self, parts: usize) -> impl Iterator<Item = &'a [u8]> {
         let of_states = if self.states.is_empty() { 0 } else { parts / 2 };
         let (mut rows, mut states) =
             (in_parts(self.rows, parts - of_states), in_parts(self.states, of_states));
-        let mut turn = of_states == 0;
-        std::iter::from_fn(move || {
-            turn = of_states == 0 || !turn;
-            let part = if turn { rows.next() } else { states.next() };
-            Some(part.unwrap_or(&[]))
+        let mut of_rows = false;
+        std::iter::repeat_with(move || {
+            of_rows = of_states == 0 || !of_rows;
+            let part = if of_rows { rows.next() } else { states.next() };
+            part.unwrap_or(&[])
         })
     }
 }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_it_comes_in_as_many_parts_as_there_are() {
+    fn all_of_it_comes_in_so_many_parts_but_states_in_one() {
         let (rows, states) = ([1; 1000], [2; 300]);
         for parts in [1, 2, 3, 7, 64, 2000] {
             for states in [&states[..], &[]] {

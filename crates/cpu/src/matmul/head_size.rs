@@ -2,12 +2,12 @@
 
 use crate::arch::PANEL;
 
-/// Of heads that whole panels give.
+/// A size of heads: a power of two, so that no place costs a division, and whole panels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadSize(u32); // its binary logarithm
 
 impl HeadSize {
-    /// Where a head of `size` is one: a power of two, so that no place costs a division.
+    /// `None` for other sizes: of them, outputs do not go by head.
     pub(crate) fn new(size: usize) -> Option<Self> {
         (size.is_power_of_two() && size.is_multiple_of(PANEL)).then(|| Self(size.ilog2()))
     }

@@ -9,7 +9,7 @@ use crate::arch::{Isa, PANEL, Reading};
 use crate::team::Member;
 use crate::weights::Matrix;
 
-/// Bytes of a matrix that are asked for at most: a small part of a second-level cache.
+/// Bytes of a matrix that are asked for at most where few tokens meet it: a small part of a second-level cache.
 const MOST: usize = 128 << 10;
 
 /// Places that are read side by side at most: those of tiles of bf16 rows.

@@ -285,7 +285,8 @@ impl<'a> Product<'a> {
         desk.rows = numbers;
     }
 
-    /// Asks for where [`Product::finish`] will write: tokens lie too far apart for the machine to see what comes next.
+    /// Asks for where [`Product::finish`] will write: unless they go by head, tokens lie too far apart for the machine to see what
+    /// comes next.
     #[inline(always)]
     pub(super) fn ask_for_outputs<I: Isa>(&self, isa: I, tokens: Range<usize>, outputs: Range<usize>) {
         for token in tokens {
@@ -298,6 +299,7 @@ impl<'a> Product<'a> {
     /// Writes the outputs from `output` on of one token.
     #[inline(always)]
     pub(super) fn finish<I: Isa>(&self, isa: I, token: usize, output: usize, sums: &[f32]) {
+        debug_assert!(self.by_head.is_none() || sums.len() <= PANEL, "a panel's outputs of one head");
         let start = self.place(token, output);
         // SAFETY: these outputs are this task's alone, and no earlier part of them is used any more.
         let out = unsafe { self.out.part(start..start + sums.len()) };

@@ -71,7 +71,7 @@ pub(super) fn outputs_of_task<I: Isa>(matrix: &Matrix, task: usize, members: usi
 }
 
 /// Does `products`, none of which reads what another writes, in one phase. Members ask for what is `next` before they are done,
-/// or while they wait.
+/// or while they wait, and beside every task of many tokens for what is `coming`.
 pub(crate) fn multiply<I: Isa>(
     isa: I,
     member: &Member<'_>,
@@ -105,7 +105,10 @@ pub(crate) fn multiply<I: Isa>(
             let rows = find(task + members)
                 .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
-            let ahead = Ahead { rows, states: coming(outputs.len() * product.matrix.inputs()) };
+            let mut ahead = Ahead { rows, states: &[] };
+            if !product.is_few::<I>() {
+                ahead.states = coming(outputs.len() * product.matrix.inputs());
+            }
             Product { ahead, ..*product }.run(isa, outputs, desk);
         }
     };

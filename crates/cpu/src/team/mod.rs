@@ -1,7 +1,7 @@
 //! The threads of one model: a team whose members run one function together and meet at barriers inside it.
 //!
 //! A forward is one region: the members are woken once, walk through all layers side by side, and share out each
-//! phase's tasks by a counter. Results do not depend on who does a task, so any number of threads gives the same bits.
+//! phase's tasks by counters. Results do not depend on who does a task, so any number of threads gives the same bits.
 //!
 //! | file | what |
 //! |---|---|
@@ -43,7 +43,7 @@ pub(crate) struct Team {
     fronts: Box<[Front]>, // of each member
 }
 
-/// How many of a member's own tasks are taken. Members count all the time, and not in one another's cache lines.
+/// How many of a member's own tasks are taken, in cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))] // processors fetch lines in pairs
 struct Front(AtomicUsize);
@@ -260,7 +260,7 @@ impl Member<'_> {
         let owners = (self.number..self.members).chain(0..self.number);
         'all: for owner in owners {
             loop {
-                // Says when the others' need no look, each of which would fetch a cache line from another core.
+                // All are taken: spares a look at the others' fronts, each of which lies in another core's cache.
                 if self.next.load(Ordering::Relaxed) >= tasks {
                     break 'all;
                 }
@@ -279,7 +279,7 @@ impl Member<'_> {
         self.meet(last, meanwhile);
     }
 
-    /// The same for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
+    /// As [`each`](Self::each) for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
     #[inline(always)]
     pub(crate) fn each_group(&self, items: usize, together: usize, mut task: impl FnMut(usize)) {
         self.each(items.div_ceil(together), |group| {
@@ -332,7 +332,7 @@ mod tests {
         let mut team = Team::new(Some(3)).expect("threads");
         let taken = Mutex::new(vec![Vec::new(); 3]);
         team.run(|member| {
-            // Whoever takes it waits until all others are taken: those of its own by members that help.
+            // Whoever takes task 2 waits until all others are taken: its own later ones by members that help.
             let work = |task: usize| {
                 taken.lock().expect("no panic")[member.number()].push(task);
                 while task == 2 && taken.lock().expect("no panic").iter().map(Vec::len).sum::<usize>() < 20 {
