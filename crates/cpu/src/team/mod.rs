@@ -5,15 +5,18 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `mod` | the team: threads that sleep between regions, and what a member can do inside one |
+//! | `mod` | the team: threads that sleep between regions |
+//! | `member` | what one of them can do inside a region |
 //! | `barrier` | where members meet |
 //! | `shared` | buffers that they fill together |
 //! | `sync` | the atomics, exchangeable for loom's |
 
 mod barrier;
+mod member;
 mod shared;
 mod sync;
 
+pub(crate) use member::Member;
 pub(crate) use shared::Shared;
 
 use std::cell::UnsafeCell;
@@ -22,6 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use barrier::Barrier;
+use member::Front;
 use sync::{AtomicBool, AtomicUsize, Ordering, pause};
 use wkv7_core::Error;
 
@@ -42,11 +46,6 @@ pub(crate) struct Team {
     next: AtomicUsize, // the next task of the phase at work, or how many are taken where each member has its own
     fronts: Box<[Front]>, // of each member
 }
-
-/// How many of a member's own tasks are taken, in cache lines of its own.
-#[derive(Debug, Default)]
-#[repr(align(128))] // processors fetch lines in pairs
-struct Front(AtomicUsize);
 
 /// Where threads wait for a region.
 struct Hall {
@@ -212,91 +211,6 @@ impl Drop for Team {
     }
 }
 
-/// One thread inside a region.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Member<'a> {
-    number: usize,
-    members: usize,
-    barrier: &'a Barrier,
-    next: &'a AtomicUsize,
-    fronts: &'a [Front],
-}
-
-impl Member<'_> {
-    /// This member's number, below the team's.
-    pub(crate) fn number(&self) -> usize {
-        self.number
-    }
-
-    /// How many the team has.
-    pub(crate) fn members(&self) -> usize {
-        self.members
-    }
-
-    /// One phase: calls `task` once with every number below `tasks`, shared out among the members in any order, and
-    /// returns when all are done. Every member must call it, with the same number.
-    #[inline(always)]
-    pub(crate) fn each(&self, tasks: usize, mut task: impl FnMut(usize)) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= tasks {
-                break;
-            }
-            task(number);
-        }
-        self.meet(|| self.next.store(0, Ordering::Relaxed), || false);
-    }
-
-    /// The same where it is good to know beforehand what comes: after a task, a member takes the one [`Member::members`]
-    /// further on, until there is none; then it helps the others with theirs. Who has to wait has something to do
-    /// [`meanwhile`](Self::meet).
-    #[inline(always)]
-    pub(crate) fn each_in_turn(
-        &self,
-        tasks: usize,
-        mut task: impl FnMut(usize),
-        meanwhile: impl FnMut() -> bool,
-    ) {
-        let owners = (self.number..self.members).chain(0..self.number);
-        'all: for owner in owners {
-            loop {
-                // All are taken: spares a look at the others' fronts, each of which lies in another core's cache.
-                if self.next.load(Ordering::Relaxed) >= tasks {
-                    break 'all;
-                }
-                let number = owner + self.fronts[owner].0.fetch_add(1, Ordering::Relaxed) * self.members;
-                if number >= tasks {
-                    break;
-                }
-                self.next.fetch_add(1, Ordering::Relaxed);
-                task(number);
-            }
-        }
-        let last = || {
-            self.next.store(0, Ordering::Relaxed);
-            self.fronts.iter().for_each(|front| front.0.store(0, Ordering::Relaxed));
-        };
-        self.meet(last, meanwhile);
-    }
-
-    /// As [`each`](Self::each) for the numbers below `items`, so many `together`: those from a multiple of it on are one member's, in order.
-    #[inline(always)]
-    pub(crate) fn each_group(&self, items: usize, together: usize, mut task: impl FnMut(usize)) {
-        self.each(items.div_ceil(together), |group| {
-            (group * together..((group + 1) * together).min(items)).for_each(&mut task);
-        });
-    }
-
-    /// Waits for all members; the last to come runs `last` before anyone goes on. Who has to wait calls `meanwhile` again
-    /// and again, which says whether it had anything to do.
-    #[inline(always)]
-    pub(crate) fn meet(&self, last: impl FnOnce(), meanwhile: impl FnMut() -> bool) {
-        if let Err(broken) = self.barrier.wait(last, meanwhile) {
-            resume_unwind(Box::new(broken)); // quietly: the member that broke off has said why
-        }
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -329,25 +243,29 @@ mod tests {
 
     #[test]
     fn members_take_their_own_tasks_in_turn_and_then_those_of_others() {
+        const TASKS: usize = 20;
         let mut team = Team::new(Some(3)).expect("threads");
-        let taken = Mutex::new(vec![Vec::new(); 3]);
+        let count = AtomicUsize::new(0);
+        let [turns, takers] = [(); 2].map(|()| [const { AtomicUsize::new(usize::MAX) }; TASKS]);
         team.run(|member| {
-            // Whoever takes task 2 waits until all others are taken: its own later ones by members that help.
             let work = |task: usize| {
-                taken.lock().expect("no panic")[member.number()].push(task);
-                while task == 2 && taken.lock().expect("no panic").iter().map(Vec::len).sum::<usize>() < 20 {
+                turns[task].store(count.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+                takers[task].store(member.number(), Ordering::Relaxed);
+                // Whoever takes task 2 waits until all others are taken: its own later ones by members that help.
+                while task == 2 && count.load(Ordering::Relaxed) < TASKS {
                     std::thread::yield_now();
                 }
             };
-            member.each_in_turn(20, work, || false);
+            member.each_in_turn(TASKS, work, || false);
         });
-        let taken = taken.into_inner().expect("no panic");
-        for (number, taken) in taken.iter().enumerate() {
-            assert!(taken.iter().filter(|task| *task % 3 == number).is_sorted(), "{number}: {taken:?}");
+        let [turns, takers] = [turns, takers].map(|all| all.map(AtomicUsize::into_inner));
+        for member in 0..3 {
+            let own = (member..TASKS).step_by(3).filter(|task| takers[*task] == member);
+            assert!(own.map(|task| turns[task]).is_sorted(), "{member}: {turns:?} {takers:?}");
         }
-        let mut all = taken.concat();
+        let mut all = turns;
         all.sort_unstable();
-        assert!(all.into_iter().eq(0..20));
+        assert!(all.into_iter().eq(0..TASKS), "{turns:?}");
     }
 
     #[test]
