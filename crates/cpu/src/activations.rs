@@ -123,7 +123,7 @@ impl Activations {
         grow(&mut self.sums, groups, 0);
         grow(&mut self.shifts, groups, 0.0);
         if let Some(tiling) = tiling {
-            self.tiles.resize(tiling, tokens, all, forms.codes.words);
+            self.tiles.resize(tiling, all, forms.codes.words);
         }
         if forms.spans.wanted {
             self.spans.resize(tokens, n.div_ceil(SPAN), forms.spans.tiling(tokens), forms.spans.words);

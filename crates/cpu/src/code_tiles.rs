@@ -17,10 +17,12 @@ pub(crate) type GroupWords = [[i16; 2]; GROUP / 2];
 /// How the tokens of a forward are cut into tiles for codes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tiling {
-    /// Tokens of a tile; the last one may hold fewer.
+    /// Tokens of every tile but the last, which may hold fewer.
     pub(crate) width: usize,
-    /// Tokens that a tile has room for.
-    pub(crate) room: usize,
+    /// Tiles before the last.
+    full: usize,
+    /// Tokens that the last has room for.
+    last: usize,
 }
 
 impl Tiling {
@@ -29,34 +31,50 @@ impl Tiling {
         if I::TILED { TILE_TOKENS } else { I::TILE }
     }
 
-    /// As few tiles as do, or one more where that wastes less room, none much smaller than the others, with room for an even
-    /// number of tokens: half as many kernels do. Where machines multiply tiles, these are as large as can be.
+    /// Tiles with room for an even number of tokens, half as many kernels do, and for half of `most` at least: those that cost
+    /// least. Where machines multiply tiles, these are as large as can be.
     pub(crate) fn new(tokens: usize, most: usize) -> Self {
         let (tokens, most) = (tokens.max(1), most.max(1));
         if most == TILE_TOKENS {
-            return Self { width: most, room: most };
+            return Self { width: most, full: (tokens - 1) / most, last: most };
         }
-        let in_tiles = |tiles: usize| {
-            let width = tokens.div_ceil(tiles);
-            Self { width, room: width.next_multiple_of(2) }
-        };
-        let least = tokens.div_ceil(most);
-        let (few, more) = (in_tiles(least), in_tiles(least + 1));
-        // A pass over a panel costs about as much as half a token besides.
-        let cost = |tiles: usize, room: usize| tiles * (2 * room + 1);
-        if cost(least + 1, more.room) < cost(least, few.room) { more } else { few }
+        let least = most.div_ceil(2).next_multiple_of(2);
+        let all = (least..=most.max(least)).step_by(2).map(|width| {
+            let full = (tokens - 1) / width;
+            let last = (tokens - full * width).next_multiple_of(2).max(least);
+            Self { width, full, last }
+        });
+        all.min_by_key(|tiling| (tiling.cost(), tiling.full)).unwrap_or_default()
+    }
+
+    /// A pass over a panel costs about as much as half a token besides.
+    fn cost(self) -> usize {
+        self.full * (2 * self.width + 1) + 2 * self.last + 1
     }
 
     /// Tokens for which all tiles have room.
-    pub(crate) fn all(self, tokens: usize) -> usize {
-        tokens.div_ceil(self.width.max(1)) * self.room
+    pub(crate) fn all(self) -> usize {
+        self.full * self.width + self.last
     }
 
-    /// The tile of `token`, and its place there.
+    /// The tile of `token`.
     #[inline(always)]
-    pub(crate) fn place(self, token: usize) -> (usize, usize) {
-        (token / self.width, token % self.width)
+    pub(crate) fn tile(self, token: usize) -> Tile {
+        let (number, column) = (token / self.width, token % self.width);
+        let room = if number < self.full { self.width } else { self.last };
+        Tile { before: number * self.width, room, column }
     }
+}
+
+/// Where a token is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tile {
+    /// Tokens of the tiles before its own.
+    pub(crate) before: usize,
+    /// Tokens that its tile has room for.
+    pub(crate) room: usize,
+    /// Its place there.
+    pub(crate) column: usize,
 }
 
 /// Groups from the one that is put to the one whose place is asked for.
@@ -91,9 +109,9 @@ pub(crate) struct CodeTiles {
 
 impl CodeTiles {
     /// Makes room for so many tokens' `groups`, also in words. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, tiling: Tiling, tokens: usize, groups: usize, words: bool) {
+    pub(crate) fn resize(&mut self, tiling: Tiling, groups: usize, words: bool) {
         self.tiling = tiling;
-        let need = tiling.all(tokens) * groups;
+        let need = tiling.all() * groups;
         grow(&mut self.codes, need, GroupCodes([0; GROUP]));
         grow(&mut self.words, if words { need } else { 0 }, [[0; 2]; GROUP / 2]);
         grow(&mut self.facts, need, GroupFacts { scale: 0.0, shift: 0.0, from_8: 0, from_128: 0 });
@@ -133,8 +151,8 @@ impl<'a> SharedCodeTiles<'a> {
         group: Group,
         words: bool,
     ) {
-        let (tile, column) = self.tiling.place(token);
-        let index = |at| (tile * groups + place(at, groups)) * self.tiling.room + column;
+        let Tile { before, room, column } = self.tiling.tile(token);
+        let index = |at| before * groups + place(at, groups) * room + column;
         // Groups lie too far apart for the machine to see what comes next, and who read them last still has them.
         if at + AHEAD < groups {
             isa.prefetch_to_write(self.codes.address(index(at + AHEAD)).cast());
@@ -203,16 +221,16 @@ impl<'a> CodeTilesView<'a> {
     /// The `groups` of the tile that begins with `token`. Of tokens that there are not they hold anything.
     ///
     /// # Panics
-    /// Where tiles have no room for `T` tokens.
+    /// Where the tile has no room for `T` tokens.
     #[inline(always)]
     pub(crate) fn tile<const T: usize>(&self, token: usize, groups: usize) -> CodeTile<'a, T> {
-        assert_eq!(T, self.tiling.room, "tokens of a tile");
-        let tile = self.tiling.place(token).0;
-        let of = tile * groups..(tile + 1) * groups;
+        let Tile { before, room, .. } = self.tiling.tile(token);
+        assert_eq!(T, room, "tokens of a tile");
+        let of = before * groups..(before + room) * groups;
         CodeTile {
-            codes: &self.codes.as_chunks().0[of.clone()],
-            words: self.words.as_chunks().0.get(of.clone()).unwrap_or(&[]),
-            facts: &self.facts.as_chunks().0[of],
+            codes: self.codes[of.clone()].as_chunks().0,
+            words: self.words.get(of.clone()).unwrap_or(&[]).as_chunks().0,
+            facts: self.facts[of].as_chunks().0,
         }
     }
 }
@@ -223,25 +241,26 @@ mod tests {
     use crate::activations::MANY_CODES;
 
     #[test]
-    fn many_tokens_fill_tiles_at_least_by_half() {
+    fn every_token_has_its_place_in_a_tile_that_a_kernel_takes() {
         for most in [2, 6, 12, TILE_TOKENS] {
             for tokens in MANY_CODES..=200 {
                 let tiling = Tiling::new(tokens, most);
-                assert!(tiling.room >= most / 2, "{tokens} in tiles of {most}: {tiling:?}"); // the kernels have no smaller ones
+                let mut taken = vec![false; tiling.all()];
+                for token in 0..tokens {
+                    let Tile { before, room, column } = tiling.tile(token);
+                    assert!(most / 2 <= room && room <= most && room.is_multiple_of(2), "{tiling:?}");
+                    assert!(column < room, "{tiling:?}");
+                    assert!(!std::mem::replace(&mut taken[before + column], true), "{token}: {tiling:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn every_token_has_its_place() {
-        for most in [6, 12, TILE_TOKENS] {
-            for tokens in 1..=200 {
-                let tiling = Tiling::new(tokens, most);
-                assert!(tiling.width <= most && tiling.width <= tiling.room, "{tiling:?}");
-                assert!(tiling.room.is_multiple_of(2) && tiling.room <= most.next_multiple_of(2));
-                let (tile, column) = tiling.place(tokens - 1);
-                assert!(tile * tiling.room + column < tiling.all(tokens), "{tokens}: {tiling:?}");
-            }
+    fn little_room_is_left_empty() {
+        for (tokens, room) in [(12, 12), (13, 14), (15, 16), (24, 24), (32, 32), (33, 34), (512, 512)] {
+            assert_eq!(Tiling::new(tokens, 12).all(), room, "{tokens}");
         }
+        assert_eq!(Tiling::new(32, TILE_TOKENS).all(), 32);
     }
 }

@@ -4,7 +4,7 @@
 //! for 256 numbers instead of once for 32.
 
 use crate::arch::{GROUP, Isa};
-use crate::code_tiles::{GroupWords, Tiling, widen};
+use crate::code_tiles::{GroupWords, Tile, Tiling, widen};
 use crate::groups::{EIGHT, Scale};
 use crate::scratch::grow;
 use crate::team::Shared;
@@ -60,7 +60,7 @@ pub(crate) struct SpanCodes {
 impl SpanCodes {
     /// Makes room for so many tokens' `spans`, also in tiles, and in those also in words. Memory once taken is kept.
     pub(crate) fn resize(&mut self, tokens: usize, spans: usize, tiling: Option<Tiling>, words: bool) {
-        let tiled = tiling.map_or(0, |tiling| tiling.all(tokens) * spans);
+        let tiled = tiling.map_or(0, |tiling| tiling.all() * spans);
         self.tiling = tiling.unwrap_or_default();
         grow(&mut self.spans, tokens * spans, NOTHING);
         grow(&mut self.words, if words { tiled * EIGHT } else { 0 }, [[0; 2]; GROUP / 2]);
@@ -108,21 +108,21 @@ impl<'a> SharedSpanCodes<'a> {
             let coded = &mut unsafe { self.spans.part(own..own + 1) }[0];
             quantize(isa, x, coded);
             if tiles {
-                let ((tile, column), room) = (self.tiling.place(token), self.tiling.room);
-                let tile = tile * spans + at;
+                let Tile { before, room, column } = self.tiling.tile(token);
+                let start = before * spans + at * room; // what one number a token and span would have
                 for (step, codes) in coded.codes.as_flattened().as_chunks::<STEP_CODES>().0.iter().enumerate()
                 {
-                    let own = (tile * SPAN_STEPS + step) * room + column;
+                    let own = start * SPAN_STEPS + step * room + column;
                     // SAFETY: as above.
                     let out = unsafe { self.steps.part(own..own + 1) };
                     out[0].0 = *codes;
                 }
-                let own = tile * room + column;
+                let own = start + column;
                 // SAFETY: as above.
                 let out = unsafe { self.facts.part(own..own + 1) };
                 out[0] = coded.facts;
                 for (group, codes) in coded.codes.iter().enumerate().filter(|_| words) {
-                    let own = (tile * EIGHT + group) * room + column;
+                    let own = start * EIGHT + group * room + column;
                     // SAFETY: as above.
                     let out = unsafe { self.words.part(own..own + 1) };
                     widen(codes, &mut out[0]);
@@ -176,16 +176,16 @@ impl<'a> SpanCodesView<'a> {
     /// The `spans` of the tile that begins with `token`. Of tokens that there are not they hold anything.
     ///
     /// # Panics
-    /// Where tiles have no room for `T` tokens.
+    /// Where the tile has no room for `T` tokens.
     #[inline(always)]
     pub(crate) fn tile<const T: usize>(&self, token: usize, spans: usize) -> SpanTile<'a, T> {
-        assert_eq!(T, self.tiling.room, "tokens of a tile");
-        let tile = self.tiling.place(token).0;
-        let of = tile * spans..(tile + 1) * spans;
+        let Tile { before, room, .. } = self.tiling.tile(token);
+        assert_eq!(T, room, "tokens of a tile");
+        let of = |each: usize| before * spans * each..(before + room) * spans * each;
         SpanTile {
-            steps: &self.steps.as_chunks().0.as_chunks().0[of.clone()],
-            facts: &self.facts.as_chunks().0[of.clone()],
-            words: self.words.as_chunks().0.as_chunks().0.get(of).unwrap_or(&[]),
+            steps: self.steps[of(SPAN_STEPS)].as_chunks().0.as_chunks().0,
+            facts: self.facts[of(1)].as_chunks().0,
+            words: self.words.get(of(EIGHT)).unwrap_or(&[]).as_chunks().0.as_chunks().0,
         }
     }
 }
@@ -216,12 +216,11 @@ mod tests {
 
     /// Of a tile.
     const TOKENS: usize = 6;
-    const TILING: Tiling = Tiling { width: TOKENS, room: TOKENS };
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> SpanCodes {
         let mut codes = SpanCodes::default();
         let n = x.len() / tokens;
-        codes.resize(tokens, n.div_ceil(SPAN), Some(TILING), true);
+        codes.resize(tokens, n.div_ceil(SPAN), Some(Tiling::new(tokens, TOKENS)), true);
         let shared = codes.share();
         for (token, x) in x.chunks_exact(n).enumerate() {
             // SAFETY: there is only this thread.
@@ -234,7 +233,7 @@ mod tests {
     fn codes_are_within_half_a_step_and_the_same_in_every_form() {
         fn check(isa: impl Isa) {
             for n in [1, 31, 255, 256, 257, 1000] {
-                let tokens = 3 * TOKENS - 2;
+                let tokens = 3 * TOKENS - 1;
                 let x: Vec<f32> = (0..n * tokens)
                     .map(|i| (i as f32 * 0.77).sin() * ((i % n) as f32 * 0.01).exp2())
                     .collect();

@@ -13,7 +13,7 @@ pub(super) struct Meeting<'a> {
     pub(super) outputs: (usize, usize),
     /// The same.
     pub(super) tokens: (usize, usize),
-    /// Tokens that every tile of the product has room for.
+    /// Tokens that the tile has room for.
     pub(super) room: usize,
     /// What of the product's is to be asked for meanwhile.
     pub(super) ahead: &'a [u8],
@@ -31,10 +31,11 @@ impl Product<'_> {
         mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
         let walks = panels.len().div_ceil(own * together);
-        let Tiling { width, room } = Tiling::new(self.input.tokens, I::TILE);
+        let tiling = Tiling::new(self.input.tokens, I::TILE);
+        let width = tiling.width;
         let mut ahead = self.ahead.in_parts(walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
-            let tokens = (token, width.min(self.input.tokens - token));
+            let (tokens, room) = ((token, width.min(self.input.tokens - token)), tiling.tile(token).room);
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let outputs = (output, (PANEL * together).min(outputs.end - output));
