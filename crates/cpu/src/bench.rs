@@ -6,7 +6,7 @@ use crate::Path;
 use crate::activations::Activations;
 use crate::aligned::Aligned;
 use crate::arch::{Isa, With};
-use crate::matmul::{Desk, Next, Product, Then, multiply};
+use crate::matmul::{Desk, Meanwhile, Product, Then, multiply};
 use crate::team::{Shared, Team};
 use crate::weights::Matrix;
 
@@ -93,14 +93,8 @@ impl<I: Isa> Run for Bench<I> {
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { vectors.input() };
-            multiply(
-                isa,
-                member,
-                desk,
-                &[Product::new(matrix, input, shared, Then::Store)],
-                Next::NOTHING,
-                &mut |_| &[],
-            );
+            let products = [Product::new(matrix, input, shared, Then::Store)];
+            multiply(isa, member, desk, &products, Meanwhile::default());
         });
         &out[..tokens * outputs]
     }

@@ -2,7 +2,7 @@
 
 use crate::activations::MANY;
 use crate::arch::Isa;
-use crate::matmul::{Next, Product, Then, multiply};
+use crate::matmul::{Meanwhile, Next, Product, Then, multiply};
 use crate::pass::{Own, Pass};
 use crate::scratch::SharedVectors;
 use crate::team::Member;
@@ -31,8 +31,8 @@ pub(crate) fn channel_mix<I: Isa>(
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let mixed = unsafe { mixed.input() };
     let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu);
-    let after = pass.next(&weights.value, member);
-    multiply(isa, member, &mut own.desk, &[key], after, &mut |_| &[]);
+    let meanwhile = Meanwhile { next: pass.next(&weights.value, member), ..Meanwhile::default() };
+    multiply(isa, member, &mut own.desk, &[key], meanwhile);
 
     pass.each_token(member, |token| {
         let piece = &pass.pieces[pass.piece_of[token]];
@@ -65,5 +65,6 @@ pub(crate) fn channel_mix<I: Isa>(
         }
         value = value.with_active(active);
     }
-    multiply(isa, member, desk, &[value], next, &mut pass.coming(member, asked, at + 1));
+    let coming = &mut pass.coming(member, asked, at + 1);
+    multiply(isa, member, desk, &[value], Meanwhile { next, coming: Some(coming) });
 }

@@ -3,7 +3,7 @@
 use wkv7_core::Batch;
 
 use crate::arch::Isa;
-use crate::matmul::{Next, Product, Then, multiply};
+use crate::matmul::{Meanwhile, Product, Then, multiply};
 use crate::norm::norm;
 use crate::pass::{Own, Pass, Piece};
 use crate::scratch::SharedVectors;
@@ -108,5 +108,5 @@ pub(crate) fn head<I: Isa>(
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let wanted = unsafe { vectors.wanted.input() };
     let product = Product::new(&weights.head, wanted, logits, Then::Store);
-    multiply(isa, member, &mut own.desk, &[product], Next::NOTHING, &mut |_| &[]);
+    multiply(isa, member, &mut own.desk, &[product], Meanwhile::default());
 }

@@ -108,9 +108,9 @@ impl<'a, I: Isa> Pass<'a, I> {
     /// The same where so many tokens will meet it.
     pub(crate) fn next_of<'m>(&self, matrix: &'m Matrix, member: &Member<'_>, tokens: usize) -> Next<'m> {
         match tokens {
-            0 => Next::NOTHING,
+            0 => Next::default(),
             1 => Next::of(self.isa, matrix, member),
-            few if few < matrix.kind.many::<I>() => Next::NOTHING,
+            few if few < matrix.kind.many::<I>() => Next::default(),
             _ => Next::task::<I>(matrix, member),
         }
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::arch::{Isa, LANES};
 use crate::exp::{exp, sigmoid};
-use crate::matmul::{Next, Product, Then, dot, multiply};
+use crate::matmul::{Meanwhile, Next, Product, Then, dot, multiply};
 use crate::norm::{l2_normalize, norm};
 use crate::pass::{Own, Pass};
 use crate::scratch::{Buffers, SharedVectors, ranks};
@@ -49,14 +49,9 @@ pub(crate) fn time_mix<I: Isa>(
     });
     let second: SmallVec<[_; 4]> = second.collect();
     if !pass.is_single() {
-        multiply(
-            isa,
-            member,
-            &mut own.desk,
-            &second,
-            Next::NOTHING,
-            &mut pass.coming(member, &mut own.asked, at),
-        );
+        let coming = &mut pass.coming(member, &mut own.asked, at);
+        let meanwhile = Meanwhile { coming: Some(coming), ..Meanwhile::default() };
+        multiply(isa, member, &mut own.desk, &second, meanwhile);
     }
     heads(pass, member, own, weights, at, &second);
 
@@ -72,8 +67,8 @@ pub(crate) fn time_mix<I: Isa>(
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let read = unsafe { vectors.read.input() };
     let output = Product::new(&weights.output, read, pass.buffers.x, Then::Add);
-    let next = pass.next(&layer.channel_mix.key, member);
-    multiply(isa, member, &mut own.desk, &[output], next, &mut |_| &[]);
+    let meanwhile = Meanwhile { next: pass.next(&layer.channel_mix.key, member), ..Meanwhile::default() };
+    multiply(isa, member, &mut own.desk, &[output], meanwhile);
 }
 
 /// Decay, rate, gate, value residual.
@@ -85,7 +80,7 @@ fn nets(weights: &TimeMix) -> [Option<&LowRank>; 4] {
 fn of_head<'a, I: Isa>(pass: &Pass<'_, I>, weights: &'a TimeMix, head: usize) -> Next<'a> {
     let (heads, n) = (pass.config.heads, pass.config.head_size);
     if !pass.is_single() || head >= heads {
-        return Next::NOTHING;
+        return Next::default();
     }
     let rows = |net: &'a LowRank| net.second.rows(head * n..(head + 1) * n);
     Next::places(pass.isa, nets(weights).map(|net| net.map_or(&[] as &[u8], rows)))
@@ -117,7 +112,8 @@ fn project<I: Isa>(
         nets.filter_map(|((net, x), (inner, then))| net.map(|net| Product::new(&net.first, x, inner, then))),
     );
     let next = of_head(pass, weights, member.number());
-    multiply(pass.isa, member, &mut own.desk, &products, next, &mut pass.coming(member, &mut own.asked, at));
+    let coming = &mut pass.coming(member, &mut own.asked, at);
+    multiply(pass.isa, member, &mut own.desk, &products, Meanwhile { next, coming: Some(coming) });
 }
 
 /// What lies between the two matrices of each low-rank net, ready for the second.

@@ -1,9 +1,17 @@
-//! Many tokens: what is asked for while they meet the panels of a task. Memory would be idle meanwhile.
+//! What is asked for while products run. Memory would be idle meanwhile.
 
-/// What is to be asked for of the states that the next heads read, beside a task with so many weights.
-pub(crate) type Coming<'c, 'a> = &'c mut dyn FnMut(usize) -> &'a [u8];
+use super::next::Next;
 
-/// What is read from memory next.
+/// What a phase of products asks for besides.
+#[derive(Default)]
+pub(crate) struct Meanwhile<'c, 'a> {
+    /// What the member reads first in the phase after it.
+    pub(crate) next: Next<'a>,
+    /// Many tokens: what is to be asked for of the states that the next heads read, beside a task with so many weights.
+    pub(crate) coming: Option<&'c mut dyn FnMut(usize) -> &'a [u8]>,
+}
+
+/// Many tokens: what is asked for while they meet the panels of a task.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Ahead<'a> {
     /// By the next task: rows of a matrix.

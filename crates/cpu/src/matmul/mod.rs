@@ -12,7 +12,7 @@
 //! | `product`, `block_product` | one product: which kernel does a task, and where outputs go |
 //! | `head_size` | outputs that go by head |
 //! | `walk` | many tokens: how they meet the panels of a task |
-//! | `ahead` | what is asked for meanwhile |
+//! | `ahead` | what is asked for while products run |
 //! | `element`, `rows`, `panels` | plain numbers: reading them, few tokens, many tokens |
 //! | `thin` | plain numbers, many tokens and short rows |
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
@@ -49,6 +49,7 @@ mod thin;
 mod units;
 mod walk;
 
+pub(crate) use ahead::Meanwhile;
 pub(crate) use head_size::HeadSize;
 pub(crate) use kind::Kind;
 pub(crate) use next::Next;

@@ -16,7 +16,7 @@ const MOST: usize = 128 << 10;
 const PLACES: usize = PANEL;
 
 /// The beginnings of what a member reads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Next<'a> {
     places: [&'a [u8]; PLACES],
     /// What has been asked for, of each.
@@ -24,12 +24,9 @@ pub(crate) struct Next<'a> {
 }
 
 impl<'a> Next<'a> {
-    /// Nothing to ask for.
-    pub(crate) const NOTHING: Self = Self { places: [&[]; PLACES], asked: 0 };
-
     /// `member`'s first task of `matrix`, where many tokens will meet it.
     pub(crate) fn task<I: Isa>(matrix: &'a Matrix, member: &Member<'_>) -> Self {
-        let mut next = Self::NOTHING;
+        let mut next = Self::default();
         if matrix.units.is_none() {
             next.places[0] = matrix.rows(outputs_of_task::<I>(matrix, member.number(), member.members()));
         }
@@ -45,7 +42,7 @@ impl<'a> Next<'a> {
     pub(crate) fn of<I: Isa>(isa: I, matrix: &'a Matrix, member: &Member<'_>) -> Self {
         let Reading { ahead, places: count, .. } = isa.reading();
         if ahead == 0 || matrix.units.is_some() {
-            return Self::NOTHING;
+            return Self::default();
         }
         // Nearly the rows that the member will take: those of some kernels come in groups.
         let at = |number: usize| matrix.outputs() * number / member.members();
@@ -70,7 +67,7 @@ impl<'a> Next<'a> {
     /// These places.
     pub(crate) fn places<I: Isa>(isa: I, of: [&'a [u8]; 4]) -> Self {
         if isa.reading().ahead == 0 {
-            return Self::NOTHING;
+            return Self::default();
         }
         let mut places = [&[] as &[u8]; PLACES];
         places[..of.len()].copy_from_slice(&of);
@@ -107,7 +104,7 @@ mod tests {
         let mut next = Next { places, asked: 0 };
         let turns = std::iter::repeat_with(|| next.ask(isa)).take_while(|more| *more).count();
         assert_eq!(turns, 5);
-        let mut nothing = Next::NOTHING;
+        let mut nothing = Next::default();
         assert!(!next.ask(isa) && !nothing.ask(isa));
     }
 }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::ahead::{Ahead, Coming};
+use super::ahead::{Ahead, Meanwhile};
 use super::kind::Kind;
-use super::next::Next;
 use super::product::{Desk, Product};
 use super::units::STRIP;
 use crate::arch::{Isa, PANEL};
@@ -70,15 +69,14 @@ pub(super) fn outputs_of_task<I: Isa>(matrix: &Matrix, task: usize, members: usi
     first..(first + outputs).min(matrix.outputs())
 }
 
-/// Does `products`, none of which reads what another writes, in one phase. Members ask for what is `next` before they are done,
-/// or while they wait, and beside every task of many tokens for what is `coming`.
+/// Does `products`, none of which reads what another writes, in one phase. Members ask for what is next before they are done,
+/// or while they wait, and beside every task of many tokens for what is coming.
 pub(crate) fn multiply<I: Isa>(
     isa: I,
     member: &Member<'_>,
     desk: &mut Desk,
     products: &[Product<'_>],
-    mut next: Next<'_>,
-    coming: Coming<'_, '_>,
+    Meanwhile { mut next, mut coming }: Meanwhile<'_, '_>,
 ) {
     if products.iter().all(Product::is_few::<I>) {
         for product in products {
@@ -106,7 +104,7 @@ pub(crate) fn multiply<I: Isa>(
                 .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
             let mut ahead = Ahead { rows, states: &[] };
-            if !product.is_few::<I>() {
+            if let Some(coming) = coming.as_deref_mut().filter(|_| !product.is_few::<I>()) {
                 ahead.states = coming(outputs.len() * product.matrix.inputs());
             }
             Product { ahead, ..*product }.run(isa, outputs, desk);

@@ -94,14 +94,8 @@ fn products_in<I: Isa>(
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { vectors.input() };
-            multiply(
-                isa,
-                member,
-                desk,
-                &[Product::new(matrix, input, out, then)],
-                Next::NOTHING,
-                &mut |_| &[],
-            );
+            let products = [Product::new(matrix, input, out, then)];
+            multiply(isa, member, desk, &products, Meanwhile::default());
         });
     }
     x.chunks_exact(n).flat_map(|x| seen(isa, matrix, x)).collect()
