@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use wkv7::formats::convert::Target;
 use wkv7::tokenizer::Tokenizer;
 use wkv7::{Adapter, TokenizerChoice, Weights, adapters};
@@ -12,6 +13,7 @@ use wkv7_train::numerics::Precision;
 use wkv7_train::tune::{Reading, Sample, Samples, Tuning};
 
 use crate::args::{ModelName, any_count, parse_threads, part, some_count};
+use crate::terminal::note;
 
 /// A model, what it is to learn, and how.
 #[derive(Debug, Args)]
@@ -55,7 +57,7 @@ pub struct TuneArgs {
     recompute: bool,
     /// Round the factors of large products to `bf16` instead of `f32`: faster on a CPU with AVX-512 BF16, but for one with AMX,
     /// where it changes nothing
-    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Running")]
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precisions(), help_heading = "Running")]
     precision: Precision,
     #[command(flatten)]
     course: CourseArgs,
@@ -97,6 +99,11 @@ struct CourseArgs {
     seed: u64,
 }
 
+/// What `--precision` takes.
+fn precisions() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(["f32", "bf16"]).try_map(|name| name.parse::<Precision>())
+}
+
 /// A learning rate.
 fn rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok();
@@ -110,8 +117,8 @@ pub struct Data {
 }
 
 impl TuneArgs {
-    /// How to tune, where the flags do not say so as `usual` has it.
-    pub fn tuning(&self, usual: Tuning) -> Tuning {
+    /// How to tune, where the flags do not say so as `usual` has it. Says what a person should know of it.
+    pub fn tuning(&self, usual: Tuning) -> anyhow::Result<Tuning> {
         let course = &self.course;
         let mut tuning = usual;
         tuning.rounds = course.rounds as u64;
@@ -129,7 +136,8 @@ impl TuneArgs {
         numerics.lanes = self.lanes.unwrap_or(numerics.lanes);
         numerics.checkpoint = self.recompute;
         numerics.precision = self.precision;
-        tuning
+        tuning.notice()?.iter().for_each(|notice| note(format_args!("note: {notice}")));
+        Ok(tuning)
     }
 
     /// The model's weights, and its vocabulary.

@@ -41,7 +41,7 @@ impl Lora {
     pub fn run(self) -> anyhow::Result<()> {
         let (weights, tokenizer) = self.args.open()?;
         let data = self.args.data(&*tokenizer)?;
-        let tuning = self.args.tuning(Tuning::lora());
+        let tuning = self.args.tuning(Tuning::lora())?;
         let alpha = self.alpha.unwrap_or(2.0 * self.rank as f64);
         let lora = tune::Lora { rank: self.rank, alpha, targets: self.targets };
         let mut tuner = LoraTuner::new(weights, &lora, &tuning)?;

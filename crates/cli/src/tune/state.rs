@@ -34,7 +34,7 @@ impl State {
         let (weights, tokenizer) = self.args.open()?;
         let data = self.args.data(&*tokenizer)?;
         let start = self.state.as_ref().map(|path| load_tuned(path, weights.config())).transpose()?;
-        let tuning = self.args.tuning(Tuning::state());
+        let tuning = self.args.tuning(Tuning::state())?;
         let mut tuner = StateTuner::new(weights, start.as_ref(), &tuning)?;
         report::tune(&mut tuner, &self.args, &data)
     }

@@ -36,6 +36,12 @@ impl Run {
         self
     }
 
+    /// A variable of its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Where it runs.
     pub fn inside(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);

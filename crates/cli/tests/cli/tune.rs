@@ -111,6 +111,20 @@ fn a_lora_is_tuned_taken_and_merged() {
 }
 
 #[test]
+fn who_asks_for_bf16_in_vain_is_told() {
+    let folder = folder();
+    let data = letters(folder.path());
+    let out = text(&folder.path().join("a.pth"));
+    let tune = |precision: &str| {
+        let flags = ["--steps", "1", "--hold-out", "0", "--precision", precision];
+        wkv7(["tune", "state", STORIES, "--data", &data, "-o", &out]).with(flags).env("WKV7_CPU", "portable")
+    };
+    assert!(tune("bf16").ok().stderr().contains("no faster here: the CPU path is portable"));
+    assert!(!tune("f32").ok().stderr().contains("no faster"));
+    assert!(tune("f16").fails(2).contains("[possible values: f32, bf16]"));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_before_any_work() {
     let folder = folder();
     let data = letters(folder.path());

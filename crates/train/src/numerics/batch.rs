@@ -1,5 +1,6 @@
 //! What goes through the model, and how.
 
+use wkv7_cpu::Path;
 use wkv7_cpu::math::Precision;
 
 use super::head::IGNORED;
@@ -48,6 +49,15 @@ impl Default for Options {
             l2_wrap: true,
             precision: Precision::F32,
         }
+    }
+}
+
+impl Options {
+    /// What a person should know who asked for these on the CPU path `path`, if anything.
+    #[must_use]
+    pub fn notice(&self, path: Path) -> Option<String> {
+        let in_vain = self.precision == Precision::Bf16 && !path.multiplies_pairs();
+        in_vain.then(|| format!("precision bf16 is no faster here: the CPU path is {path}"))
     }
 }
 

@@ -44,7 +44,7 @@ use rayon::ThreadPool;
 use wkv7_core::Dtype;
 
 use crate::data::{Batches, Dataset, HeldOut, Part};
-use crate::numerics::{Options, Precision, Score};
+use crate::numerics::{Options, Score};
 use crate::{AdamW, Course, Error, Layout, Schedule, Settings, Trained, Trainer, Warmup, files};
 use log::Log;
 
@@ -131,9 +131,7 @@ impl Run {
         let trained = Trained::all(&start.layout);
         let settings = training_settings(&config, steps)?;
         let path = wkv7_cpu::Path::choose()?;
-        if settings.numerics.precision == Precision::Bf16 && !path.multiplies_pairs() {
-            notices.push(format!("precision bf16 is no faster here: the CPU path is {path}"));
-        }
+        notices.extend(settings.numerics.notice(path));
         let trainer =
             Trainer::new(path, start.layout, start.parameters, start.moments, trained, settings, start.step)?;
         let pool = config.threads.map(|threads| {

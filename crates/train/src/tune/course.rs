@@ -66,6 +66,14 @@ impl Tuning {
             .unwrap_or_else(|| self.rounds.saturating_mul(batches::per_round(samples, self.batch) as u64))
     }
 
+    /// What a person should know who asked for these numerics on this machine, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where `WKV7_CPU` asks for what the machine lacks.
+    pub fn notice(&self) -> Result<Option<String>, Error> {
+        Ok(self.numerics.notice(wkv7_cpu::Path::choose()?))
+    }
+
     fn schedule(&self, steps: u64) -> Result<Schedule, Error> {
         let course = Course::Cosine { last: self.last_rate, tokens_per_step: 1, exit_tokens: steps };
         let warmup_steps = self.warmup_steps.min(steps / 2);
