@@ -44,6 +44,9 @@ pub(crate) struct StepCodes(pub(crate) [i8; STEP_CODES]);
 /// What the `T` tokens of a tile have in a span.
 pub(crate) type StepTile<const T: usize> = [[StepCodes; T]; SPAN_STEPS];
 
+/// Spans from the one that is put to the one whose places are asked for.
+const AHEAD: usize = 2;
+
 const NOTHING: CodedSpan = CodedSpan { codes: [[0; GROUP]; EIGHT], halves: [0; 2 * EIGHT], facts: NO_FACTS };
 const NO_FACTS: Facts = Facts { sums: [[0; 2]; EIGHT / 2], scale: 0.0 };
 
@@ -51,18 +54,18 @@ const NO_FACTS: Facts = Facts { sums: [[0; 2]; EIGHT / 2], scale: 0.0 };
 #[derive(Debug, Default)]
 pub(crate) struct SpanCodes {
     tiling: Tiling,
-    spans: Vec<CodedSpan>,  // [tokens, spans]
-    steps: Vec<StepCodes>,  // of many tokens, [tiles, spans, SPAN_STEPS, room]
-    facts: Vec<Facts>,      // with them, [tiles, spans, room]
+    spans: Vec<CodedSpan>,  // [tokens, spans]; those of many tokens are in tiles:
+    steps: Vec<StepCodes>,  // [tiles, spans, SPAN_STEPS, room]
+    facts: Vec<Facts>,      // [tiles, spans, room]
     words: Vec<GroupWords>, // and where they are asked for, [tiles, spans, EIGHT, room]
 }
 
 impl SpanCodes {
-    /// Makes room for so many tokens' `spans`, also in tiles, and in those also in words. Memory once taken is kept.
+    /// Makes room for so many tokens' `spans`, or in tiles, and in those also in words. Memory once taken is kept.
     pub(crate) fn resize(&mut self, tokens: usize, spans: usize, tiling: Option<Tiling>, words: bool) {
         let tiled = tiling.map_or(0, |tiling| tiling.all() * spans);
         self.tiling = tiling.unwrap_or_default();
-        grow(&mut self.spans, tokens * spans, NOTHING);
+        grow(&mut self.spans, if tiling.is_some() { 0 } else { tokens * spans }, NOTHING);
         grow(&mut self.words, if words { tiled * EIGHT } else { 0 }, [[0; 2]; GROUP / 2]);
         grow(&mut self.steps, tiled * SPAN_STEPS, StepCodes([0; STEP_CODES]));
         grow(&mut self.facts, tiled, NO_FACTS);
@@ -91,7 +94,7 @@ pub(crate) struct SharedSpanCodes<'a> {
 }
 
 impl<'a> SharedSpanCodes<'a> {
-    /// Puts the vector of `token` in, also in tiles, and in those also in words.
+    /// Puts the vector of `token` in, or into tiles, and there also in words.
     ///
     /// # Safety
     /// Nobody else writes or reads this token's meanwhile.
@@ -102,14 +105,20 @@ impl<'a> SharedSpanCodes<'a> {
         last[..rest.len()].copy_from_slice(rest);
         let last = if rest.is_empty() { None } else { Some(&last) };
         let spans = x.len().div_ceil(SPAN);
+        let mut coded = NOTHING;
         for (at, x) in whole.iter().chain(last).enumerate() {
-            let own = token * spans + at;
-            // SAFETY: this token's own, which the caller keeps to itself.
-            let coded = &mut unsafe { self.spans.part(own..own + 1) }[0];
-            quantize(isa, x, coded);
-            if tiles {
+            if !tiles {
+                let own = token * spans + at;
+                // SAFETY: this token's own, which the caller keeps to itself.
+                quantize(isa, x, &mut unsafe { self.spans.part(own..own + 1) }[0]);
+            } else {
                 let Tile { before, room, column } = self.tiling.tile(token);
-                let start = before * spans + at * room; // what one number a token and span would have
+                let start = |at| before * spans + at * room; // what one number a token and span would have
+                if at + AHEAD < spans {
+                    self.ask_for(isa, start(at + AHEAD), room, column);
+                }
+                let start = start(at);
+                quantize(isa, x, &mut coded);
                 for (step, codes) in coded.codes.as_flattened().as_chunks::<STEP_CODES>().0.iter().enumerate()
                 {
                     let own = start * SPAN_STEPS + step * room + column;
@@ -129,6 +138,16 @@ impl<'a> SharedSpanCodes<'a> {
                 }
             }
         }
+    }
+
+    /// Asks for the places in tiles of a token's span: they lie too far apart for the machine to see what comes next, and who read
+    /// them last still has them.
+    #[inline(always)]
+    fn ask_for<I: Isa>(&self, isa: I, start: usize, room: usize, column: usize) {
+        for step in 0..SPAN_STEPS {
+            isa.prefetch_to_write(self.steps.address(start * SPAN_STEPS + step * room + column).cast());
+        }
+        isa.prefetch_to_write(self.facts.address(start + column).cast());
     }
 
     /// All vectors, to be read.
@@ -217,14 +236,15 @@ mod tests {
     /// Of a tile.
     const TOKENS: usize = 6;
 
-    fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> SpanCodes {
+    fn filled(isa: impl Isa, x: &[f32], tokens: usize, tiles: bool) -> SpanCodes {
         let mut codes = SpanCodes::default();
         let n = x.len() / tokens;
-        codes.resize(tokens, n.div_ceil(SPAN), Some(Tiling::new(tokens, TOKENS)), true);
+        let tiling = tiles.then(|| Tiling::new(tokens, TOKENS));
+        codes.resize(tokens, n.div_ceil(SPAN), tiling, tiles);
         let shared = codes.share();
         for (token, x) in x.chunks_exact(n).enumerate() {
             // SAFETY: there is only this thread.
-            isa.run(|| unsafe { shared.put(isa, token, x, true, true) });
+            isa.run(|| unsafe { shared.put(isa, token, x, tiles, tiles) });
         }
         codes
     }
@@ -237,13 +257,15 @@ mod tests {
                 let x: Vec<f32> = (0..n * tokens)
                     .map(|i| (i as f32 * 0.77).sin() * ((i % n) as f32 * 0.01).exp2())
                     .collect();
-                let mut codes = filled(isa, &x, tokens);
+                let [mut few, mut many] = [false, true].map(|tiles| filled(isa, &x, tokens, tiles));
                 // SAFETY: there is only this thread.
-                let view = unsafe { codes.share().view() };
+                let few = unsafe { few.share().view() };
+                // SAFETY: as above.
+                let many = unsafe { many.share().view() };
                 let count = n.div_ceil(SPAN);
                 for (token, x) in x.chunks(n).enumerate() {
-                    let spans = view.spans(token, count);
-                    let SpanTile { steps, facts, words } = view.tile::<TOKENS>(token, count);
+                    let spans = few.spans(token, count);
+                    let SpanTile { steps, facts, words } = many.tile::<TOKENS>(token, count);
                     let column = token % TOKENS;
                     for (at, span) in spans.iter().enumerate() {
                         let (codes, scale) = (span.codes.as_flattened(), span.facts.scale);
@@ -276,7 +298,7 @@ mod tests {
             {
                 let mut x = [0.0; 2 * SPAN];
                 x[SPAN + 40] = odd;
-                let mut codes = filled(isa, &x, 1);
+                let mut codes = filled(isa, &x, 1, false);
                 // SAFETY: there is only this thread.
                 let spans = unsafe { codes.share().view() }.spans(0, 2);
                 assert_eq!((spans[0].facts.scale, spans[0].codes), (0.0, [[0; GROUP]; EIGHT]));
