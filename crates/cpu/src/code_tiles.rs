@@ -31,8 +31,8 @@ impl Tiling {
         if I::TILED { TILE_TOKENS } else { I::TILE }
     }
 
-    /// Tiles with room for an even number of tokens, half as many kernels do, and for half of `most` at least: those that cost
-    /// least. Where machines multiply tiles, these are as large as can be.
+    /// The cheapest tiles. Each has room for an even number of tokens, so that half as many kernels do, and for at least half of
+    /// `most`, for the widest kernels have no smaller ones. Where machines multiply tiles, these are as large as can be.
     pub(crate) fn new(tokens: usize, most: usize) -> Self {
         let (tokens, most) = (tokens.max(1), most.max(1));
         if most == TILE_TOKENS {
@@ -44,10 +44,10 @@ impl Tiling {
             let last = (tokens - full * width).next_multiple_of(2).max(least);
             Self { width, full, last }
         });
-        all.min_by_key(|tiling| (tiling.cost(), tiling.full)).unwrap_or_default()
+        all.min_by_key(|tiling| (tiling.cost(), tiling.full)).unwrap_or_default() // there is at least one
     }
 
-    /// A pass over a panel costs about as much as half a token besides.
+    /// In half tokens of a panel: a pass over it costs about as much as half a token besides.
     fn cost(self) -> usize {
         self.full * (2 * self.width + 1) + 2 * self.last + 1
     }
@@ -57,23 +57,23 @@ impl Tiling {
         self.full * self.width + self.last
     }
 
-    /// The tile of `token`.
+    /// The place of `token`.
     #[inline(always)]
-    pub(crate) fn tile(self, token: usize) -> Tile {
+    pub(crate) fn place(self, token: usize) -> Place {
         let (number, column) = (token / self.width, token % self.width);
         let room = if number < self.full { self.width } else { self.last };
-        Tile { before: number * self.width, room, column }
+        Place { before: number * self.width, room, column }
     }
 }
 
-/// Where a token is.
+/// A token's place in the tiles.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tile {
+pub(crate) struct Place {
     /// Tokens of the tiles before its own.
     pub(crate) before: usize,
     /// Tokens that its tile has room for.
     pub(crate) room: usize,
-    /// Its place there.
+    /// Which of them it is.
     pub(crate) column: usize,
 }
 
@@ -151,7 +151,7 @@ impl<'a> SharedCodeTiles<'a> {
         group: Group,
         words: bool,
     ) {
-        let Tile { before, room, column } = self.tiling.tile(token);
+        let Place { before, room, column } = self.tiling.place(token);
         let index = |at| before * groups + place(at, groups) * room + column;
         // Groups lie too far apart for the machine to see what comes next, and who read them last still has them.
         if at + AHEAD < groups {
@@ -224,7 +224,7 @@ impl<'a> CodeTilesView<'a> {
     /// Where the tile has no room for `T` tokens.
     #[inline(always)]
     pub(crate) fn tile<const T: usize>(&self, token: usize, groups: usize) -> CodeTile<'a, T> {
-        let Tile { before, room, .. } = self.tiling.tile(token);
+        let Place { before, room, .. } = self.tiling.place(token);
         assert_eq!(T, room, "tokens of a tile");
         let of = before * groups..(before + room) * groups;
         CodeTile {
@@ -238,16 +238,15 @@ impl<'a> CodeTilesView<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activations::MANY_CODES;
 
     #[test]
     fn every_token_has_its_place_in_a_tile_that_a_kernel_takes() {
         for most in [2, 6, 12, TILE_TOKENS] {
-            for tokens in MANY_CODES..=200 {
+            for tokens in 1..=200 {
                 let tiling = Tiling::new(tokens, most);
                 let mut taken = vec![false; tiling.all()];
                 for token in 0..tokens {
-                    let Tile { before, room, column } = tiling.tile(token);
+                    let Place { before, room, column } = tiling.place(token);
                     assert!(most / 2 <= room && room <= most && room.is_multiple_of(2), "{tiling:?}");
                     assert!(column < room, "{tiling:?}");
                     assert!(!std::mem::replace(&mut taken[before + column], true), "{token}: {tiling:?}");

@@ -30,6 +30,11 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// What they are called.
+    pub const NAMES: [&str; 2] = ["f32", "bf16"];
+}
+
 impl FromStr for Precision {
     type Err = String;
 

@@ -152,8 +152,7 @@ impl<I: Isa> Model for CpuModel<I> {
 
     fn forward(&mut self, batch: &Batch<'_>, outputs: &mut Outputs) -> Result<(), Error> {
         let (vocab, channels) = (self.info.config.vocab, self.info.config.channels);
-        // Not cleared first, which would fill with zeros what is written anyway: 8 MB for the logits of 32 sequences.
-        outputs.tops.clear();
+        outputs.clear();
         outputs.logits.resize(batch.head_rows() * vocab, 0.0);
         outputs.hidden.resize(batch.hidden_rows() * channels, 0.0);
         // Passes of equal size: a short last one would do little for the panels it needs.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use wkv7_train::numerics::Precision;
 use wkv7_train::tasks::{Limit, TaskRun};
 
 use crate::args::{any_count, parse_threads, some_count};
@@ -173,7 +174,7 @@ pub struct Flags {
     recompute: Option<bool>,
     /// Round the factors of large products to `bf16`, as the official trainer does: faster on a CPU with AVX-512 BF16, but
     /// for one with AMX, where it changes nothing [default: f32]
-    #[arg(long, value_name = "TYPE", value_parser = ["f32", "bf16"], help_heading = "Running")]
+    #[arg(long, value_name = "TYPE", value_parser = Precision::NAMES, help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,
 }

@@ -99,9 +99,9 @@ struct CourseArgs {
     seed: u64,
 }
 
-/// What `--precision` takes.
+/// What `--precision` takes, as a list that `--help` and errors show.
 fn precisions() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(["f32", "bf16"]).try_map(|name| name.parse::<Precision>())
+    PossibleValuesParser::new(Precision::NAMES).try_map(|name| name.parse::<Precision>())
 }
 
 /// A learning rate.
@@ -136,7 +136,9 @@ impl TuneArgs {
         numerics.lanes = self.lanes.unwrap_or(numerics.lanes);
         numerics.checkpoint = self.recompute;
         numerics.precision = self.precision;
-        tuning.notice()?.iter().for_each(|notice| note(format_args!("note: {notice}")));
+        if let Some(notice) = tuning.notice()? {
+            note(format_args!("note: {notice}"));
+        }
         Ok(tuning)
     }
 

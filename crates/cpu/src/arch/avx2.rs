@@ -370,13 +370,13 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn quads<const T: usize, const BITS: u32>(
+    fn quads<const T: usize, const BITS: u32, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-        x: [&[i8; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i8; 4]; N]; T],
         from: [Self::Sums; T],
     ) -> [Self::Sums; T] {
-        enter!(quads::<T, BITS>(panel, x, from))
+        enter!(quads::<T, BITS, N>(panel, x, from))
     }
 
     #[inline(always)]
@@ -810,23 +810,24 @@ fn totals(s: [__m256i; 8]) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn quads<const T: usize, const BITS: u32>(
-    panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-    x: [&[i8; GROUP]; T],
+fn quads<const T: usize, const BITS: u32, const N: usize>(
+    panel: &[[[u8; 4]; PANEL]; N],
+    x: [&[[i8; 4]; N]; T],
     from: [[__m256i; 2]; T],
 ) -> [[__m256i; 2]; T] {
     debug_assert!(BITS <= 5, "wider codes go through `pairs`");
     // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
     let run = if BITS <= 4 { 8 } else { 4 };
     let mut sums = from;
-    for part in 0..GROUP / 4 / run {
+    debug_assert!(N.is_multiple_of(run), "{N} quads");
+    for part in 0..N / run {
         let mut words = [[_mm256_setzero_si256(); 2]; T];
         // An end that the compiler cannot see keeps the loop a loop: unrolled, it reads every code anew for each token.
         for quad in part * run..opaque((part + 1) * run) {
             let (codes, _) = panel[quad].as_flattened().as_chunks::<32>();
             let codes = [load_bytes(&codes[0]), load_bytes(&codes[1])];
             for t in 0..T {
-                let [a, b, c, d] = x[t].as_chunks::<4>().0[quad];
+                let [a, b, c, d] = x[t][quad];
                 let x = _mm256_set1_epi32(i32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]));
                 words[t][0] = _mm256_add_epi16(words[t][0], _mm256_maddubs_epi16(codes[0], x));
                 words[t][1] = _mm256_add_epi16(words[t][1], _mm256_maddubs_epi16(codes[1], x));

@@ -155,22 +155,23 @@ impl<B: Beyond> Avx512<B> {
 
     /// [`Isa::quads`] without VNNI.
     #[inline(always)]
-    fn quads_in_words<const T: usize, const BITS: u32>(
+    fn quads_in_words<const T: usize, const BITS: u32, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-        x: [&[i8; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i8; 4]; N]; T],
         from: [__m512i; T],
     ) -> [__m512i; T] {
         debug_assert!(BITS <= 5, "wider codes go through `pairs`");
         // Sums of two products of 4-bit codes and activations fit eight times into 16 bits, of 5-bit codes four times.
         let run = if BITS <= 4 { 8 } else { 4 };
+        debug_assert!(N.is_multiple_of(run), "{N} quads");
         let mut sums = from;
         for (part, panel) in panel.chunks_exact(run).enumerate() {
             let mut words = [self.zero(); T];
             for (quad, codes) in panel.iter().enumerate() {
                 let codes = enter!(load_quad(codes));
                 for t in 0..T {
-                    let x = enter!(splat_quad(x[t], part * run + quad));
+                    let x = enter!(splat_quad(x[t][part * run + quad]));
                     words[t] = enter!(_mm512_add_epi16(words[t], _mm512_maddubs_epi16(codes, x)));
                 }
             }
@@ -392,20 +393,20 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
-    fn quads<const T: usize, const BITS: u32>(
+    fn quads<const T: usize, const BITS: u32, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-        x: [&[i8; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i8; 4]; N]; T],
         from: [__m512i; T],
     ) -> [__m512i; T] {
         if !B::VNNI {
-            return self.quads_in_words::<T, BITS>(panel, x, from);
+            return self.quads_in_words::<T, BITS, N>(panel, x, from);
         }
         let mut sums = from;
         for (quad, codes) in panel.iter().enumerate() {
             let codes = enter!(load_quad(codes));
             for t in 0..T {
-                sums[t] = enter!(_mm512_dpbusd_epi32(sums[t], codes, splat_quad(x[t], quad)));
+                sums[t] = enter!(_mm512_dpbusd_epi32(sums[t], codes, splat_quad(x[t][quad])));
             }
         }
         sums
@@ -573,8 +574,7 @@ fn load_quad(codes: &[[u8; 4]; PANEL]) -> __m512i {
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
 #[inline]
-fn splat_quad(x: &[i8; GROUP], quad: usize) -> __m512i {
-    let [a, b, c, d] = x.as_chunks::<4>().0[quad];
+fn splat_quad([a, b, c, d]: [i8; 4]) -> __m512i {
     _mm512_set1_epi32(i32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]))
 }
 

@@ -414,12 +414,12 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// As f32.
     fn ints_to_eight(self, x: Self::Ints) -> Self::Eight;
 
-    /// `from`, and for each of `T` tokens the products of a group with every row of a panel, summed: `panel` holds 4 codes of each
-    /// row, for each quad of the group. Codes are below `1 << BITS`, which is at most [`Isa::QUAD_BITS`].
-    fn quads<const T: usize, const BITS: u32>(
+    /// `from`, and for each of `T` tokens the products of `N` quads (8 of a group, 4 of a half) with every row of a panel, summed:
+    /// `panel` holds 4 codes of each row, for each quad. Codes are below `1 << BITS`, which is at most [`Isa::QUAD_BITS`].
+    fn quads<const T: usize, const BITS: u32, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-        x: [&[i8; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i8; 4]; N]; T],
         from: [Self::Sums; T],
     ) -> [Self::Sums; T];
 

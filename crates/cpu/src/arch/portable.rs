@@ -366,16 +366,15 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
     }
 
     #[inline(always)]
-    fn quads<const T: usize, const BITS: u32>(
+    fn quads<const T: usize, const BITS: u32, const N: usize>(
         self,
-        panel: &[[[u8; 4]; PANEL]; GROUP / 4],
-        x: [&[i8; GROUP]; T],
+        panel: &[[[u8; 4]; PANEL]; N],
+        x: [&[[i8; 4]; N]; T],
         from: [[i32; PANEL]; T],
     ) -> [[i32; PANEL]; T] {
         std::array::from_fn(|t| {
-            let (quads, _) = x[t].as_chunks::<4>();
             let mut sums = from[t];
-            for (codes, x) in panel.iter().zip(quads) {
+            for (codes, x) in panel.iter().zip(x[t]) {
                 for (sum, codes) in sums.iter_mut().zip(codes) {
                     for (code, x) in codes.iter().zip(x) {
                         *sum += i32::from(*code) * i32::from(*x);

@@ -211,21 +211,22 @@ fn sums_of_panels_are_added_and_joined() {
 }
 
 /// Every width of codes that `I` keeps as bytes, with the largest sums of all among them.
-fn check_quads<I: Isa, const T: usize, const BITS: u32>(isa: I) {
+fn check_quads<I: Isa, const T: usize, const BITS: u32, const N: usize>(isa: I) {
     if BITS > I::QUAD_BITS {
         return;
     }
     let mask = (1u32 << BITS) - 1;
-    let panel: [[[u8; 4]; PANEL]; GROUP / 4] = std::array::from_fn(|quad| {
+    let panel: [[[u8; 4]; PANEL]; N] = std::array::from_fn(|quad| {
         std::array::from_fn(|row| {
             numbers((16 * quad + row) as u32, |bits| if row == 5 { mask as u8 } else { (bits & mask) as u8 })
         })
     });
     let x: [[i8; GROUP]; T] =
         std::array::from_fn(|t| numbers(t as u32, |bits| if t == 0 { 127 } else { signed(bits) }));
+    let quads = x.each_ref().map(|x| x.as_chunks().0.first_chunk().expect("no more than a group"));
     let sums = isa.run(|| {
         let from = std::array::from_fn(|t| isa.splat_sums(-1000 * t as i32));
-        isa.quads::<T, BITS>(&panel, x.each_ref(), from)
+        isa.quads::<T, BITS, N>(&panel, quads, from)
     });
     for t in 0..T {
         let by = 1000 * t as i32;
@@ -321,13 +322,14 @@ fn rows_of_bytes_become_columns_and_words() {
 #[test]
 fn products_with_a_panel_are_exact() {
     fn check<I: Isa>(isa: I) {
-        check_quads::<I, 1, 4>(isa);
-        check_quads::<I, 5, 4>(isa);
-        check_quads::<I, 12, 4>(isa);
-        check_quads::<I, 2, 5>(isa);
-        check_quads::<I, 12, 5>(isa);
-        check_quads::<I, 2, 8>(isa);
-        check_quads::<I, 12, 8>(isa);
+        check_quads::<I, 1, 4, 8>(isa);
+        check_quads::<I, 5, 4, 8>(isa);
+        check_quads::<I, 12, 4, 8>(isa);
+        check_quads::<I, 2, 5, 8>(isa);
+        check_quads::<I, 12, 5, 8>(isa);
+        check_quads::<I, 2, 8, 8>(isa);
+        check_quads::<I, 12, 8, 8>(isa);
+        check_quads::<I, 12, 8, 4>(isa);
         check_pairs::<I, 1>(isa);
         check_pairs::<I, 12>(isa);
     }

@@ -71,11 +71,11 @@ impl<B: Block> Meet<B> for Quads {
         at: usize,
         from: [I::Sums; T],
     ) -> [I::Sums; T] {
-        let x = list!(T, &[0; GROUP], |t| &x.codes[at][t].0);
+        let x = list!(T, &[[0; 4]; GROUP / 4], |t| &x.codes[at][t].0.as_chunks().0.as_chunks().0[0]);
         match B::BITS {
-            ..=4 => isa.quads::<T, 4>(codes, x, from),
-            5 => isa.quads::<T, 5>(codes, x, from),
-            _ => isa.quads::<T, 8>(codes, x, from),
+            ..=4 => isa.quads::<T, 4, _>(codes, x, from),
+            5 => isa.quads::<T, 5, _>(codes, x, from),
+            _ => isa.quads::<T, 8, _>(codes, x, from),
         }
     }
 

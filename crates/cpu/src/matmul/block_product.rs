@@ -8,8 +8,8 @@ use super::block_rows;
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
 use super::product::{Classes, Desk, Product};
 use super::streams::few;
-use super::super_block::{self, SuperBlock};
-use super::super_panels::{self, EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, SpanPanel};
+use super::super_block::SuperBlock;
+use super::super_panels::{self, EMPTY_HALVES, EMPTY_NUMBERS, EMPTY_SCALED, KeepSpan, MeetSpan, SpanPanel};
 use super::super_rows;
 use super::super_tiles::{self, EMPTY_CUT};
 use crate::arch::Isa;
@@ -110,8 +110,11 @@ impl Product<'_> {
                     || super_tiles::tile::<I, B>(isa, tiles, self, panel, meeting),
                 );
             });
-        } else if const { super_block::wants_words(B::DTYPE) } {
+        } else if const { B::BITS > I::QUAD_BITS } {
             let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.numbers, &EMPTY_NUMBERS);
+            self.super_panels::<I, B, _>(isa, outputs, panels);
+        } else if !B::SHIFTED {
+            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.halves, &EMPTY_HALVES);
             self.super_panels::<I, B, _>(isa, outputs, panels);
         } else {
             let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.scaled, &EMPTY_SCALED);

@@ -90,7 +90,7 @@ impl Kind {
                 Forms { codes: codes(block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }
             }
             Self::SuperBlock(dtype) => {
-                Forms { spans: codes(super_block::wants_words(dtype)), ..Forms::default() }
+                Forms { spans: codes(super_block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }
             }
             _ => {
                 let (parts, pairs) = (self.parts::<I>(), self.is_paired::<I>());

@@ -15,7 +15,7 @@ const MOST: usize = 128 << 10;
 /// Places that are read side by side at most: those of tiles of bf16 rows.
 const PLACES: usize = PANEL;
 
-/// The beginnings of what a member reads.
+/// The beginnings of what a member reads; the default is nothing.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Next<'a> {
     places: [&'a [u8]; PLACES],

@@ -13,7 +13,7 @@ use super::element::{self, Element, Singles, Terms};
 use super::head_size::HeadSize;
 use super::kind::Kind;
 use super::super_block;
-use super::super_panels::{Numbers, ScaledQuads, SpanPanel};
+use super::super_panels::{Numbers, ScaledHalves, ScaledQuads, SpanPanel};
 use super::super_tiles::Cut;
 use super::units::{self, Active, Order, Units};
 use super::{panels, part_tiles, rows};
@@ -91,6 +91,7 @@ pub(crate) struct Desk {
     pub(super) pairs: Vec<GroupPanel<Pairs>>,
     pub(super) signed: Vec<GroupPanel<Signed>>,
     pub(super) scaled: Vec<SpanPanel<ScaledQuads>>,
+    pub(super) halves: Vec<SpanPanel<ScaledHalves>>,
     pub(super) numbers: Vec<SpanPanel<Numbers>>,
     pub(super) cut: Vec<SpanPanel<Cut>>,
     tiles: Vec<Line>,
@@ -106,6 +107,7 @@ impl Default for Desk {
             pairs: Vec::new(),
             signed: Vec::new(),
             scaled: Vec::new(),
+            halves: Vec::new(),
             numbers: Vec::new(),
             cut: Vec::new(),
             tiles: Vec::new(),

@@ -8,6 +8,7 @@ use wkv7_core::Dtype;
 
 use super::block::part;
 use crate::arch::{Isa, LOW_BITS, list, wholes_of_k};
+use crate::groups::EIGHT;
 use crate::span_codes::CodedSpan;
 
 /// Q4_K, Q5_K or Q6_K; the other K types are dequantised.
@@ -47,6 +48,13 @@ pub(crate) trait SuperBlock {
 
     /// The whole scales of the groups, a byte each, the lowest first, and their minima. Nothing where there are none.
     fn wholes(span: &Self::Span) -> [u64; 2];
+
+    /// The whole scales of the halves of all groups, where those have scales of their own.
+    #[inline(always)]
+    fn of_halves(span: &Self::Span) -> [i8; 2 * EIGHT] {
+        let _ = span;
+        [0; 2 * EIGHT]
+    }
 
     /// The sum of all products with `x`, whole `scales` and offset included, in parts that add up to it.
     #[inline(always)]
@@ -95,11 +103,6 @@ pub(crate) const fn bits(dtype: Dtype) -> u32 {
         Dtype::Q6K => Q6K::BITS,
         _ => 0,
     }
-}
-
-/// Whether panels of a K type hold numbers of 16 bits where they are not cut for tiles: its groups have not one scale each.
-pub(crate) const fn wants_words(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::Q6K)
 }
 
 /// What all have in common.
@@ -205,14 +208,8 @@ impl SuperBlock for Q5K {
 
 pub(crate) struct Q6K;
 
-impl Q6K {
-    /// Scales of the halves of all groups.
-    #[inline(always)]
-    fn own_scales(span: &[u8; 210]) -> [i8; 16] {
-        let scales = part::<16>(span, 192);
-        list!(16, 0, |n| scales[n] as i8)
-    }
-}
+/// What codes of Q6_K are counted from.
+pub(super) const FROM: i16 = 32;
 
 impl SuperBlock for Q6K {
     const DTYPE: Dtype = Dtype::Q6K;
@@ -231,7 +228,7 @@ impl SuperBlock for Q6K {
 
     #[inline(always)]
     fn scales<I: Isa>(isa: I, span: &Self::Span) -> I::Scales {
-        isa.scales(&Self::own_scales(span))
+        isa.scales(&Self::of_halves(span))
     }
 
     #[inline(always)]
@@ -245,14 +242,20 @@ impl SuperBlock for Q6K {
     }
 
     #[inline(always)]
+    fn of_halves(span: &Self::Span) -> [i8; 2 * EIGHT] {
+        let scales = part::<16>(span, 192);
+        list!(16, 0, |n| scales[n] as i8)
+    }
+
+    #[inline(always)]
     fn less_offset<I: Isa>(isa: I, span: &Self::Span, x: &CodedSpan, total: I::Ints) -> I::Ints {
-        // The 32 that is taken from every code.
-        isa.ints_sub(total, isa.ints_times_32(isa.scaled_sums(&Self::own_scales(span), &x.halves)))
+        // `FROM` is taken from every code.
+        isa.ints_sub(total, isa.ints_times_32(isa.scaled_sums(&Self::of_halves(span), &x.facts.halves)))
     }
 
     #[inline(always)]
     fn numbers<I: Isa>(isa: I, span: &Self::Span, group: usize, _: u8) -> [I::Bytes; 2] {
-        let [low, high] = isa.words(Self::codes(isa, span, group), 32);
+        let [low, high] = isa.words(Self::codes(isa, span, group), FROM);
         let (first, second) = (span[192 + 2 * group] as i8, span[193 + 2 * group] as i8);
         [isa.words_mul(low, i16::from(first)), isa.words_mul(high, i16::from(second))]
     }

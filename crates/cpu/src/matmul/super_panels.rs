@@ -8,7 +8,7 @@ use super::ahead::in_parts;
 use super::block::{Pairs, Quads};
 use super::block_panels::put_half;
 use super::product::Product;
-use super::super_block::SuperBlock;
+use super::super_block::{FROM, SuperBlock};
 use super::walk::Meeting;
 use crate::arch::{GROUP, Isa, MAX_TILE, PANEL, list};
 use crate::groups::EIGHT;
@@ -29,6 +29,10 @@ pub(crate) struct SpanPanel<C> {
 #[derive(Clone)]
 pub(crate) struct ScaledQuads([Quads; EIGHT], [[i32; PANEL]; EIGHT]);
 
+/// Codes, the whole scales of both halves of each group, and these times what codes are counted from, less, in 16 bits.
+#[derive(Clone)]
+pub(crate) struct ScaledHalves([Quads; EIGHT], [[[i32; PANEL]; 2]; EIGHT], [[[u8; 4]; PANEL]; EIGHT]);
+
 /// Numbers of 16 bits, in which the whole scales are.
 #[derive(Clone)]
 pub(crate) struct Numbers([Pairs; EIGHT]);
@@ -40,6 +44,11 @@ pub(super) const fn empty<C>(codes: C) -> SpanPanel<C> {
 
 pub(crate) const EMPTY_SCALED: SpanPanel<ScaledQuads> =
     empty(ScaledQuads([[[[0; 4]; PANEL]; GROUP / 4]; EIGHT], [[0; PANEL]; EIGHT]));
+pub(crate) const EMPTY_HALVES: SpanPanel<ScaledHalves> = empty(ScaledHalves(
+    [[[[0; 4]; PANEL]; GROUP / 4]; EIGHT],
+    [[[0; PANEL]; 2]; EIGHT],
+    [[[0; 4]; PANEL]; EIGHT],
+));
 pub(crate) const EMPTY_NUMBERS: SpanPanel<Numbers> = empty(Numbers([[[[0; 4]; PANEL]; GROUP / 2]; EIGHT]));
 
 /// How the codes of a panel are kept.
@@ -57,12 +66,8 @@ pub(crate) trait MeetSpan<B: SuperBlock>: KeepSpan<B> {
 impl<B: SuperBlock> KeepSpan<B> for ScaledQuads {
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], scales: &[[u8; EIGHT]; PANEL], out: &mut Self) {
-        let none = isa.bytes(&[0; GROUP]);
+        put_codes::<I, B>(isa, spans, &mut out.0);
         for group in 0..EIGHT {
-            for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
-                let rows = list!(8, none, |row| B::codes(isa, spans[row], group));
-                put_half(isa, rows, half, &mut out.0[group]);
-            }
             out.1[group] = list!(PANEL, 0, |row| i32::from(scales[row][group]));
         }
     }
@@ -76,15 +81,67 @@ impl<B: SuperBlock> MeetSpan<B> for ScaledQuads {
         let mut sums = none;
         for group in 0..EIGHT {
             let (step, half) = (group / 2, group % 2);
-            let x = list!(T, &[0; GROUP], |t| &x.steps[at][step][t].0.as_chunks().0[half]);
+            let x = list!(T, &[[0; 4]; GROUP / 4], |t| {
+                &x.steps[at][step][t].0.as_chunks().0.as_chunks().0[half]
+            });
             let found = if B::BITS <= 4 {
-                isa.quads::<T, 4>(&codes.0[group], x, none)
+                isa.quads::<T, 4, _>(&codes.0[group], x, none)
             } else {
-                isa.quads::<T, 5>(&codes.0[group], x, none)
+                isa.quads::<T, 5, _>(&codes.0[group], x, none)
             };
             let scales = isa.load_sums(&codes.1[group]);
             for t in 0..T {
                 sums[t] = isa.sums_mul_add(found[t], scales, sums[t]);
+            }
+        }
+        sums
+    }
+}
+
+/// Puts the codes of all rows into a panel.
+#[inline(always)]
+fn put_codes<I: Isa, B: SuperBlock>(isa: I, spans: &[&B::Span; PANEL], out: &mut [Quads; EIGHT]) {
+    let none = isa.bytes(&[0; GROUP]);
+    for group in 0..EIGHT {
+        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
+            let rows = list!(8, none, |row| B::codes(isa, spans[row], group));
+            put_half(isa, rows, half, &mut out[group]);
+        }
+    }
+}
+
+impl<B: SuperBlock> KeepSpan<B> for ScaledHalves {
+    #[inline(always)]
+    fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], _: &[[u8; EIGHT]; PANEL], out: &mut Self) {
+        put_codes::<I, B>(isa, spans, &mut out.0);
+        for (row, span) in spans.iter().enumerate() {
+            for (group, [first, second]) in B::of_halves(span).as_chunks().0.iter().enumerate() {
+                (out.1[group][0][row], out.1[group][1][row]) = (i32::from(*first), i32::from(*second));
+                let [[a, b], [c, d]] = [first, second].map(|scale| (-FROM * i16::from(*scale)).to_le_bytes());
+                out.2[group][row] = [a, b, c, d];
+            }
+        }
+    }
+}
+
+impl<B: SuperBlock> MeetSpan<B> for ScaledHalves {
+    #[inline(always)]
+    fn sums<I: Isa, const T: usize>(isa: I, codes: &Self, x: &SpanTile<'_, T>, at: usize) -> [I::Sums; T] {
+        debug_assert!(!B::SHIFTED, "scales of halves");
+        let none = [isa.splat_sums(0); T];
+        let halves = list!(T, &[[0; 2]; EIGHT], |t| &x.facts[at][t].halves.as_chunks().0.as_chunks().0[0]);
+        let mut sums = isa.pairs(&codes.2, halves, none);
+        for group in 0..EIGHT {
+            for half in 0..2 {
+                let (step, quarter) = (group / 2, 2 * (group % 2) + half);
+                let x = list!(T, &[[0; 4]; GROUP / 8], |t| {
+                    &x.steps[at][step][t].0.as_chunks().0.as_chunks().0[quarter]
+                });
+                let found = isa.quads::<T, 8, _>(&codes.0[group].as_chunks().0[half], x, none);
+                let scales = isa.load_sums(&codes.1[group][half]);
+                for t in 0..T {
+                    sums[t] = isa.sums_mul_add(found[t], scales, sums[t]);
+                }
             }
         }
         sums

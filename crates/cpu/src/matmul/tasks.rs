@@ -104,7 +104,9 @@ pub(crate) fn multiply<I: Isa>(
                 .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
             let mut ahead = Ahead { rows, states: &[] };
-            if let Some(coming) = coming.as_deref_mut().filter(|_| !product.is_few::<I>()) {
+            if !product.is_few::<I>()
+                && let Some(coming) = &mut coming
+            {
                 ahead.states = coming(outputs.len() * product.matrix.inputs());
             }
             Product { ahead, ..*product }.run(isa, outputs, desk);

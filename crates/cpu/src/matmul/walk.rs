@@ -35,7 +35,7 @@ impl Product<'_> {
         let width = tiling.width;
         let mut ahead = self.ahead.in_parts(walks * self.input.tokens.div_ceil(width));
         for token in (0..self.input.tokens).step_by(width) {
-            let (tokens, room) = ((token, width.min(self.input.tokens - token)), tiling.tile(token).room);
+            let (tokens, room) = ((token, width.min(self.input.tokens - token)), tiling.place(token).room);
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let outputs = (output, (PANEL * together).min(outputs.end - output));

@@ -69,7 +69,7 @@ impl Tuning {
     /// What a person should know who asked for these numerics on this machine, if anything.
     ///
     /// # Errors
-    /// [`Error::Model`] where `WKV7_CPU` asks for what the machine lacks.
+    /// [`Error::Model`] where `WKV7_CPU` names no path.
     pub fn notice(&self) -> Result<Option<String>, Error> {
         Ok(self.numerics.notice(wkv7_cpu::Path::choose()?))
     }
