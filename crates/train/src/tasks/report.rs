@@ -1,8 +1,9 @@
 //! What came of a task: accuracies by length and place, as a table and as pictures.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use wkv7_formats::WholeFile;
 
 use super::{TaskRun, plot};
 use crate::{Error, Trainer};
@@ -169,7 +170,7 @@ impl Report {
     /// there. Returns their paths.
     ///
     /// # Errors
-    /// [`Error::Task`], naming the file, where it cannot be written.
+    /// [`Error::Task`], naming the folder, and [`Error::File`], naming the file, where they cannot be written.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let Some(first) = self.outcomes.first() else { return Ok(Vec::new()) };
         let task = &first.run.task;
@@ -178,20 +179,12 @@ impl Report {
             let TaskRun { layers, rate_range, .. } = outcome.run;
             files.push((format!("{task}-{layers}-{rate_range}.svg"), outcome.svg()));
         }
-        let refused =
-            |path: &Path, why: &dyn std::fmt::Display| Error::Task(format!("{}: {why}", path.display()));
-        std::fs::create_dir_all(folder).map_err(|why| refused(folder, &why))?;
+        let refused = |why| Error::Task(format!("{}: {why}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(refused)?;
         let mut paths = Vec::new();
         for (name, text) in files {
             let path = folder.join(name);
-            let write = || -> std::io::Result<()> {
-                let mut file = tempfile::NamedTempFile::new_in(folder)?;
-                file.write_all(text.as_bytes())?;
-                file.as_file().sync_all()?;
-                file.persist(&path)?;
-                Ok(())
-            };
-            write().map_err(|why| refused(&path, &why))?;
+            WholeFile::write(&path, text.as_bytes())?;
             paths.push(path);
         }
         Ok(paths)
