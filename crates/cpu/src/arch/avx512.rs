@@ -13,7 +13,7 @@ use super::avx2::{fold_eight, load_bytes, scales_of};
 use super::headers::Headers;
 use super::nibbles::add_four_nibbles;
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
-use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles};
+use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles, list};
 use crate::code_tiles::GroupCodes;
 use crate::groups::EIGHT;
 
@@ -276,6 +276,25 @@ impl<B: Beyond> Isa for Avx512<B> {
             enter!(run_vnni(kernel))
         } else {
             enter!(run(kernel))
+        }
+    }
+
+    #[inline(always)]
+    fn turn_panel(
+        self,
+        signed: bool,
+        row: impl Fn(usize) -> __m256i,
+        out: &mut [[[u8; 4]; PANEL]; GROUP / 4],
+    ) {
+        // Four rows in lower halves and the four after them in upper ones: so that all quarters end in order.
+        let rows = list!(8, self.zero(), |n| {
+            let first = n / 4 * 8 + n % 4;
+            enter!(join(row(first), row(first + 4)))
+        });
+        let columns = enter!(turn(rows));
+        for n in 0..8 {
+            let column = if signed { enter!(plus_128(columns[n])) } else { columns[n] };
+            enter!(store_quad(column, &mut out[n]));
         }
     }
 
@@ -545,6 +564,50 @@ fn transpose(r: [__m512; LANES]) -> [__m512; LANES] {
         columns[12 + m] = _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]);
     }
     columns
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn join(low: __m256i, high: __m256i) -> __m512i {
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+}
+
+/// Columns of quads. Each register has four rows in eight of its bytes' quads, as [`transpose`] has them in all.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn turn(r: [__m512i; 8]) -> [__m512i; 8] {
+    let mut turned = r;
+    for n in 0..2 {
+        let rows = &r[4 * n..4 * n + 4];
+        let (first, second) =
+            (_mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpacklo_epi32(rows[2], rows[3]));
+        turned[4 * n] = _mm512_unpacklo_epi64(first, second);
+        turned[4 * n + 1] = _mm512_unpackhi_epi64(first, second);
+        let (first, second) =
+            (_mm512_unpackhi_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[2], rows[3]));
+        turned[4 * n + 2] = _mm512_unpacklo_epi64(first, second);
+        turned[4 * n + 3] = _mm512_unpackhi_epi64(first, second);
+    }
+    // Even quarters of `turned[m]` are column `m` of eight rows, odd ones column `4 + m`.
+    let mut columns = turned;
+    for m in 0..4 {
+        columns[m] = _mm512_shuffle_i64x2::<0x88>(turned[m], turned[4 + m]);
+        columns[4 + m] = _mm512_shuffle_i64x2::<0xdd>(turned[m], turned[4 + m]);
+    }
+    columns
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn plus_128(x: __m512i) -> __m512i {
+    _mm512_xor_si512(x, _mm512_set1_epi8(-128))
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn store_quad(x: __m512i, out: &mut [[u8; 4]; PANEL]) {
+    // SAFETY: 64 bytes, written without regard to alignment.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) };
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]

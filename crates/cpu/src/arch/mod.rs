@@ -305,6 +305,26 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Rows of eight quads of bytes become columns of quads.
     fn turn(self, rows: [Self::Bytes; 8]) -> [Self::Bytes; 8];
 
+    /// The same for all rows of a panel, each of which `row` is asked for once: quad `n` of every row goes to column `n` of `out`.
+    /// Where `signed`, bytes come out counted from -128 up ([`Isa::unsigned`]).
+    #[inline(always)]
+    fn turn_panel(
+        self,
+        signed: bool,
+        row: impl Fn(usize) -> Self::Bytes,
+        out: &mut [[[u8; 4]; PANEL]; GROUP / 4],
+    ) {
+        for half in 0..PANEL / 8 {
+            let mut rows = list!(8, self.bytes(&[0; GROUP]), |n| row(8 * half + n));
+            if signed {
+                rows = list!(8, rows[0], |n| self.unsigned(rows[n]));
+            }
+            for (column, out) in self.turn(rows).into_iter().zip(out.iter_mut()) {
+                self.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
+            }
+        }
+    }
+
     /// Signed bytes counted from -128 up: each plus 128.
     fn unsigned(self, x: Self::Bytes) -> Self::Bytes;
 

@@ -78,7 +78,8 @@ impl Path {
     #[cfg(target_arch = "x86_64")]
     fn is_slowed(self) -> bool {
         let vendor = std::arch::x86_64::__cpuid(0);
-        let is_intel = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel";
+        let is_intel =
+            [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel";
         self == Self::Avx512Bf16 && is_intel && is_x86_feature_detected!("avx512fp16")
     }
 

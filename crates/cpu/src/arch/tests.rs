@@ -291,6 +291,21 @@ fn rows_of_bytes_become_columns_and_words() {
                     assert_eq!(found[row], singles[row][column]);
                 }
             }
+            for signed in [false, true] {
+                let rows: [[u8; GROUP]; PANEL] =
+                    std::array::from_fn(|row| numbers(row as u32, |bits| bits as u8));
+                let mut out = [[[0; 4]; PANEL]; GROUP / 4];
+                isa.turn_panel(
+                    signed,
+                    #[inline(always)]
+                    |row| isa.bytes(&rows[row]),
+                    &mut out,
+                );
+                for (row, bytes) in rows.iter().enumerate() {
+                    let found: Vec<u8> = out.iter().flat_map(|column| column[row]).collect();
+                    assert_eq!(found, bytes.map(|byte| if signed { byte ^ 0x80 } else { byte }), "row {row}");
+                }
+            }
             let x = isa.bytes(&rows[3]);
             assert_eq!(read(isa.unsigned(x)), rows[3].map(|byte| byte ^ 0x80));
             let found = words(isa.words(x, 32));

@@ -1,6 +1,12 @@
 //! What is asked for while products run. Memory would be idle meanwhile.
 
+use std::slice::Chunks;
+
 use super::next::Next;
+use crate::arch::Isa;
+
+/// Bytes that are asked for at once.
+const LINE: usize = 64;
 
 /// What a phase of products asks for besides.
 #[derive(Default)]
@@ -21,24 +27,41 @@ pub(crate) struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// All of it in at most so many parts, rows and states by turns, and empty ones thereafter. Of a single part states get none.
-    pub(super) fn in_parts(self, parts: usize) -> impl Iterator<Item = &'a [u8]> {
-        let of_states = if self.states.is_empty() { 0 } else { parts / 2 };
-        let (mut rows, mut states) =
-            (in_parts(self.rows, parts - of_states), in_parts(self.states, of_states));
-        let mut of_rows = false;
-        std::iter::repeat_with(move || {
-            of_rows = of_states == 0 || !of_rows;
-            let part = if of_rows { rows.next() } else { states.next() };
-            part.unwrap_or(&[])
-        })
+    /// The share of a part of the work that has `own` units of `all`, with `done` before it.
+    pub(super) fn share(self, done: usize, own: usize, all: usize) -> Self {
+        let of = |bytes: &'a [u8]| {
+            let unit = bytes.len().div_ceil(all.max(1)).next_multiple_of(LINE);
+            let at = |units: usize| units.saturating_mul(unit).min(bytes.len());
+            &bytes[at(done)..at(done + own)]
+        };
+        Self { rows: of(self.rows), states: of(self.states) }
+    }
+
+    /// All of it, in so many parts.
+    #[inline(always)]
+    pub(super) fn in_parts(self, parts: usize) -> Parts<'a> {
+        let of = |bytes: &'a [u8]| {
+            bytes.chunks(bytes.len().div_ceil(parts.max(1)).next_multiple_of(LINE).max(LINE))
+        };
+        Parts { rows: of(self.rows), states: of(self.states) }
     }
 }
 
-/// What is to be asked for, in at most so many parts.
-#[inline(always)]
-pub(super) fn in_parts(ahead: &[u8], parts: usize) -> std::slice::Chunks<'_, u8> {
-    ahead.chunks(ahead.len().div_ceil(parts.max(1)).max(1))
+/// Parts of what is asked for. Many small ones: a core has room for some sixteen lines that are under way, and one that asks for
+/// more waits, products and all.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    rows: Chunks<'a, u8>,
+    states: Chunks<'a, u8>,
+}
+
+impl Parts<'_> {
+    /// Asks for the next part, if there is one.
+    #[inline(always)]
+    pub(super) fn ask<I: Isa>(&mut self, isa: I) {
+        isa.prefetch_far(self.rows.next().unwrap_or(&[]));
+        isa.prefetch_far(self.states.next().unwrap_or(&[]));
+    }
 }
 
 #[cfg(test)]
@@ -46,16 +69,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_it_comes_in_so_many_parts_but_states_in_one() {
-        let (rows, states) = ([1; 1000], [2; 300]);
-        for parts in [1, 2, 3, 7, 64, 2000] {
-            for states in [&states[..], &[]] {
-                let ahead = Ahead { rows: &rows, states };
-                let asked: Vec<u8> = ahead.in_parts(parts).take(parts).flatten().copied().collect();
-                let count = |of| asked.iter().filter(|x| **x == of).count();
-                assert_eq!(count(1), 1000, "{parts}");
-                assert_eq!(count(2), if parts == 1 { 0 } else { states.len() }, "{parts}");
+    fn shares_and_parts_are_all_of_it_in_whole_lines() {
+        let (rows, states): (Vec<u8>, Vec<u8>) = ((0..1000).map(|n| n as u8).collect(), vec![2; 300]);
+        let ahead = Ahead { rows: &rows, states: &states };
+        for units in [&[1][..], &[12, 12, 8], &[4; 64], &[1; 2000]] {
+            let all = units.iter().sum();
+            let mut done = 0;
+            let mut found = [vec![], vec![]];
+            for own in units {
+                let share = ahead.share(done, *own, all);
+                done += own;
+                assert!(found[0].len() % LINE == 0 || share.rows.is_empty());
+                found[0].extend_from_slice(share.rows);
+                found[1].extend_from_slice(share.states);
+                let parts = share.in_parts(3);
+                let lengths = [parts.rows, parts.states]
+                    .map(|parts| (parts.len(), parts.map(<[u8]>::len).sum::<usize>()));
+                assert!(lengths.iter().all(|(parts, _)| *parts <= 3), "{lengths:?}");
+                assert_eq!(lengths.map(|(_, bytes)| bytes), [share.rows.len(), share.states.len()]);
             }
+            assert!(found == [rows.clone(), states.clone()], "{units:?}");
         }
     }
 }

@@ -5,7 +5,6 @@
 //! are added up in the same eight classes, and folded in the same order. A class of groups is finished before the next one
 //! begins, so that the sums of a tile stay in registers.
 
-use super::ahead::in_parts;
 use super::block::{Block, Pairs, Quads};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
@@ -51,14 +50,12 @@ pub(crate) trait Meet<B: Block>: Keep<B> {
 impl<B: Block> Keep<B> for Quads {
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
-        let none = isa.bytes(&[0; GROUP]);
-        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
-            let mut rows = list!(8, none, |row| B::codes(isa, spans[row], group));
-            if B::BITS == 8 {
-                rows = list!(8, none, |row| isa.unsigned(rows[row]));
-            }
-            put_half(isa, rows, half, out);
-        }
+        isa.turn_panel(
+            B::BITS == 8,
+            #[inline(always)]
+            |row| B::codes(isa, spans[row], group),
+            out,
+        );
     }
 }
 
@@ -219,11 +216,11 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
     product.ask_for_outputs(isa, token..token + tokens, output..output + count);
     let steps = panel.len() / EIGHT;
     let classes = of_tile::<T, 1, EIGHT>(classes);
-    let mut ahead = in_parts(ahead, panel.len());
+    let mut ahead = ahead.in_parts(panel.len());
     for (class, sums_out) in classes.iter_mut().enumerate() {
         let mut sums = [isa.splat(0.0); T];
         for at in class * steps..(class + 1) * steps {
-            isa.prefetch_far(ahead.next().unwrap_or(&[]));
+            ahead.ask(isa);
             let panel = &panel[at];
             let none = isa.splat_sums(0);
             let from = list!(T, none, |t| isa.splat_sums(C::start(&x.facts[at][t])));

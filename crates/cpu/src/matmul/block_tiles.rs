@@ -3,13 +3,12 @@
 //! The sums of a group are exact, and what becomes of them is what `block_panels` does. Here a class of groups is finished
 //! before the next one begins, so that the sums of sixteen tokens stay in registers.
 
-use super::ahead::in_parts;
 use super::block::Block;
-use super::block_panels::{GroupPanel, Keep, put_half};
+use super::block_panels::{GroupPanel, Keep};
 use super::panels::{fold, of_tile};
 use super::product::{Classes, Product};
 use super::walk::Meeting;
-use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles, list};
+use crate::arch::{GROUP, Isa, PANEL, SignedQuads, TILE_TOKENS, TileSums, Tiles};
 use crate::code_tiles::CodeTile;
 use crate::groups::EIGHT;
 
@@ -27,14 +26,15 @@ pub(crate) const EMPTY_SIGNED: GroupPanel<Signed> =
 impl<B: Block> Keep<B> for Signed {
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
-        let none = isa.bytes(&[0; GROUP]);
-        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
-            let mut rows = list!(8, none, |row| B::codes(isa, spans[row], group));
-            if B::OFFSET != 0 {
-                rows = list!(8, none, |row| isa.less(rows[row], B::OFFSET as u8));
-            }
-            put_half(isa, rows, half, &mut out.0);
-        }
+        isa.turn_panel(
+            false,
+            #[inline(always)]
+            |row| {
+                let codes = B::codes(isa, spans[row], group);
+                if B::OFFSET == 0 { codes } else { isa.less(codes, B::OFFSET as u8) }
+            },
+            &mut out.0,
+        );
     }
 }
 
@@ -71,13 +71,13 @@ fn cell<I: Isa, B: Block, const T: usize>(
     let (codes, facts) = (&codes[..groups], &facts[..groups]);
     let classes = of_tile::<T, 1, EIGHT>(classes);
     let steps = groups / EIGHT;
-    let mut ahead = in_parts(ahead, EIGHT);
+    let mut ahead = ahead.in_parts(EIGHT);
     let mut found = [TileSums::ZERO; AHEAD];
     for group in 0..AHEAD.min(groups) {
         tiles.group(&panel[group].codes.0, &codes[group], &mut found[group]);
     }
     for (class, sums_out) in classes.iter_mut().enumerate() {
-        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        ahead.ask(isa);
         let mut sums = [isa.splat(0.0); T];
         for group in class * steps..(class + 1) * steps {
             let found = &mut found[group % AHEAD];

@@ -5,7 +5,6 @@
 //! therefore walked class by class, each summed from zero and put aside, and the sixteen sums of an output are folded
 //! in the same order at the end: the bits are the same, and the walk needs no sums across lanes.
 
-use super::ahead::in_parts;
 use super::element::{Element, Numbers, Terms};
 use super::product::Classes;
 use super::product::Product;
@@ -115,9 +114,9 @@ fn cell<I: Isa, M: Terms, const T: usize, const P: usize>(
     // Where there are fewer, the last one is taken again: half as many kernels do.
     let xs = list!(T, [0.0; 0].as_slice(), |t| M::of(&product.input, token + t.min(tokens - 1)));
     let classes = of_tile::<T, P, LANES>(classes);
-    let mut ahead = in_parts(ahead, LANES);
+    let mut ahead = ahead.in_parts(LANES);
     for (class, sums_out) in classes.iter_mut().enumerate() {
-        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        ahead.ask(isa);
         let of = class * steps..(class + 1) * steps;
         let rows = list!(P, &panels[..0], |p| &panels[p * own + class * stride(steps)..][..steps]);
         let xs = list!(T, [0.0; 0].as_slice(), |t| &xs[t][of.clone()]);

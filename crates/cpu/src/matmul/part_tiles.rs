@@ -112,7 +112,7 @@ fn many<I: Isa>(
     for tile in (0..cut.tiles).step_by(2) {
         let vectors = [0, 1].map(|n| product.input.part_tile(tile + n));
         for (pair, panels) in room[..panels * own].chunks(2 * own).enumerate() {
-            isa.prefetch_far(ahead.next().unwrap_or(&[]));
+            ahead.ask(isa);
             let (first, second) = panels.split_at(own);
             let second = if second.is_empty() { first } else { second };
             tiles.four([first, second], vectors, cut.parts, &mut sums);

@@ -4,7 +4,6 @@
 //! The sums of a block are exact, so they are those of `super_rows`; they become f32 with the same multiplications, in the
 //! same order.
 
-use super::ahead::in_parts;
 use super::block::{Pairs, Quads};
 use super::block_panels::put_half;
 use super::product::Product;
@@ -101,12 +100,13 @@ impl<B: SuperBlock> MeetSpan<B> for ScaledQuads {
 /// Puts the codes of all rows into a panel.
 #[inline(always)]
 fn put_codes<I: Isa, B: SuperBlock>(isa: I, spans: &[&B::Span; PANEL], out: &mut [Quads; EIGHT]) {
-    let none = isa.bytes(&[0; GROUP]);
-    for group in 0..EIGHT {
-        for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
-            let rows = list!(8, none, |row| B::codes(isa, spans[row], group));
-            put_half(isa, rows, half, &mut out[group]);
-        }
+    for (group, out) in out.iter_mut().enumerate() {
+        isa.turn_panel(
+            false,
+            #[inline(always)]
+            |row| B::codes(isa, spans[row], group),
+            out,
+        );
     }
 }
 
@@ -240,9 +240,9 @@ fn cell<I: Isa, B: SuperBlock, C: MeetSpan<B>, const T: usize>(
     let x = product.input.span_tile::<T>(token);
     product.ask_for_outputs(isa, token..token + tokens, output..output + count);
     let mut sums = [[0.0; PANEL]; T];
-    let mut ahead = in_parts(ahead, panel.len());
+    let mut ahead = ahead.in_parts(panel.len());
     for (at, panel) in panel.iter().enumerate() {
-        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        ahead.ask(isa);
         let found = C::sums(isa, &panel.codes, &x, at);
         for t in 0..T {
             let before = isa.load(&sums[t]);

@@ -3,7 +3,6 @@
 //! The whole scales are multiplied into the codes, and these numbers cut into two bytes, so that tiles are as deep as the
 //! machine has them and the sums of a block stay in them. What becomes of those is what `super_panels` does.
 
-use super::ahead::in_parts;
 use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
@@ -67,14 +66,14 @@ fn cell<I: Isa, B: SuperBlock, const T: usize>(
 ) {
     let SpanTile { steps, facts, .. } = product.input.span_tile::<TILE_TOKENS>(token);
     let (steps, facts) = (&steps[..panel.len()], &facts[..panel.len()]);
-    let mut ahead = in_parts(ahead, panel.len());
+    let mut ahead = ahead.in_parts(panel.len());
     let mut found = [[TileSums::ZERO; 2]; AHEAD];
     for at in 0..AHEAD.min(panel.len()) {
         tiles.span(&panel[at].codes.0, &steps[at], &mut found[at]);
     }
     let mut sums = [isa.splat(0.0); T];
     for (at, own) in panel.iter().enumerate() {
-        isa.prefetch_far(ahead.next().unwrap_or(&[]));
+        ahead.ask(isa);
         let found = &mut found[at % AHEAD];
         for t in 0..T {
             let [low, high] =

@@ -49,7 +49,7 @@ fn tile_of<I: Isa, M: Terms, const STEPS: usize, const STRIDE: usize>(
     panels: &[f32],
     meeting: Meeting<'_>,
 ) {
-    isa.prefetch_far(meeting.ahead);
+    meeting.ahead.in_parts(1).ask(isa);
     let (token, tokens) = meeting.tokens;
     for first in (0..tokens).step_by(TOKENS) {
         let part = Meeting { tokens: (token + first, TOKENS.min(tokens - first)), ..meeting };

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::ahead::Ahead;
 use super::product::Product;
 use crate::arch::{Isa, PANEL, TILE_TOKENS};
 use crate::code_tiles::Tiling;
@@ -16,7 +17,7 @@ pub(super) struct Meeting<'a> {
     /// Tokens that the tile has room for.
     pub(super) room: usize,
     /// What of the product's is to be asked for meanwhile.
-    pub(super) ahead: &'a [u8],
+    pub(super) ahead: Ahead<'a>,
 }
 
 impl Product<'_> {
@@ -30,16 +31,17 @@ impl Product<'_> {
         together: usize,
         mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
-        let walks = panels.len().div_ceil(own * together);
         let tiling = Tiling::new(self.input.tokens, I::TILE);
         let width = tiling.width;
-        let mut ahead = self.ahead.in_parts(walks * self.input.tokens.div_ceil(width));
+        let all = panels.len().div_ceil(own * together) * tiling.all();
+        let mut done = 0;
         for token in (0..self.input.tokens).step_by(width) {
             let (tokens, room) = ((token, width.min(self.input.tokens - token)), tiling.place(token).room);
             let panels = panels.chunks(own * together);
             for (output, panels) in outputs.clone().step_by(PANEL * together).zip(panels) {
                 let outputs = (output, (PANEL * together).min(outputs.end - output));
-                meet(panels, Meeting { outputs, tokens, room, ahead: ahead.next().unwrap_or_default() });
+                meet(panels, Meeting { outputs, tokens, room, ahead: self.ahead.share(done, room, all) });
+                done += room;
             }
         }
     }
@@ -53,13 +55,15 @@ impl Product<'_> {
         own: usize,
         mut meet: impl FnMut(&I::Tiles, &[P], Meeting<'_>),
     ) {
-        let mut ahead = self.ahead.in_parts(panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS));
+        let all = panels.len() / own * self.input.tokens.div_ceil(TILE_TOKENS);
+        let mut done = 0;
         for token in (0..self.input.tokens).step_by(TILE_TOKENS) {
             let tokens = (token, TILE_TOKENS.min(self.input.tokens - token));
             isa.tiled(tokens.1, |tiles| {
                 for (output, panel) in outputs.clone().step_by(PANEL).zip(panels.chunks_exact(own)) {
                     let outputs = (output, PANEL.min(outputs.end - output));
-                    let ahead = ahead.next().unwrap_or_default();
+                    let ahead = self.ahead.share(done, 1, all);
+                    done += 1;
                     meet(tiles, panel, Meeting { outputs, tokens, room: TILE_TOKENS, ahead });
                 }
             });
