@@ -172,8 +172,8 @@ pub struct Flags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     recompute: Option<bool>,
-    /// Round the factors of large products to `bf16`, as the official trainer does: faster on a CPU with AVX-512 BF16, but
-    /// for one with AMX, where it changes nothing [default: f32]
+    /// Round the factors of large products to `bf16`, as the official trainer does: faster on AMD's CPUs with AVX-512 BF16;
+    /// with AMX it changes nothing, and on others it is slower [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = Precision::NAMES, help_heading = "Running")]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,

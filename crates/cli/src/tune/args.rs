@@ -55,8 +55,8 @@ pub struct TuneArgs {
     /// Compute activations twice rather than keep them: less memory, a third more time
     #[arg(long, help_heading = "Running")]
     recompute: bool,
-    /// Round the factors of large products to `bf16` instead of `f32`: faster on a CPU with AVX-512 BF16, but for one with AMX,
-    /// where it changes nothing
+    /// Round the factors of large products to `bf16` instead of `f32`: faster on AMD's CPUs with AVX-512 BF16; with AMX it
+    /// changes nothing, and on others it is slower
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precisions(), help_heading = "Running")]
     precision: Precision,
     #[command(flatten)]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use wkv7_core::Error;
 
 #[cfg(target_arch = "x86_64")]
+use super::reading::Maker;
+#[cfg(target_arch = "x86_64")]
 use super::{Amx, Avx2, Avx512, Bf16, Plain, Vnni};
 use super::{Isa, Portable};
 use crate::BACKEND;
@@ -77,10 +79,9 @@ impl Path {
     /// AVX512-FP16 tells them from Cooper Lake, which was not measured.
     #[cfg(target_arch = "x86_64")]
     fn is_slowed(self) -> bool {
-        let vendor = std::arch::x86_64::__cpuid(0);
-        let is_intel =
-            [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel";
-        self == Self::Avx512Bf16 && is_intel && is_x86_feature_detected!("avx512fp16")
+        self == Self::Avx512Bf16
+            && Maker::of_this_machine() == Maker::Intel
+            && is_x86_feature_detected!("avx512fp16")
     }
 
     #[cfg(not(target_arch = "x86_64"))]

@@ -42,15 +42,35 @@ impl Reading {
     /// For this machine.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn of_this_machine() -> Self {
+        match Maker::of_this_machine() {
+            Maker::Intel => Self::INTEL,
+            Maker::Amd => Self::AMD,
+            Maker::Other => Self::PLAIN,
+        }
+    }
+}
+
+/// Who made the processor.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    Intel,
+    Amd,
+    Other,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Maker {
+    pub(super) fn of_this_machine() -> Self {
         // Asked once: virtual machines take long to answer.
-        static FOUND: OnceLock<Reading> = OnceLock::new();
+        static FOUND: OnceLock<Maker> = OnceLock::new();
         *FOUND.get_or_init(|| {
             let found = std::arch::x86_64::__cpuid(0);
-            let maker = [found.ebx, found.edx, found.ecx].map(u32::to_le_bytes);
-            match maker.as_flattened() {
-                b"GenuineIntel" => Self::INTEL,
-                b"AuthenticAMD" => Self::AMD,
-                _ => Self::PLAIN,
+            let name = [found.ebx, found.edx, found.ecx].map(u32::to_le_bytes);
+            match name.as_flattened() {
+                b"GenuineIntel" => Self::Intel,
+                b"AuthenticAMD" => Self::Amd,
+                _ => Self::Other,
             }
         })
     }
