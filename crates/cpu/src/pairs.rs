@@ -1,5 +1,5 @@
 //! Products of f32 numbers that are rounded to bf16 first, two at a time: what the official trainer multiplies, and twice as fast
-//! as f32 on machines with an instruction for it. Sums stay f32.
+//! as f32 on machines with a fast instruction for it (AMD's). Sums stay f32.
 
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{Avx2, Avx512, Bf16, Plain};

@@ -9,18 +9,17 @@ use crate::process::{self, Built, cargo, root, run, target};
 /// and of the command go through every path, or do not depend on one.
 const ON_ANY_PATH: &[&str] = &["approximation", "facade", "fixtures", "golden", "stories"];
 
-/// Runs the tests once more on every path but the fastest, which those of the workspace have taken. Paths that this
-/// machine lacks are named.
+/// Runs the tests once more on every path but the one that the backend chooses, which those of the workspace have taken. Paths
+/// that this machine lacks are named.
 ///
 /// # Errors
 /// Where any failed.
 pub fn paths() -> Result<()> {
     let lines = process::output(&mut Built::Example("paths").command()?)?;
-    let (available, lacking) = sorted(&lines)?;
+    let (others, lacking) = sorted(&lines)?;
     for path in lacking {
         println!("left out: this machine cannot take CPU path `{path}`");
     }
-    let Some((_, others)) = available.split_last() else { return Ok(()) };
     for path in others {
         // The whole workspace, so that its crates have the features that they were built with for the other tests.
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
@@ -30,10 +29,10 @@ pub fn paths() -> Result<()> {
     Ok(())
 }
 
-/// The paths that a machine has, and those that it lacks, from lines of a name and `yes` or `no`.
+/// The paths that a machine has beside the chosen one, and those that it lacks, from lines of a name and `chosen`, `yes` or `no`.
 fn sorted(lines: &str) -> Result<(Vec<&str>, Vec<&str>)> {
     let split =
-        |line| str::split_once(line, ' ').with_context(|| format!("`{line}` is no path and yes or no"));
+        |line| str::split_once(line, ' ').with_context(|| format!("`{line}` is no path and an answer"));
     let paths = lines.lines().map(split).collect::<Result<Vec<_>>>()?;
     let of = |answer: &str| paths.iter().filter(|path| path.1 == answer).map(|path| path.0).collect();
     Ok((of("yes"), of("no")))
@@ -82,8 +81,8 @@ mod tests {
 
     #[test]
     fn paths_are_sorted_by_the_answer() {
-        let (available, lacking) = sorted("portable yes\navx2 yes\navx9 no\n").unwrap();
-        assert_eq!((available, lacking), (vec!["portable", "avx2"], vec!["avx9"]));
+        let (others, lacking) = sorted("portable yes\navx2 chosen\navx3 yes\navx9 no\n").unwrap();
+        assert_eq!((others, lacking), (vec!["portable", "avx3"], vec!["avx9"]));
         assert!(sorted("portable").unwrap_err().to_string().contains("`portable`"));
     }
 

@@ -572,7 +572,7 @@ fn join(low: __m256i, high: __m256i) -> __m512i {
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
 }
 
-/// Columns of quads. Each register has four rows in eight of its bytes' quads, as [`transpose`] has them in all.
+/// Columns of quads. Each register holds a row in its lower eight quads, and the row four after it in the upper eight.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
 #[inline]
 fn turn(r: [__m512i; 8]) -> [__m512i; 8] {

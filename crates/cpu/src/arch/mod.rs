@@ -121,7 +121,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Whether they are faster than [`Isa::quads`] and [`Isa::lanes_mul_add`].
     const TILED: bool = false;
 
-    /// Whether [`Isa::lanes_dot_bf16`] is faster than two of [`Isa::lanes_mul_add`].
+    /// Whether [`Isa::lanes_dot_bf16`] is faster than two of [`Isa::lanes_mul_add`], where [`Path::choose`] takes the path.
     const PAIRED: bool = false;
 
     /// Whether [`Isa::add_four_nibbles`] is faster than row by row.

@@ -34,7 +34,7 @@ pub enum Path {
 const VARIABLE: &str = "WKV7_CPU";
 
 impl Path {
-    /// Every path, slowest first.
+    /// Every path; later ones are faster, but see [`Path::choose`].
     pub const ALL: [Self; 6] =
         [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
 
@@ -62,7 +62,8 @@ impl Path {
         }
     }
 
-    /// Whether it has an instruction for pairs of bf16, which makes training with [`Bf16`](crate::math::Precision::Bf16) faster.
+    /// Whether it has an instruction for pairs of bf16, which makes training with [`Bf16`](crate::math::Precision::Bf16) faster
+    /// wherever it is [chosen](Path::choose).
     #[must_use]
     pub const fn multiplies_pairs(self) -> bool {
         matches!(self, Self::Avx512Bf16)
@@ -74,19 +75,23 @@ impl Path {
         self.with(Nothing).is_ok()
     }
 
-    /// Whether this machine is faster with the path before: Intel's cores with AMX do half as many operations a second in
-    /// bf16 vectors as in f32 (Emerald Rapids: 32 and 64 a cycle), which matters where a virtual machine hides their AMX.
-    /// AVX512-FP16 tells them from Cooper Lake, which was not measured.
+    /// Whether this machine is faster with the path before.
     #[cfg(target_arch = "x86_64")]
     fn is_slowed(self) -> bool {
-        self == Self::Avx512Bf16
-            && Maker::of_this_machine() == Maker::Intel
-            && is_x86_feature_detected!("avx512fp16")
+        self.is_slowed_by(Maker::of_this_machine(), is_x86_feature_detected!("avx512fp16"))
     }
 
     #[cfg(not(target_arch = "x86_64"))]
     fn is_slowed(self) -> bool {
         false
+    }
+
+    /// Whether a processor of `maker`, with AVX512-FP16 or without, is. Intel's cores with AMX do half as many operations a second
+    /// in bf16 vectors as in f32 (Emerald Rapids: 32 and 64 a cycle), which matters where a virtual machine hides their AMX. That
+    /// they have AVX512-FP16 tells them from Cooper Lake, which was not measured.
+    #[cfg(target_arch = "x86_64")]
+    fn is_slowed_by(self, maker: Maker, fp16: bool) -> bool {
+        self == Self::Avx512Bf16 && maker == Maker::Intel && fp16
     }
 
     /// Does `work` with the instructions of this path, where the machine has them. Every path has its line here.
@@ -114,7 +119,7 @@ impl Path {
     }
 
     /// What the environment variable `WKV7_CPU` asks for, else the fastest that this machine can take: the last of
-    /// [`Path::ALL`], but [`Path::Avx512Bf16`] only where that is not slower than f32, as it is on Intel's cores with AMX.
+    /// [`Path::ALL`]; but [`Path::Avx512Bf16`] is passed over on Intel's cores with AMX, where it is slower than f32.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the variable names no path.
@@ -176,6 +181,17 @@ impl FromStr for Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn slow_vectors_of_bf16_are_passed_over() {
+        let slowed =
+            |maker, fp16| Path::ALL.into_iter().filter(|path| path.is_slowed_by(maker, fp16)).collect();
+        let slowed: [Vec<Path>; 4] =
+            [(Maker::Intel, true), (Maker::Intel, false), (Maker::Amd, true), (Maker::Other, true)]
+                .map(|(maker, fp16)| slowed(maker, fp16));
+        assert_eq!(slowed, [vec![Path::Avx512Bf16], vec![], vec![], vec![]]);
+    }
 
     #[test]
     fn names_round_trip_and_others_are_refused() {

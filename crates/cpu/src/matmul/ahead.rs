@@ -30,8 +30,10 @@ impl<'a> Ahead<'a> {
     /// The share of a part of the work that has `own` units of `all`, with `done` before it.
     pub(super) fn share(self, done: usize, own: usize, all: usize) -> Self {
         let of = |bytes: &'a [u8]| {
-            let unit = bytes.len().div_ceil(all.max(1)).next_multiple_of(LINE);
-            let at = |units: usize| units.saturating_mul(unit).min(bytes.len());
+            let at = |units: usize| {
+                let place = bytes.len() as u64 * units as u64 / all.max(1) as u64;
+                (place as usize).next_multiple_of(LINE).min(bytes.len())
+            };
             &bytes[at(done)..at(done + own)]
         };
         Self { rows: of(self.rows), states: of(self.states) }
@@ -75,18 +77,19 @@ mod tests {
         for units in [&[1][..], &[12, 12, 8], &[4; 64], &[1; 2000]] {
             let all = units.iter().sum();
             let mut done = 0;
-            let mut found = [vec![], vec![]];
+            let mut found: [Vec<u8>; 2] = [vec![], vec![]];
             for own in units {
                 let share = ahead.share(done, *own, all);
                 done += own;
-                assert!(found[0].len() % LINE == 0 || share.rows.is_empty());
-                found[0].extend_from_slice(share.rows);
-                found[1].extend_from_slice(share.states);
                 let parts = share.in_parts(3);
-                let lengths = [parts.rows, parts.states]
-                    .map(|parts| (parts.len(), parts.map(<[u8]>::len).sum::<usize>()));
-                assert!(lengths.iter().all(|(parts, _)| *parts <= 3), "{lengths:?}");
-                assert_eq!(lengths.map(|(_, bytes)| bytes), [share.rows.len(), share.states.len()]);
+                let of = [(share.rows, parts.rows, rows.len()), (share.states, parts.states, states.len())];
+                for ((share, parts, whole), found) in of.into_iter().zip(&mut found) {
+                    assert!(share.len() <= whole * own / all + 2 * LINE, "{} of {whole}", share.len());
+                    assert!(found.len() % LINE == 0 || share.is_empty());
+                    assert!(parts.len() <= 3);
+                    assert!(parts.clone().all(|part| part.len() < share.len().div_ceil(3) + LINE));
+                    found.extend(parts.flatten());
+                }
             }
             assert!(found == [rows.clone(), states.clone()], "{units:?}");
         }

@@ -49,9 +49,10 @@ fn tile_of<I: Isa, M: Terms, const STEPS: usize, const STRIDE: usize>(
     panels: &[f32],
     meeting: Meeting<'_>,
 ) {
-    meeting.ahead.in_parts(1).ask(isa);
     let (token, tokens) = meeting.tokens;
+    let mut ahead = meeting.ahead.in_parts(tokens.div_ceil(TOKENS));
     for first in (0..tokens).step_by(TOKENS) {
+        ahead.ask(isa);
         let part = Meeting { tokens: (token + first, TOKENS.min(tokens - first)), ..meeting };
         if meeting.outputs.1 > PANEL {
             cell::<I, M, 2, STEPS, STRIDE>(isa, product, panels, part);
