@@ -18,11 +18,15 @@ mod avx2;
 mod avx512;
 mod headers;
 #[cfg(target_arch = "x86_64")]
+mod maker;
+#[cfg(target_arch = "x86_64")]
 mod nibbles;
 mod path;
 mod portable;
 mod reading;
 mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod turns;
 
 use crate::code_tiles::GroupCodes;
 use crate::groups::EIGHT;
@@ -305,6 +309,14 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Rows of eight quads of bytes become columns of quads.
     fn turn(self, rows: [Self::Bytes; 8]) -> [Self::Bytes; 8];
 
+    /// The same, into half `half` of as many columns of a panel.
+    #[inline(always)]
+    fn turn_half(self, rows: [Self::Bytes; 8], half: usize, out: &mut [[[u8; 4]; PANEL]]) {
+        for (column, out) in self.turn(rows).into_iter().zip(out) {
+            self.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
+        }
+    }
+
     /// The same for all rows of a panel, each of which `row` is asked for once: quad `n` of every row goes to column `n` of `out`.
     /// Where `signed`, bytes come out counted from -128 up ([`Isa::unsigned`]).
     #[inline(always)]
@@ -319,9 +331,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
             if signed {
                 rows = list!(8, rows[0], |n| self.unsigned(rows[n]));
             }
-            for (column, out) in self.turn(rows).into_iter().zip(out.iter_mut()) {
-                self.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
-            }
+            self.turn_half(rows, half, out);
         }
     }
 

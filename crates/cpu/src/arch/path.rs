@@ -6,7 +6,7 @@ use std::str::FromStr;
 use wkv7_core::Error;
 
 #[cfg(target_arch = "x86_64")]
-use super::reading::Maker;
+use super::maker::Maker;
 #[cfg(target_arch = "x86_64")]
 use super::{Amx, Avx2, Avx512, Bf16, Plain, Vnni};
 use super::{Isa, Portable};

@@ -1,7 +1,7 @@
 //! How stored rows are best read while few tokens meet them, which makers of processors decide, not instruction sets.
 
 #[cfg(target_arch = "x86_64")]
-use std::sync::OnceLock;
+use super::maker::Maker;
 
 /// Places that kernels know how to read side by side.
 pub(crate) const MANY_PLACES: usize = 4;
@@ -47,31 +47,5 @@ impl Reading {
             Maker::Amd => Self::AMD,
             Maker::Other => Self::PLAIN,
         }
-    }
-}
-
-/// Who made the processor.
-#[cfg(target_arch = "x86_64")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Maker {
-    Intel,
-    Amd,
-    Other,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Maker {
-    pub(super) fn of_this_machine() -> Self {
-        // Asked once: virtual machines take long to answer.
-        static FOUND: OnceLock<Maker> = OnceLock::new();
-        *FOUND.get_or_init(|| {
-            let found = std::arch::x86_64::__cpuid(0);
-            let name = [found.ebx, found.edx, found.ecx].map(u32::to_le_bytes);
-            match name.as_flattened() {
-                b"GenuineIntel" => Self::Intel,
-                b"AuthenticAMD" => Self::Amd,
-                _ => Self::Other,
-            }
-        })
     }
 }

@@ -93,8 +93,8 @@ impl<B: Block> Keep<B> for Pairs {
         let (first, second) = out.split_at_mut(GROUP / 4);
         for (half, spans) in spans.as_chunks::<8>().0.iter().enumerate() {
             let words = list!(8, [none; 2], |row| B::words(isa, spans[row], group));
-            put_half(isa, list!(8, none, |row| words[row][0]), half, first);
-            put_half(isa, list!(8, none, |row| words[row][1]), half, second);
+            isa.turn_half(list!(8, none, |row| words[row][0]), half, first);
+            isa.turn_half(list!(8, none, |row| words[row][1]), half, second);
         }
     }
 }
@@ -114,14 +114,6 @@ impl<B: Block> Meet<B> for Pairs {
     #[inline(always)]
     fn start(_: &GroupFacts) -> i32 {
         0 // it is in the numbers
-    }
-}
-
-/// Puts eight rows of eight quads into half `half` of as many columns.
-#[inline(always)]
-pub(super) fn put_half<I: Isa>(isa: I, rows: [I::Bytes; 8], half: usize, out: &mut [[[u8; 4]; PANEL]]) {
-    for (column, out) in isa.turn(rows).into_iter().zip(out) {
-        isa.store_bytes(column, &mut out.as_flattened_mut().as_chunks_mut().0[half]);
     }
 }
 

@@ -5,7 +5,6 @@
 //! same order.
 
 use super::block::{Pairs, Quads};
-use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::{FROM, SuperBlock};
 use super::walk::Meeting;
@@ -158,8 +157,8 @@ impl<B: SuperBlock> KeepSpan<B> for Numbers {
                 spans.as_chunks::<8>().0.iter().zip(scales.as_chunks::<8>().0).enumerate()
             {
                 let words = list!(8, [none; 2], |row| B::numbers(isa, spans[row], group, scales[row][group]));
-                put_half(isa, list!(8, none, |row| words[row][0]), half, first);
-                put_half(isa, list!(8, none, |row| words[row][1]), half, second);
+                isa.turn_half(list!(8, none, |row| words[row][0]), half, first);
+                isa.turn_half(list!(8, none, |row| words[row][1]), half, second);
             }
         }
     }

@@ -3,7 +3,6 @@
 //! The whole scales are multiplied into the codes, and these numbers cut into two bytes, so that tiles are as deep as the
 //! machine has them and the sums of a block stay in them. What becomes of those is what `super_panels` does.
 
-use super::block_panels::put_half;
 use super::product::Product;
 use super::super_block::SuperBlock;
 use super::super_panels::{KeepSpan, SpanPanel, add, empty};
@@ -31,8 +30,8 @@ impl<B: SuperBlock> KeepSpan<B> for Cut {
                 spans.as_chunks::<8>().0.iter().zip(scales.as_chunks::<8>().0).enumerate()
             {
                 let cut = list!(8, [none; 2], |row| B::cut(isa, spans[row], group, scales[row][group]));
-                put_half(isa, list!(8, none, |row| cut[row][0]), half, low);
-                put_half(isa, list!(8, none, |row| cut[row][1]), half, high);
+                isa.turn_half(list!(8, none, |row| cut[row][0]), half, low);
+                isa.turn_half(list!(8, none, |row| cut[row][1]), half, high);
             }
         }
     }
