@@ -11,6 +11,7 @@ use crate::aligned::Aligned;
 use crate::arch::{GROUP, Isa, LANES, list};
 use crate::code_tiles::{CodeTile, CodeTiles, CodeTilesView, GroupCodes, SharedCodeTiles, Tiling};
 use crate::groups::{groups, quantize};
+use crate::lane_codes::{LaneCodes, LaneCodesView, LaneGroup, SharedLaneCodes};
 use crate::part_tiles::{Cut, PAIRS, PartTiles, STEP, SharedPartTiles, take_part};
 use crate::scratch::grow;
 use crate::span_codes::{CodedSpan, SPAN, SharedSpanCodes, SpanCodes, SpanCodesView, SpanTile};
@@ -45,6 +46,8 @@ pub(crate) struct CodeForms {
     pub(crate) most: usize,
     /// Of many tokens, in 16 bits as well.
     pub(crate) words: bool,
+    /// Of many tokens, one to a lane, where that pays.
+    pub(crate) laned: bool,
 }
 
 impl CodeForms {
@@ -54,12 +57,19 @@ impl CodeForms {
             wanted: self.wanted || other.wanted,
             most: self.most.max(other.most),
             words: self.words || other.words,
+            laned: self.laned || other.laned,
         }
     }
 
-    /// The tiles that so many tokens take.
-    fn tiling(self, tokens: usize) -> Option<Tiling> {
-        (self.wanted && tokens >= MANY_CODES).then(|| Tiling::new(tokens, self.most))
+    /// Whether so many tokens that so many threads put take lanes.
+    fn in_lanes(self, tokens: usize, threads: usize) -> bool {
+        self.laned && tokens >= MANY_CODES && LaneCodes::pay(tokens, threads)
+    }
+
+    /// The tiles that they take.
+    fn tiling(self, tokens: usize, threads: usize) -> Option<Tiling> {
+        let tiled = self.wanted && tokens >= MANY_CODES && !self.in_lanes(tokens, threads);
+        tiled.then(|| Tiling::new(tokens, self.most))
     }
 }
 
@@ -69,9 +79,10 @@ impl Forms {
     pub(crate) fn group(self, tokens: usize, threads: usize) -> Option<usize> {
         // Codes may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long as
         // there are tiles enough for all.
-        let tiling = self.codes.tiling(tokens).or(self.spans.tiling(tokens));
+        let tiling = self.codes.tiling(tokens, threads).or(self.spans.tiling(tokens, threads));
         let own = tiling.map(|tiling| tiling.width).filter(|width| tokens.div_ceil(*width) >= 2 * threads);
-        Cut::new(tokens, 0, self.parts).group().or(own)
+        let lanes = self.codes.in_lanes(tokens, threads).then_some(LANES);
+        Cut::new(tokens, 0, self.parts).group().or(lanes).or(own)
     }
 
     /// The forms that either asks for.
@@ -99,23 +110,26 @@ pub(crate) struct Activations {
     sums: Vec<i32>,         // [tokens, groups]: sums of codes
     shifts: Vec<f32>,       // [tokens, groups]: scales times sums
     tiles: CodeTiles,
+    lanes: LaneCodes,
+    laned: bool, // those of many tokens are in `lanes`, not in `tiles`
     spans: SpanCodes,
     part_tiles: PartTiles,
 }
 
-/// Numbers from one token to the next: an odd number of cache lines. Were it a multiple of what a set of the first-level
-/// cache spans, as the sizes of models make it, the tokens of a tile would all fight for one set.
-const fn stride(n: usize) -> usize {
+/// Numbers from one token's `n` to the next one's: an odd number of cache lines. Were it a multiple of what a set of the
+/// first-level cache spans, as the sizes of models make it, the tokens of a tile would all fight for one set.
+pub(crate) const fn stride(n: usize) -> usize {
     (n.div_ceil(LANES) | 1) * LANES
 }
 
 impl Activations {
-    /// Makes room for `tokens` vectors of up to `n`. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms) {
+    /// Makes room for `tokens` vectors of up to `n`, which so many threads will put. Memory once taken is kept.
+    pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms, threads: usize) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
+        self.laned = forms.codes.in_lanes(tokens, threads);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
-        let (all, tiling) = (groups(n), forms.codes.tiling(tokens));
-        let groups = if forms.codes.wanted && tiling.is_none() { tokens * all } else { 0 };
+        let (all, tiling) = (groups(n), forms.codes.tiling(tokens, threads));
+        let groups = if forms.codes.wanted && tokens < MANY_CODES { tokens * all } else { 0 };
         self.numbers.grow(numbers);
         self.pairs.grow(if forms.pairs { tokens * stride(n / 2) } else { 0 });
         grow(&mut self.codes, groups, GroupCodes([0; GROUP]));
@@ -125,8 +139,12 @@ impl Activations {
         if let Some(tiling) = tiling {
             self.tiles.resize(tiling, all, forms.codes.words);
         }
+        if self.laned {
+            self.lanes.resize(tokens, all);
+        }
         if forms.spans.wanted {
-            self.spans.resize(tokens, n.div_ceil(SPAN), forms.spans.tiling(tokens), forms.spans.words);
+            let tiling = forms.spans.tiling(tokens, threads);
+            self.spans.resize(tokens, n.div_ceil(SPAN), tiling, forms.spans.words);
         }
         self.part_tiles.resize(Cut::new(tokens, n, forms.parts));
     }
@@ -144,6 +162,8 @@ impl Activations {
             sums: Shared::new(&mut self.sums),
             shifts: Shared::new(&mut self.shifts),
             tiles: self.tiles.share(),
+            lanes: self.lanes.share(),
+            laned: self.laned,
             spans: self.spans.share(),
             part_tiles: self.part_tiles.share(),
         }
@@ -163,6 +183,8 @@ pub(crate) struct SharedActivations<'a> {
     sums: Shared<'a, i32>,
     shifts: Shared<'a>,
     tiles: SharedCodeTiles<'a>,
+    lanes: SharedLaneCodes<'a>,
+    laned: bool,
     spans: SharedSpanCodes<'a>,
     part_tiles: SharedPartTiles<'a>,
 }
@@ -221,7 +243,16 @@ impl<'a> SharedActivations<'a> {
             }
         }
         let Forms { codes: forms, spans, .. } = self.forms;
-        if forms.wanted && self.tokens >= MANY_CODES {
+        if self.laned {
+            let groups = groups(self.n);
+            quantize(
+                isa,
+                x,
+                #[inline(always)]
+                // SAFETY: as above; the caller keeps away who puts the others of its group.
+                |at, group| unsafe { self.lanes.put(token, (at, groups), &group) },
+            );
+        } else if forms.wanted && self.tokens >= MANY_CODES {
             let groups = groups(self.n);
             quantize(
                 isa,
@@ -285,6 +316,8 @@ impl<'a> SharedActivations<'a> {
         // SAFETY: as above.
         let tiles = unsafe { self.tiles.view() };
         // SAFETY: as above.
+        let lanes = unsafe { self.lanes.view() };
+        // SAFETY: as above.
         let spans = unsafe { self.spans.view() };
         // SAFETY: as above.
         let part_tiles = unsafe { self.part_tiles.view() };
@@ -298,6 +331,8 @@ impl<'a> SharedActivations<'a> {
             sums,
             shifts,
             tiles,
+            lanes,
+            laned: self.laned,
             spans,
             cut: self.cut(),
             part_tiles,
@@ -317,6 +352,8 @@ pub(crate) struct Input<'a> {
     sums: &'a [i32],
     shifts: &'a [f32],
     tiles: CodeTilesView<'a>,
+    lanes: LaneCodesView<'a>,
+    laned: bool,
     spans: SpanCodesView<'a>,
     cut: Cut,
     part_tiles: &'a [u32],
@@ -348,6 +385,18 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(crate) fn tile<const T: usize>(&self, token: usize) -> CodeTile<'a, T> {
         self.tiles.tile(token, groups(self.n))
+    }
+
+    /// Whether codes are one token to a lane.
+    #[inline(always)]
+    pub(crate) fn is_laned(&self) -> bool {
+        self.laned
+    }
+
+    /// The codes of the sixteen tokens from `token` on.
+    #[inline(always)]
+    pub(crate) fn lanes(&self, token: usize) -> &'a [LaneGroup] {
+        self.lanes.sixteen(token, groups(self.n))
     }
 
     /// One token's spans of codes.
@@ -434,9 +483,9 @@ mod tests {
 
     fn filled(isa: impl Isa, x: &[f32], tokens: usize) -> Activations {
         let mut activations = Activations::default();
-        let codes = CodeForms { wanted: true, most: 12, words: true };
+        let codes = CodeForms { wanted: true, most: 12, words: true, laned: false };
         let forms = Forms { numbers: true, pairs: true, codes, spans: codes, parts: 2 };
-        activations.resize(x.len() / tokens, tokens, forms);
+        activations.resize(x.len() / tokens, tokens, forms, 1);
         let shared = activations.share();
         for (token, x) in x.chunks_exact(x.len() / tokens).enumerate() {
             // SAFETY: there is only this thread.

@@ -78,7 +78,7 @@ impl<I: Isa> Run for Bench<I> {
     fn run(&mut self, tokens: usize) -> &[f32] {
         let Self { isa, team, matrix, x, vectors, desks, out } = self;
         let (isa, n, outputs) = (*isa, matrix.inputs(), matrix.outputs());
-        vectors.resize(n, tokens, matrix.kind.forms::<I>());
+        vectors.resize(n, tokens, matrix.kind.forms::<I>(), team.members());
         let (vectors, desks) = (vectors.share(), Shared::new(desks));
         let shared = Shared::new(&mut out[..tokens * outputs]);
         team.run(|member| {

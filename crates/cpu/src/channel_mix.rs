@@ -30,7 +30,7 @@ pub(crate) fn channel_mix<I: Isa>(
     });
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let mixed = unsafe { mixed.input() };
-    let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu);
+    let key = Product::new(&weights.key, mixed, pass.buffers.hidden, Then::SquaredRelu).apart();
     let meanwhile = Meanwhile { next: pass.next(&weights.value, member), ..Meanwhile::default() };
     multiply(isa, member, &mut own.desk, &[key], meanwhile);
 
@@ -40,7 +40,7 @@ pub(crate) fn channel_mix<I: Isa>(
             pass.remember(&own.h, piece, at, |memory| memory.ffn_shift);
         }
         // SAFETY: the product has written it, and the members have met since.
-        let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };
+        let hidden = unsafe { pass.buffers.hidden.view(pass.hidden_row(token)) };
         isa.run(
             #[inline(always)]
             // SAFETY: each token's vector is written by its own task.
@@ -49,7 +49,7 @@ pub(crate) fn channel_mix<I: Isa>(
     });
     // SAFETY: as above.
     let input = unsafe { vectors.hidden.input() };
-    let mut value = Product::new(&weights.value, input, pass.buffers.x, Then::Add);
+    let mut value = Product::new(&weights.value, input, pass.buffers.x, Then::Add).apart();
     let Own { desk, active, asked, units_seen, .. } = own;
     // Active units are listed where the matrix is stored by unit; of a single token always, for zeros are counted.
     if pass.is_single() || pass.tokens() < MANY && weights.value.units.is_some() {
@@ -57,7 +57,7 @@ pub(crate) fn channel_mix<I: Isa>(
         active.resize(weights.value.kind.order::<I>(), ffn, pass.tokens());
         for token in 0..pass.tokens() {
             // SAFETY: the product has written it, and the members have met since.
-            let hidden = unsafe { pass.buffers.hidden.view(token * ffn..(token + 1) * ffn) };
+            let hidden = unsafe { pass.buffers.hidden.view(pass.hidden_row(token)) };
             let found = active.find(token, hidden);
             if pass.is_single() {
                 *units_seen = (units_seen.0 + ffn as u64, units_seen.1 + (ffn - found) as u64);

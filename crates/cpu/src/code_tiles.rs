@@ -1,7 +1,7 @@
 //! The codes of many tokens: what the tokens of a tile have in a group lies together, and the groups lie in the order in which
 //! they are added up, class after class. A kernel then reads one stream, whatever the number of tokens that it has at work.
 
-use crate::arch::{GROUP, Isa, TILE_TOKENS};
+use crate::arch::{GROUP, Isa, LANES, TILE_TOKENS};
 use crate::groups::{EIGHT, Group};
 use crate::scratch::grow;
 use crate::team::Shared;
@@ -45,6 +45,13 @@ impl Tiling {
             Self { width, full, last }
         });
         all.min_by_key(|tiling| (tiling.cost(), tiling.full)).unwrap_or_default() // there is at least one
+    }
+
+    /// Those of tokens in lanes: two registers of them, or one.
+    pub(crate) fn in_lanes(tokens: usize) -> Self {
+        let (width, tokens) = (2 * LANES, tokens.max(1));
+        let full = (tokens - 1) / width;
+        Self { width, full, last: (tokens - full * width).next_multiple_of(LANES) }
     }
 
     /// In half tokens of a panel: a pass over it costs about as much as half a token besides.

@@ -46,6 +46,7 @@ pub(crate) fn give_hidden<I: Isa>(
     if hidden.len() == 0 {
         return;
     }
+    let channels = pass.config.channels;
     let of_piece = |piece: &Piece| piece.places.end - piece.hidden..piece.places.end;
     let count = pass.pieces.iter().map(|piece| piece.hidden).sum();
     member.each(count, |number| {
@@ -53,7 +54,7 @@ pub(crate) fn give_hidden<I: Isa>(
         // SAFETY: nobody writes the residual in this phase, and each task takes its own row.
         let x = unsafe { pass.buffers.x.view(pass.row(token)) };
         // SAFETY: as above.
-        let row = unsafe { hidden.part(pass.row(number)) };
+        let row = unsafe { hidden.part(number * channels..(number + 1) * channels) };
         let ln = &weights.ln_out;
         pass.isa.run(
             #[inline(always)]

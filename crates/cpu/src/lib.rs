@@ -17,7 +17,7 @@
 //! | `pass` | what every block knows of the walk through the layers it is part of, and the token shift |
 //! | `time_mix`, `channel_mix`, `wkv`, `head`, `norm`, `exp` | the blocks of the model |
 //! | `matmul` | matrix times the vectors of all tokens |
-//! | `activations`, `code_tiles`, `span_codes`, `part_tiles` | vectors in the forms that products take |
+//! | `activations`, `code_tiles`, `lane_codes`, `span_codes`, `part_tiles` | vectors in the forms that products take |
 //! | `weights`, `memory`, `scratch` | what a model keeps |
 //! | `aligned`, `pages` | where that lies |
 //! | `math`, `bf16x3`, `pairs` | arithmetic for other crates |
@@ -32,6 +32,7 @@ mod code_tiles;
 mod exp;
 mod groups;
 mod head;
+mod lane_codes;
 mod matmul;
 mod memory;
 mod model;

@@ -231,11 +231,11 @@ impl<I: Isa> CpuModel<I> {
         logits: &mut [f32],
         hidden: &mut [f32],
     ) -> Result<(), Error> {
-        let (config, tokens) = (&self.info.config, self.piece_of.len());
-        self.scratch.resize(config, &self.forms, tokens, wanted);
+        let (config, tokens, threads) = (&self.info.config, self.piece_of.len(), self.team.members());
+        self.scratch.resize(config, &self.forms, tokens, wanted, threads);
         if tokens == 1 {
             for own in &mut self.owns {
-                own.vectors.resize(config, &self.forms, 1, wanted);
+                own.vectors.resize(config, &self.forms, 1, wanted, threads);
             }
         }
         let busy = batch.steps().iter().filter(|step| !step.tokens.is_empty());
@@ -253,7 +253,7 @@ impl<I: Isa> CpuModel<I> {
             piece_of: &self.piece_of,
             memories: &memories,
             buffers: self.scratch.share(),
-            group: self.forms.group(tokens, self.team.members()).unwrap_or(TOKENS),
+            group: self.forms.group(tokens, threads).unwrap_or(TOKENS),
         };
         let (weights, owns) = (&self.weights, Shared::new(&mut self.owns));
         let (logits, hidden) = (Shared::new(logits), Shared::new(hidden));

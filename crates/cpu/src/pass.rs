@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use wkv7_core::Config;
 
+use crate::activations::stride;
 use crate::aligned::Aligned;
 use crate::arch::{Isa, TILE_TOKENS};
 use crate::matmul::{Active, Desk, HeadSize, Next};
@@ -151,9 +152,16 @@ impl<'a, I: Isa> Pass<'a, I> {
         HeadSize::new(self.config.head_size).filter(|_| long)
     }
 
-    /// The places of a token's channels.
+    /// The places of a token's channels in a buffer.
     pub(crate) fn row(&self, token: usize) -> Range<usize> {
-        token * self.config.channels..(token + 1) * self.config.channels
+        let start = token * stride(self.config.channels);
+        start..start + self.config.channels
+    }
+
+    /// The places of a token's hidden units.
+    pub(crate) fn hidden_row(&self, token: usize) -> Range<usize> {
+        let start = token * stride(self.config.ffn);
+        start..start + self.config.ffn
     }
 
     /// The places of layer number `at` in a shift.

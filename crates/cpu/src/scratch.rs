@@ -2,7 +2,7 @@
 
 use wkv7_core::{Config, Ranks};
 
-use crate::activations::{Activations, Forms, SharedActivations};
+use crate::activations::{Activations, Forms, SharedActivations, stride};
 use crate::aligned::Aligned;
 use crate::arch::{Isa, LANES};
 use crate::team::Shared;
@@ -27,7 +27,8 @@ struct Sizes {
     inner: [usize; 4],
 }
 
-/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise; those that only heads read may go by head
+/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise, each token's numbers [`stride`] apart but in
+/// `inner`; those that only heads read may go by head
 /// ([`Pass::by_head`](crate::pass::Pass::by_head)).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffers<'a> {
@@ -43,7 +44,7 @@ pub(crate) struct Buffers<'a> {
     pub(crate) nu: Shared<'a>,     // value residual before its bias and the sigmoid
     pub(crate) y: Shared<'a>,      // the heads' results
     pub(crate) hidden: Shared<'a>, // [tokens, ffn]
-    pub(crate) inner: [Shared<'a>; 4], // [tokens, rank], between the two matrices of each low-rank net
+    pub(crate) inner: [Shared<'a>; 4], // [tokens, rank], one after the other, between the two matrices of each low-rank net
     pub(crate) vectors: SharedVectors<'a>,
 }
 
@@ -134,17 +135,24 @@ impl AllForms {
 }
 
 impl Vectors {
-    /// Makes room for `tokens`, `wanted` of which go into the head.
-    pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
+    /// Makes room for `tokens`, `wanted` of which go into the head, which so many threads will put.
+    pub(crate) fn resize(
+        &mut self,
+        config: &Config,
+        forms: &AllForms,
+        tokens: usize,
+        wanted: usize,
+        threads: usize,
+    ) {
         for (mixed, forms) in self.mixed.iter_mut().zip(forms.mixed) {
-            mixed.resize(config.channels, tokens, forms);
+            mixed.resize(config.channels, tokens, forms, threads);
         }
         for (at, (inner, forms)) in self.inner.iter_mut().zip(forms.inner).enumerate() {
-            inner.resize(largest_rank(config, at), tokens, forms);
+            inner.resize(largest_rank(config, at), tokens, forms, threads);
         }
-        self.read.resize(config.channels, tokens, forms.read);
-        self.hidden.resize(config.ffn, tokens, forms.hidden);
-        self.wanted.resize(config.channels, wanted, forms.wanted);
+        self.read.resize(config.channels, tokens, forms.read, threads);
+        self.hidden.resize(config.ffn, tokens, forms.hidden, threads);
+        self.wanted.resize(config.channels, wanted, forms.wanted, threads);
     }
 
     pub(crate) fn share(&mut self) -> SharedVectors<'_> {
@@ -169,19 +177,27 @@ impl Scratch {
         numbers * size_of::<f32>()
     }
 
-    /// Gives every buffer the size for `tokens`, `wanted` of which go into the head. Memory once taken is kept.
-    pub(crate) fn resize(&mut self, config: &Config, forms: &AllForms, tokens: usize, wanted: usize) {
+    /// Gives every buffer the size for `tokens`, `wanted` of which go into the head, and for so many threads. Memory once taken is
+    /// kept.
+    pub(crate) fn resize(
+        &mut self,
+        config: &Config,
+        forms: &AllForms,
+        tokens: usize,
+        wanted: usize,
+        threads: usize,
+    ) {
         let Self { numbers, sizes, vectors } = self;
         *sizes = Sizes {
-            block: tokens * config.channels,
-            hidden: tokens * config.ffn,
+            block: tokens * stride(config.channels),
+            hidden: tokens * stride(config.ffn),
             inner: std::array::from_fn(|at| tokens * largest_rank(config, at)),
         };
         let inner = sizes.inner.into_iter().map(room).sum::<usize>();
         numbers.grow(BLOCKS * room(sizes.block) + room(sizes.hidden) + inner);
         // A single token's vectors are made by every member for itself.
         if tokens > 1 {
-            vectors.resize(config, forms, tokens, wanted);
+            vectors.resize(config, forms, tokens, wanted, threads);
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn time_mix<I: Isa>(
         net.map(|net| {
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { inner.input() };
-            Product::new(&net.second, input, out, Then::Store).by_head(pass.by_head())
+            Product::new(&net.second, input, out, Then::Store).apart().by_head(pass.by_head())
         })
     });
     let second: SmallVec<[_; 4]> = second.collect();
@@ -66,7 +66,7 @@ pub(crate) fn time_mix<I: Isa>(
     });
     // SAFETY: the vectors are in, and the members have met since, or made them for themselves.
     let read = unsafe { vectors.read.input() };
-    let output = Product::new(&weights.output, read, pass.buffers.x, Then::Add);
+    let output = Product::new(&weights.output, read, pass.buffers.x, Then::Add).apart();
     let meanwhile = Meanwhile { next: pass.next(&layer.channel_mix.key, member), ..Meanwhile::default() };
     multiply(isa, member, &mut own.desk, &[output], meanwhile);
 }
@@ -102,9 +102,9 @@ fn project<I: Isa>(
     let v = if weights.value_residual.is_some() { buffers.v } else { buffers.v_first };
     let mut products: SmallVec<[_; 7]> = SmallVec::new();
     products.extend([
-        Product::new(&weights.receptance, x_r, buffers.r, Then::Store).by_head(pass.by_head()),
-        Product::new(&weights.key, x_k, buffers.k, Then::Store).by_head(pass.by_head()),
-        Product::new(&weights.value, x_v, v, Then::Store).by_head(pass.by_head()),
+        Product::new(&weights.receptance, x_r, buffers.r, Then::Store).apart().by_head(pass.by_head()),
+        Product::new(&weights.key, x_k, buffers.k, Then::Store).apart().by_head(pass.by_head()),
+        Product::new(&weights.value, x_v, v, Then::Store).apart().by_head(pass.by_head()),
     ]);
     let thens = [Then::Tanh, Then::Store, Then::Sigmoid, Then::Store];
     let nets = nets(weights).into_iter().zip([x_w, x_a, x_g, x_v]).zip(buffers.inner.into_iter().zip(thens));
@@ -177,7 +177,7 @@ fn heads<I: Isa>(
             .pieces
             .get(after / heads)
             .map_or(s.as_ptr(), |piece| pass.memories[piece.memory].wkv.address(start(after)));
-        let one = Head { weights, channels, width: pass.config.channels };
+        let one = Head { weights, channels };
         isa.run(
             #[inline(always)]
             || one.advance(pass, piece.places.clone(), s, next_memory, room),
@@ -212,7 +212,6 @@ impl<'a> Prepared<'a> {
 struct Head<'a> {
     weights: &'a TimeMix,
     channels: Range<usize>, // this head's
-    width: usize,           // all channels
 }
 
 impl Head<'_> {
@@ -235,7 +234,10 @@ impl Head<'_> {
         let ln_x = &self.weights.ln_x;
         let (weight, bias) = (&ln_x.weight[self.channels.clone()], &ln_x.bias[self.channels.clone()]);
         let r_k = &self.weights.r_k[self.channels.clone()];
-        let row = |token| token * self.width + self.channels.start..token * self.width + self.channels.end;
+        let row = |token| {
+            let start = pass.row(token).start + self.channels.start;
+            start..start + n
+        };
         // Those of what the products gave.
         let by_head = pass.by_head();
         let places = |token| match by_head {

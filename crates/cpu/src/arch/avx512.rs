@@ -14,7 +14,7 @@ use super::headers::Headers;
 use super::nibbles::add_four_nibbles;
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
 use super::turns::{transpose, turn_panel};
-use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles};
+use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles, list};
 use crate::code_tiles::GroupCodes;
 use crate::groups::EIGHT;
 
@@ -211,6 +211,7 @@ impl<B: Beyond> Isa for Avx512<B> {
     const TILE: usize = 12; // 12 of 32 registers hold sums, 24 where those in 16 bits go beside those in 32
     const PANELS: usize = 2; // 24 of 32
     const TASK_BYTES: usize = B::TASK_BYTES;
+    const LANED: bool = B::VNNI && !B::TILED;
     const QUAD_BITS: u32 = if B::VNNI { 8 } else { 5 };
     const FOUR_NIBBLES: bool = B::VNNI;
 
@@ -424,6 +425,26 @@ impl<B: Beyond> Isa for Avx512<B> {
     }
 
     #[inline(always)]
+    fn lanes_of_quads<const R: usize, const V: usize>(
+        self,
+        x: [&[[[i8; 4]; LANES]; GROUP / 4]; V],
+        rows: [&[u8; GROUP]; R],
+        from: [__m512i; V],
+    ) -> [[__m512i; V]; R] {
+        let mut sums = [from; R];
+        for quad in 0..GROUP / 4 {
+            let x = list!(V, from[0], |v| enter!(load_lanes(&x[v][quad])));
+            for row in 0..R {
+                let codes = enter!(splat_codes(rows[row].as_chunks().0[quad]));
+                for v in 0..V {
+                    sums[row][v] = enter!(_mm512_dpbusd_epi32(sums[row][v], codes, x[v]));
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
     fn pairs<const T: usize, const N: usize>(
         self,
         panel: &[[[u8; 4]; PANEL]; N],
@@ -448,6 +469,11 @@ impl<B: Beyond> Isa for Avx512<B> {
     #[inline(always)]
     fn sums_to_lanes(self, sums: __m512i) -> __m512 {
         enter!(_mm512_cvtepi32_ps(sums))
+    }
+
+    #[inline(always)]
+    fn scale_biased(self, sums: __m512i, scale: __m512, less: __m512) -> __m512 {
+        enter!(_mm512_fmadd_ps(_mm512_castsi512_ps(sums), scale, less))
     }
 
     #[inline(always)]
@@ -553,6 +579,19 @@ fn dot_signed(codes: __m256i, x: __m256i) -> __m256i {
 fn load_quad(codes: &[[u8; 4]; PANEL]) -> __m512i {
     // SAFETY: 64 bytes, read without regard to alignment.
     unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn load_lanes(codes: &[[i8; 4]; LANES]) -> __m512i {
+    // SAFETY: 64 bytes, read without regard to alignment.
+    unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]
+#[inline]
+fn splat_codes(codes: [u8; 4]) -> __m512i {
+    _mm512_set1_epi32(i32::from_le_bytes(codes))
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")]

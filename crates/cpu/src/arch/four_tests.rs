@@ -58,8 +58,8 @@ fn four_rows_of_nibbles_are_what_each_is() {
                         (i32::from(code) - 8) * i32::from(x[group].0[n])
                     });
                     let (total, at) = (products.sum::<i32>() as f32, 4 * (group % 4) + row);
-                    let scale = f16::from_le_bytes([block[0], block[1]]).to_f32() * scales[group];
-                    let want = isa.mul_add(total, scale, before[group / 4][at]);
+                    let scaled = total * f16::from_le_bytes([block[0], block[1]]).to_f32();
+                    let want = isa.mul_add(scaled, scales[group], before[group / 4][at]);
                     assert_eq!(found[group / 4][at], want, "row {row}, group {group}");
                 }
             }

@@ -67,6 +67,13 @@ pub(crate) const PANEL: usize = LANES;
 /// Numbers that share a scale in the integer products.
 pub(crate) const GROUP: usize = 32;
 
+/// The bits of 1.5 * 2^23. A whole number of less than 2^22 in magnitude that is added to them is added to what they stand for,
+/// so that a sum becomes f32 and is scaled in one step.
+pub(crate) const BIAS: i32 = 0x4b40_0000;
+
+/// What they stand for, less.
+pub(crate) const LESS: f32 = -12_582_912.0;
+
 /// Where [`Isa::cut_words`] cuts.
 pub(crate) const LOW_BITS: u32 = 6;
 
@@ -93,7 +100,7 @@ fn four_nibbles<I: Isa>(
                 total += i32::from(code >> 4) * i32::from(x[GROUP / 2 + n]);
             }
             let sum = &mut numbers[group / 4][4 * (group % 4) + row];
-            *sum = isa.mul_add(total as f32, scale * scales[group], *sum);
+            *sum = isa.mul_add(total as f32 * scale, scales[group], *sum);
         }
     }
     [isa.load(&numbers[0]), isa.load(&numbers[1])]
@@ -140,6 +147,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Bytes of panels that a task of many tokens keeps: about half of what the second-level cache of such machines holds,
     /// the rest of which is for the tokens.
     const TASK_BYTES: usize = 256 << 10;
+
+    /// Whether [`Isa::lanes_of_quads`] is there, and faster than [`Isa::quads`].
+    const LANED: bool = false;
 
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
@@ -453,7 +463,36 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         from: [Self::Sums; T],
     ) -> [Self::Sums; T];
 
-    /// The same for `N` pairs of signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair.
+    /// For each of `R` rows of codes, the products of a group with the tokens of every lane, summed, and `from`: for sixteen
+    /// tokens, `V` times, `x` holds 4 codes of each, for each quad.
+    #[inline(always)]
+    fn lanes_of_quads<const R: usize, const V: usize>(
+        self,
+        x: [&[[[i8; 4]; LANES]; GROUP / 4]; V],
+        rows: [&[u8; GROUP]; R],
+        from: [Self::Sums; V],
+    ) -> [[Self::Sums; V]; R] {
+        let rows = rows.map(|row| {
+            list!(GROUP / 2, [0; 2], |pair| [i16::from(row[2 * pair]), i16::from(row[2 * pair + 1])])
+        });
+        let mut sums = [from; R];
+        for (v, x) in x.into_iter().enumerate() {
+            let mut pairs = [[[0; 4]; LANES]; GROUP / 2];
+            for (pair, lanes) in pairs.iter_mut().enumerate() {
+                for (lane, bytes) in lanes.iter_mut().enumerate() {
+                    let [a, b] = [0, 1].map(|n| i16::from(x[pair / 2][lane][pair % 2 * 2 + n]).to_le_bytes());
+                    *bytes = [a[0], a[1], b[0], b[1]];
+                }
+            }
+            let found = self.pairs(&pairs, rows.each_ref(), [from[v]; R]);
+            for (sums, found) in sums.iter_mut().zip(found) {
+                sums[v] = found;
+            }
+        }
+        sums
+    }
+
+    /// As [`Isa::quads`] for `N` pairs of signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair.
     fn pairs<const T: usize, const N: usize>(
         self,
         panel: &[[[u8; 4]; PANEL]; N],
@@ -472,6 +511,15 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// As f32.
     fn sums_to_lanes(self, sums: Self::Sums) -> Self::Lanes;
+
+    /// As f32, times `scale`: sums of less than 2^22 in magnitude, to which [`BIAS`] has been added. `less` is `scale` times
+    /// [`LESS`], which a scale of f16 leaves exact.
+    #[inline(always)]
+    fn scale_biased(self, sums: Self::Sums, scale: Self::Lanes, less: Self::Lanes) -> Self::Lanes {
+        let _ = less;
+        let sums = self.sums_mul_add(sums, self.splat_sums(1), self.splat_sums(-BIAS));
+        self.lanes_mul(self.sums_to_lanes(sums), scale)
+    }
 
     /// Runs `work` with tiles of so many tokens, at most [`TILE_TOKENS`]; not within another's `work`.
     fn tiled<R>(self, tokens: usize, work: impl FnOnce(&Self::Tiles) -> R) -> R;

@@ -47,11 +47,11 @@ pub(super) fn add_four_nibbles(
         let block = |lane: i32| 4 * half as i32 + lane;
         let (a, b, c, d) = (block(0), block(1), block(2), block(3));
         let each = _mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d);
-        let scales = _mm512_mul_ps(_mm512_cvtph_ps(own), _mm512_permutexvar_ps(each, scales));
         // Codes are counted from 8.
         let counted = _mm512_slli_epi32::<3>(_mm512_permutexvar_epi32(each, counts));
         let totals = _mm512_cvtepi32_ps(_mm512_sub_epi32(totals, counted));
-        out[half] = _mm512_fmadd_ps(totals, scales, sums[half]);
+        let scaled = _mm512_mul_ps(totals, _mm512_cvtph_ps(own));
+        out[half] = _mm512_fmadd_ps(scaled, _mm512_permutexvar_ps(each, scales), sums[half]);
     }
     out
 }

@@ -4,8 +4,9 @@ use super::headers::PlainHeaders;
 use super::tiles::{PlainBf16, PlainTiles};
 use super::{GROUP, HEADERS, Isa, LANES, LOW_BITS, PANEL, wholes_of_k};
 
-/// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles, with `PAIRED`
-/// bf16 goes that of machines that multiply pairs: slow, and for tests of those ways alone, on any machine.
+/// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles; with `PAIRED`,
+/// bf16 goes that of machines that multiply pairs, and codes that of machines that keep tokens in lanes: slow, and for tests
+/// of those ways alone, on any machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable<const TILED: bool, const PAIRED: bool>;
 
@@ -22,6 +23,7 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
 
     const TILED: bool = TILED;
     const PAIRED: bool = PAIRED;
+    const LANED: bool = PAIRED;
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUAD_BITS: u32 = 5;
 

@@ -238,6 +238,39 @@ fn check_quads<I: Isa, const T: usize, const BITS: u32, const N: usize>(isa: I) 
     }
 }
 
+/// The largest sums among them, too, and what becomes of those that a group can give.
+fn check_lanes<I: Isa, const R: usize, const V: usize>(isa: I) {
+    let rows: [[u8; GROUP]; R] =
+        std::array::from_fn(|row| numbers(row as u32, |bits| if row == 1 { 255 } else { bits as u8 }));
+    let x: [[[[i8; 4]; LANES]; GROUP / 4]; V] = std::array::from_fn(|v| {
+        std::array::from_fn(|quad| {
+            std::array::from_fn(|lane| {
+                let seed = (1000 * v + 16 * quad + lane) as u32;
+                numbers(seed, |bits| if lane == 5 { 127 } else { signed(bits) })
+            })
+        })
+    });
+    let starts: [i32; V] = std::array::from_fn(|v| -1000 * v as i32);
+    let scales: [f32; LANES] = numbers(3, |bits| half::f16::from_f32(single(bits)).to_f32());
+    let found = isa.run(|| {
+        let from = starts.map(|start| isa.splat_sums(start + BIAS));
+        isa.lanes_of_quads(x.each_ref(), rows.each_ref(), from)
+    });
+    for (row, found) in rows.iter().zip(found) {
+        for (v, sums) in found.into_iter().enumerate() {
+            let scaled = isa.run(|| {
+                let less = isa.lanes_mul(isa.load(&scales), isa.splat(LESS));
+                lanes(isa, isa.scale_biased(sums, isa.load(&scales), less))
+            });
+            for lane in 0..LANES {
+                let x: Vec<i8> = x[v].iter().flat_map(|quad| quad[lane]).collect();
+                let want = whole(row.map(i32::from), &x) + starts[v] as f32;
+                assert_eq!(scaled[lane], want * scales[lane], "vector {v}, lane {lane}");
+            }
+        }
+    }
+}
+
 fn check_pairs<I: Isa, const T: usize>(isa: I) {
     let panel: [[[i16; 2]; PANEL]; GROUP / 2] = std::array::from_fn(|pair| {
         std::array::from_fn(|row| {
@@ -345,6 +378,9 @@ fn products_with_a_panel_are_exact() {
         check_quads::<I, 2, 8, 8>(isa);
         check_quads::<I, 12, 8, 8>(isa);
         check_quads::<I, 12, 8, 4>(isa);
+        check_lanes::<I, 1, 1>(isa);
+        check_lanes::<I, 8, 1>(isa);
+        check_lanes::<I, 8, 2>(isa);
         check_pairs::<I, 1>(isa);
         check_pairs::<I, 12>(isa);
     }

@@ -31,6 +31,12 @@ pub(crate) const EMPTY_PAIRS: GroupPanel<Pairs> =
 pub(crate) trait Keep<B: Block>: Sized {
     /// Puts group `group` of the spans of all rows into `out`.
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self);
+
+    /// Told the scales of a group besides, those of half `half` of the rows.
+    #[inline(always)]
+    fn put_scales<I: Isa>(isa: I, scales: I::Eight, half: usize, out: &mut Self) {
+        let _ = (isa, scales, half, out);
+    }
 }
 
 /// How they are multiplied.
@@ -161,7 +167,9 @@ fn pack_spans<I: Isa, B: Block, C: Keep<B>>(
         });
         let scales = isa.turn_eight(list!(EIGHT, none, |row| found[row][0]));
         for (group, scales) in scales.into_iter().enumerate() {
-            isa.store_eight(scales, &mut panel[place(group)].scales.as_chunks_mut().0[half]);
+            let panel = &mut panel[place(group)];
+            isa.store_eight(scales, &mut panel.scales.as_chunks_mut().0[half]);
+            C::put_scales(isa, scales, half, &mut panel.codes);
         }
         if B::SHIFTED {
             let shifts = isa.turn_eight(list!(EIGHT, none, |row| found[row][1]));
@@ -219,8 +227,8 @@ fn cell<I: Isa, B: Block, C: Meet<B>, const T: usize>(
             let found = C::sums(isa, &panel.codes, &x, at, from);
             let scales = isa.load(&panel.scales);
             for t in 0..T {
-                let own = isa.lanes_mul(scales, isa.splat(x.facts[at][t].scale));
-                sums[t] = isa.lanes_mul_add(isa.sums_to_lanes(found[t]), own, sums[t]);
+                let own = isa.lanes_mul(isa.sums_to_lanes(found[t]), scales);
+                sums[t] = isa.lanes_mul_add(own, isa.splat(x.facts[at][t].scale), sums[t]);
                 if B::SHIFTED {
                     let shifts = isa.load(&panel.shifts);
                     sums[t] = isa.lanes_mul_add(shifts, isa.splat(x.facts[at][t].shift), sums[t]);

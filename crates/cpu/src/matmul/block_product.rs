@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::block::Block;
+use super::block_lanes::{self, EMPTY_ROWS, Rows};
 use super::block_panels::{self, EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
 use super::block_rows;
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
@@ -13,6 +14,7 @@ use super::super_panels::{self, EMPTY_HALVES, EMPTY_NUMBERS, EMPTY_SCALED, KeepS
 use super::super_rows;
 use super::super_tiles::{self, EMPTY_CUT};
 use crate::arch::Isa;
+use crate::code_tiles::Tiling;
 use crate::groups::groups;
 use crate::span_codes::SPAN;
 
@@ -25,8 +27,11 @@ impl Product<'_> {
                 || few::<I, block_rows::Rows<B>>(isa, self, outputs, raw),
             );
         }
-        let Desk { quads, pairs, signed, classes, .. } = desk;
-        if I::TILED {
+        let Desk { quads, pairs, signed, rows_of_codes, classes, .. } = desk;
+        if I::LANED && self.input.is_laned() {
+            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, rows_of_codes, &EMPTY_ROWS);
+            self.block_lanes::<I, B>(isa, outputs, panels, classes);
+        } else if I::TILED {
             let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
             self.block_tiles::<I, B>(isa, outputs, panels, classes);
         } else if const { B::BITS <= I::QUAD_BITS } {
@@ -63,10 +68,27 @@ impl Product<'_> {
         panels: &[GroupPanel<C>],
         classes: &mut Classes,
     ) {
-        self.walk::<I, _>(outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
+        let tiling = Tiling::new(self.input.tokens, I::TILE);
+        self.walk(tiling, outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
             isa.run(
                 #[inline(always)]
                 || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
+            );
+        });
+    }
+
+    fn block_lanes<I: Isa, B: Block>(
+        &self,
+        isa: I,
+        outputs: Range<usize>,
+        panels: &[GroupPanel<Rows>],
+        classes: &mut Classes,
+    ) {
+        let tiling = Tiling::in_lanes(self.input.tokens);
+        self.walk(tiling, outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
+            isa.run(
+                #[inline(always)]
+                || block_lanes::tile::<I, B>(isa, self, panel, meeting, classes),
             );
         });
     }
@@ -146,7 +168,8 @@ impl Product<'_> {
         outputs: Range<usize>,
         panels: &[SpanPanel<C>],
     ) {
-        self.walk::<I, _>(outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, meeting| {
+        let tiling = Tiling::new(self.input.tokens, I::TILE);
+        self.walk(tiling, outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, meeting| {
             isa.run(
                 #[inline(always)]
                 || super_panels::tile::<I, B, C>(isa, self, panel, meeting),

@@ -111,7 +111,7 @@ fn add<I: Isa, B: Block, const T: usize>(
             let counted = list!(EIGHT, 0, |group| B::OFFSET * sums[group]);
             isa.ints_sub(totals, isa.load_ints(&counted))
         };
-        *sum = isa.eight_mul_add(isa.ints_to_eight(totals), isa.eight_mul(scales, own), *sum);
+        *sum = isa.eight_mul_add(isa.eight_mul(isa.ints_to_eight(totals), scales), own, *sum);
         if B::SHIFTED {
             *sum = isa.eight_mul_add(shifts, isa.load_eight(&codes.shifts.as_chunks().0[at]), *sum);
         }

@@ -84,8 +84,9 @@ fn cell<I: Isa, B: Block, const T: usize>(
             let own_scales = isa.load(&panel[group].scales);
             for t in 0..T {
                 let whole = isa.sums_to_lanes(isa.load_sums(&found.0[t]));
-                let scale = isa.lanes_mul(own_scales, isa.splat(facts[group][t].scale));
-                sums[t] = isa.settled(isa.lanes_mul_add(whole, scale, sums[t]));
+                let own = isa.lanes_mul(whole, own_scales);
+                let scale = isa.splat(facts[group][t].scale);
+                sums[t] = isa.settled(isa.lanes_mul_add(own, scale, sums[t]));
                 if B::SHIFTED {
                     let own_shifts = isa.load(&panel[group].shifts);
                     sums[t] = isa.lanes_mul_add(own_shifts, isa.splat(facts[group][t].shift), sums[t]);

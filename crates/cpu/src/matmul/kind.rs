@@ -83,11 +83,16 @@ impl Kind {
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
-        let codes =
-            |words: bool| CodeForms { wanted: true, most: Tiling::most::<I>(), words: !I::TILED && words };
+        let codes = |words: bool| CodeForms {
+            wanted: true,
+            most: Tiling::most::<I>(),
+            words: !I::TILED && words,
+            laned: false,
+        };
         match self {
             Self::Block(dtype) => {
-                Forms { codes: codes(block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }
+                let codes = codes(block::bits(dtype) > I::QUAD_BITS);
+                Forms { codes: CodeForms { laned: I::LANED, ..codes }, ..Forms::default() }
             }
             Self::SuperBlock(dtype) => {
                 Forms { spans: codes(super_block::bits(dtype) > I::QUAD_BITS), ..Forms::default() }

@@ -18,6 +18,7 @@
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
+//! | `block_lanes` | many tokens, one to a lane |
 //! | `block_tiles` | many tokens, on machines that multiply tiles |
 //! | `super_block`, `super_rows`, `super_panels`, `super_tiles` | the K types: the same |
 //! | `part_tiles` | bf16 on such machines, any number of tokens |
@@ -27,6 +28,7 @@
 
 mod ahead;
 mod block;
+mod block_lanes;
 mod block_panels;
 mod block_product;
 mod block_rows;

@@ -7,6 +7,7 @@ use wkv7_core::blocks::dequantize;
 
 use super::ahead::Ahead;
 use super::block::{self, Pairs, Quads};
+use super::block_lanes;
 use super::block_panels::GroupPanel;
 use super::block_tiles::Signed;
 use super::element::{self, Element, Singles, Terms};
@@ -17,9 +18,10 @@ use super::super_panels::{Numbers, ScaledHalves, ScaledQuads, SpanPanel};
 use super::super_tiles::Cut;
 use super::units::{self, Active, Order, Units};
 use super::{panels, part_tiles, rows};
-use crate::activations::Input;
+use crate::activations::{Input, stride};
 use crate::aligned::Aligned;
 use crate::arch::{Isa, LANES, MAX_TILE, PANEL};
+use crate::code_tiles::Tiling;
 use crate::exp::{sigmoid, tanh};
 use crate::part_tiles::Line;
 use crate::team::Shared;
@@ -73,6 +75,7 @@ pub(crate) struct Product<'a> {
     pub(super) matrix: &'a Matrix,
     pub(super) input: Input<'a>,
     pub(super) out: Shared<'a>, // [tokens, outputs], or by head
+    pub(super) apart: usize,    // from one token's outputs to the next one's, where they do not go by head
     pub(super) by_head: Option<HeadSize>,
     pub(super) then: Then,
     pub(super) active: Option<&'a Active>,
@@ -90,6 +93,7 @@ pub(crate) struct Desk {
     pub(super) quads: Vec<GroupPanel<Quads>>,
     pub(super) pairs: Vec<GroupPanel<Pairs>>,
     pub(super) signed: Vec<GroupPanel<Signed>>,
+    pub(super) rows_of_codes: Vec<GroupPanel<block_lanes::Rows>>,
     pub(super) scaled: Vec<SpanPanel<ScaledQuads>>,
     pub(super) halves: Vec<SpanPanel<ScaledHalves>>,
     pub(super) numbers: Vec<SpanPanel<Numbers>>,
@@ -106,6 +110,7 @@ impl Default for Desk {
             quads: Vec::new(),
             pairs: Vec::new(),
             signed: Vec::new(),
+            rows_of_codes: Vec::new(),
             scaled: Vec::new(),
             halves: Vec::new(),
             numbers: Vec::new(),
@@ -118,13 +123,21 @@ impl Default for Desk {
 impl<'a> Product<'a> {
     pub(crate) fn new(matrix: &'a Matrix, input: Input<'a>, out: Shared<'a>, then: Then) -> Self {
         assert_eq!(input.n, matrix.inputs(), "vectors of the matrix's width");
-        assert!(out.len() >= input.tokens * matrix.outputs(), "room for the outputs of every token");
-        Self { matrix, input, out, then, by_head: None, active: None, ahead: Ahead::default() }
+        let apart = matrix.outputs();
+        assert!(out.len() >= input.tokens * apart, "room for the outputs of every token");
+        Self { matrix, input, out, apart, then, by_head: None, active: None, ahead: Ahead::default() }
     }
 
     /// The same product, told which of the inputs are not zero: where the matrix is stored by unit, only those are read.
     pub(crate) fn with_active(self, active: &'a Active) -> Self {
         Self { active: Some(active), ..self }
+    }
+
+    /// The same product, whose outputs lie [`stride`] apart.
+    pub(crate) fn apart(self) -> Self {
+        let apart = stride(self.matrix.outputs());
+        assert!(self.out.len() >= self.input.tokens * apart, "room for the outputs of every token");
+        Self { apart, ..self }
     }
 
     /// The same product, whose outputs go by head where that is asked for: `[heads, tokens, head size]`.
@@ -137,7 +150,7 @@ impl<'a> Product<'a> {
     fn place(&self, token: usize, output: usize) -> usize {
         match self.by_head {
             Some(head) => head.place(self.input.tokens, token, output),
-            None => token * self.matrix.outputs() + output,
+            None => token * self.apart + output,
         }
     }
 
@@ -244,7 +257,8 @@ impl<'a> Product<'a> {
         desk.panels.grow(count * own);
         let panels = &mut desk.panels[..count * own];
         sources.zip(panels.chunks_exact_mut(own)).for_each(|(source, panel)| pack(source, panel));
-        self.walk::<I, _>(outputs, panels, own, I::PANELS, |panel, meeting| {
+        let tiling = Tiling::new(self.input.tokens, I::TILE);
+        self.walk(tiling, outputs, panels, own, I::PANELS, |panel, meeting| {
             isa.run(
                 #[inline(always)]
                 || panels::tile::<I, M>(isa, self, panel, meeting, &mut desk.classes),

@@ -5,7 +5,7 @@ use wkv7_core::{Bytes, Dtype, Tensor};
 use super::*;
 use crate::activations::{Activations, MANY, MANY_CODES};
 use crate::arch::tests::on_every_path;
-use crate::arch::{Isa, Path, With};
+use crate::arch::{Isa, LANES, Path, With};
 use crate::part_tiles::rounded;
 use crate::team::{Shared, Team};
 use crate::weights::Matrix;
@@ -78,7 +78,7 @@ fn products_in<I: Isa>(
 ) -> Vec<f32> {
     let n = matrix.inputs();
     let tokens = x.len() / n;
-    vectors.resize(n, tokens, matrix.kind.forms::<I>());
+    vectors.resize(n, tokens, matrix.kind.forms::<I>(), team.members());
     let mut desks: Vec<Desk> = std::iter::repeat_with(Desk::default).take(team.members()).collect();
     {
         let (vectors, out, desks) = (vectors.share(), Shared::new(out), Shared::new(&mut desks));
@@ -104,7 +104,7 @@ fn products_in<I: Isa>(
 /// What the kernels see of a vector: codes stand for numbers a little off, and so does bf16.
 fn seen<I: Isa>(isa: I, matrix: &Matrix, x: &[f32]) -> Vec<f32> {
     let mut vectors = Activations::default();
-    vectors.resize(x.len(), 1, matrix.kind.forms::<I>());
+    vectors.resize(x.len(), 1, matrix.kind.forms::<I>(), 1);
     let shared = vectors.share();
     // SAFETY: there is only this thread.
     isa.run(|| unsafe { shared.put(isa, 0, x) });
@@ -193,7 +193,7 @@ fn every_type_and_layout_matches_its_f64_twin() {
         let mut team = Team::new(Some(2)).expect("threads");
         for (seed, dtype) in Dtype::ALL.into_iter().enumerate() {
             let columns = if dtype.is_block() { 3 * dtype.block_len() } else { 83 };
-            for tokens in [1, 2, 5, 19] {
+            for tokens in [1, 2, 5, 19, 28] {
                 let tensor = random_tensor(dtype, 71, columns, seed as u64);
                 for exact in [false, true] {
                     check_against_twin(isa, &mut team, &tensor, tokens, exact, "noise");
@@ -223,7 +223,7 @@ fn odd_numbers_match_their_f64_twin() {
             let columns = if dtype.is_block() { 2 * dtype.block_len() } else { 37 };
             let tensor = random_tensor(dtype, 18, columns, seed as u64);
             for of in ["zeros", "subnormal", "large", "spikes"] {
-                for tokens in [1, 3, MANY_CODES, MANY + 1] {
+                for tokens in [1, 3, MANY_CODES, MANY + 1, LANES] {
                     check_against_twin(isa, &mut team, &tensor, tokens, false, of);
                     let steps = random_tensor(Dtype::BF16, 18, 64, seed as u64);
                     check_against_twin(isa, &mut team, &steps, tokens, tokens == 3, of);
@@ -262,7 +262,7 @@ fn every_length_up_to_300_matches_its_f64_twin() {
         }
         for groups in 1..=20 {
             for dtype in [Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1, Dtype::Q5_0, Dtype::Q5_1] {
-                for tokens in [1, MANY] {
+                for tokens in [1, MANY, 40] {
                     let tensor = random_tensor(dtype, 1 + groups % 19, 32 * groups, 4);
                     check_against_twin(isa, &mut team, &tensor, tokens, false, "noise");
                 }
@@ -287,12 +287,12 @@ fn a_token_gets_the_same_bits_in_any_company_and_on_any_number_of_threads() {
             for exact in [false, true] {
                 let matrix = Matrix::right(&tensor, exact).expect("a matrix");
                 let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
-                let x = vectors("noise", 28 * inputs);
-                let mut alone = vec![0.0; 28 * outputs];
+                let x = vectors("noise", 40 * inputs);
+                let mut alone = vec![0.0; 40 * outputs];
                 for (x, alone) in x.chunks_exact(inputs).zip(alone.chunks_exact_mut(outputs)) {
                     products(isa, &mut one, &matrix, x, Then::Store, alone);
                 }
-                for company in [2, 3, 4, 6, 7, 9, 16, 17, 22, 23, 28] {
+                for company in [2, 3, 4, 6, 7, 9, 16, 17, 22, 23, 28, 40] {
                     let mut together = vec![0.0; company * outputs];
                     products(isa, &mut three, &matrix, &x[..company * inputs], Then::Store, &mut together);
                     assert!(alone[..company * outputs] == together, "{dtype}, {company} tokens");
@@ -415,7 +415,7 @@ fn stored_by_unit_a_matrix_gives_the_same_bits() {
                             assert_eq!(active.find(token, x), count);
                         }
                         let mut vectors = Activations::default();
-                        vectors.resize(columns, tokens, matrix.kind.forms::<I>());
+                        vectors.resize(columns, tokens, matrix.kind.forms::<I>(), 1);
                         // SAFETY: there is only this thread.
                         let input = unsafe { vectors.share().input() };
                         let product = Product::new(&matrix, input, Shared::new(&mut got), Then::Store);
@@ -439,7 +439,7 @@ impl With for Bits<'_> {
         let mut team = Team::new(Some(1)).expect("threads");
         let matrix = Matrix::right(self.0, false).expect("a matrix");
         let mut bits = Vec::new();
-        for tokens in [1, 2, 3, 17] {
+        for tokens in [1, 2, 3, 17, 40] {
             let x = vectors("noise", tokens * matrix.inputs());
             let mut out = vec![0.0; tokens * matrix.outputs()];
             products(isa, &mut team, &matrix, &x, Then::Store, &mut out);

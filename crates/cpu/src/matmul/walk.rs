@@ -23,15 +23,15 @@ pub(super) struct Meeting<'a> {
 impl Product<'_> {
     /// Lets every tile of tokens meet every panel, which are `own` items each, `together` at a time; `meet` is given the
     /// panels.
-    pub(super) fn walk<I: Isa, P>(
+    pub(super) fn walk<P>(
         &self,
+        tiling: Tiling,
         outputs: Range<usize>,
         panels: &[P],
         own: usize,
         together: usize,
         mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
-        let tiling = Tiling::new(self.input.tokens, I::TILE);
         let width = tiling.width;
         let all = panels.len().div_ceil(own * together) * tiling.all();
         let mut done = 0;
