@@ -98,13 +98,15 @@ pub(crate) fn multiply<I: Isa>(
         None
     };
     let rows_after = next.rows();
+    let ask_for_states = I::TILED || isa.reading().states;
     let each = |task| {
         if let Some((product, own)) = find(task) {
             let rows = find(task + members)
                 .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
             let mut ahead = Ahead { rows, states: &[] };
-            if !product.is_few::<I>()
+            if ask_for_states
+                && !product.is_few::<I>()
                 && let Some(coming) = &mut coming
             {
                 ahead.states = coming(outputs.len() * product.matrix.inputs());
