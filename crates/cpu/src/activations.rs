@@ -63,7 +63,7 @@ impl CodeForms {
 
     /// Whether so many tokens that so many threads put take lanes.
     fn in_lanes(self, tokens: usize, threads: usize) -> bool {
-        self.laned && tokens >= MANY_CODES && LaneCodes::pay(tokens, threads)
+        self.laned && LaneCodes::pay(tokens, threads)
     }
 
     /// The tiles that they take.
@@ -77,8 +77,8 @@ impl Forms {
     /// So many of `tokens` that one of so many threads puts, in order: a multiple of it from a multiple on, or all that are left.
     /// `None` where it does not matter.
     pub(crate) fn group(self, tokens: usize, threads: usize) -> Option<usize> {
-        // Codes may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long as
-        // there are tiles enough for all.
+        // Codes in tiles may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long as
+        // there are tiles enough for all. Those in lanes are one thread's sixteen at a time. Parts are for other machines.
         let tiling = self.codes.tiling(tokens, threads).or(self.spans.tiling(tokens, threads));
         let own = tiling.map(|tiling| tiling.width).filter(|width| tokens.div_ceil(*width) >= 2 * threads);
         let lanes = self.codes.in_lanes(tokens, threads).then_some(LANES);
@@ -105,13 +105,13 @@ pub(crate) struct Activations {
     forms: Forms,
     numbers: Aligned,       // [tokens, `stride`]
     pairs: Aligned,         // [tokens, `stride`]: the bits of two bf16 in each
-    codes: Vec<GroupCodes>, // [tokens, groups]; those of many tokens are in `tiles`
+    codes: Vec<GroupCodes>, // [tokens, groups]; those of many tokens are in `tiles` or `lanes`
     scales: Vec<f32>,       // [tokens, groups]
     sums: Vec<i32>,         // [tokens, groups]: sums of codes
     shifts: Vec<f32>,       // [tokens, groups]: scales times sums
     tiles: CodeTiles,
     lanes: LaneCodes,
-    laned: bool, // those of many tokens are in `lanes`, not in `tiles`
+    laned: bool, // codes of many tokens are in `lanes`, not in `tiles`
     spans: SpanCodes,
     part_tiles: PartTiles,
 }
@@ -196,8 +196,9 @@ impl<'a> SharedActivations<'a> {
         Self { n, ..self }
     }
 
-    /// [`Forms::group`], or one.
+    /// [`Forms::group`], or one, for as many threads as room was made for.
     pub(crate) fn group(&self, threads: usize) -> usize {
+        debug_assert!(!self.laned || self.forms.codes.in_lanes(self.tokens, threads), "threads that put");
         self.forms.group(self.tokens, threads).unwrap_or(1)
     }
 
@@ -215,7 +216,7 @@ impl<'a> SharedActivations<'a> {
                 by_class(
                     isa,
                     #[inline(always)]
-                    |row| numbers_of(x, row),
+                    |row| numbers_of(isa, x, row),
                     out,
                 );
             } else {
@@ -233,7 +234,7 @@ impl<'a> SharedActivations<'a> {
                 by_class(
                     isa,
                     #[inline(always)]
-                    |row| pairs_of(&steps[row]),
+                    |row| isa.load(&pairs_of(&steps[row])),
                     out,
                 );
             } else {
@@ -440,14 +441,14 @@ impl<'a> Input<'a> {
 
 /// Numbers `16 row..` of `x`, and zeros where it ends.
 #[inline(always)]
-fn numbers_of(x: &[f32], row: usize) -> [f32; LANES] {
+fn numbers_of<I: Isa>(isa: I, x: &[f32], row: usize) -> I::Lanes {
     let (chunks, tail) = x.as_chunks::<LANES>();
     if let Some(chunk) = chunks.get(row) {
-        return *chunk;
+        return isa.load(chunk);
     }
     let mut last = [0.0; LANES];
     last[..tail.len()].copy_from_slice(tail);
-    last
+    isa.load(&last)
 }
 
 /// A step as pairs of bf16, whose bits these are.
@@ -458,18 +459,20 @@ fn pairs_of(x: &[f32; STEP]) -> [f32; PAIRS] {
 
 /// The sixteen items of every `row(n)` by class: those of one place in all rows side by side.
 #[inline(always)]
-fn by_class<I: Isa>(isa: I, row: impl Fn(usize) -> [f32; LANES], out: &mut [f32]) {
+fn by_class<I: Isa>(isa: I, row: impl Fn(usize) -> I::Lanes, out: &mut [f32]) {
     let rows = out.len() / LANES;
     let whole = rows - rows % LANES;
     for first in (0..whole).step_by(LANES) {
-        let turned = isa.transpose(list!(LANES, isa.splat(0.0), |n| isa.load(&row(first + n))));
+        let turned = isa.transpose(list!(LANES, isa.splat(0.0), |n| row(first + n)));
         for class in 0..LANES {
             let out = &mut out[class * rows + first..][..LANES];
             isa.store(turned[class], &mut out.as_chunks_mut().0[0]);
         }
     }
     for last in whole..rows {
-        for (class, x) in row(last).into_iter().enumerate() {
+        let mut items = [0.0; LANES];
+        isa.store(row(last), &mut items);
+        for (class, x) in items.into_iter().enumerate() {
             out[class * rows + last] = x;
         }
     }
@@ -545,7 +548,7 @@ mod tests {
                 let mut out = vec![-1.0; rows * LANES];
                 isa.run(
                     #[inline(always)]
-                    || by_class(isa, |row| numbers_of(&x, row), &mut out),
+                    || by_class(isa, |row| numbers_of(isa, &x, row), &mut out),
                 );
                 for (at, got) in out.iter().enumerate() {
                     let want = x.get(at % rows * LANES + at / rows).copied().unwrap_or(0.0);

@@ -3,7 +3,7 @@
 use wkv7_core::{Error, Tensor};
 
 use crate::Path;
-use crate::activations::Activations;
+use crate::activations::{Activations, stride};
 use crate::aligned::Aligned;
 use crate::arch::{Isa, With};
 use crate::matmul::{Desk, Meanwhile, Product, Then, multiply};
@@ -15,7 +15,8 @@ pub struct Matmul(Box<dyn Run>);
 
 /// [`Matmul`] for some instruction set.
 trait Run {
-    fn run(&mut self, tokens: usize) -> &[f32];
+    /// What the tokens get, [`stride`] apart, and how many each.
+    fn run(&mut self, tokens: usize) -> (&[f32], usize);
 }
 
 impl Matmul {
@@ -33,9 +34,10 @@ impl Matmul {
         path.with(Make { tensor, x, exact, threads }).ok().transpose()
     }
 
-    /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it; `[tokens, rows]`.
-    pub fn run(&mut self, tokens: usize) -> &[f32] {
-        self.0.run(tokens)
+    /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it; what each token gets, `[rows]`.
+    pub fn run(&mut self, tokens: usize) -> impl Iterator<Item = &[f32]> {
+        let (outputs, rows) = self.0.run(tokens);
+        outputs.chunks(stride(rows)).map(move |of_token| &of_token[..rows])
     }
 }
 
@@ -62,25 +64,25 @@ struct Bench<I> {
     x: Vec<f32>, // [tokens, inputs]
     vectors: Activations,
     desks: Vec<Desk>,
-    out: Aligned, // [tokens, outputs]
+    out: Aligned, // [tokens, outputs], `stride` apart
 }
 
 impl<I: Isa> Bench<I> {
     fn new(isa: I, tensor: &Tensor, x: &[f32], exact: bool, threads: usize) -> Result<Self, Error> {
         let (team, matrix) = (Team::new(Some(threads))?, Matrix::right(tensor, exact)?);
         let desks = std::iter::repeat_with(Desk::default).take(team.members()).collect();
-        let out = Aligned::zeros(x.len() / matrix.inputs() * matrix.outputs());
+        let out = Aligned::zeros(x.len() / matrix.inputs() * stride(matrix.outputs()));
         Ok(Self { isa, team, matrix, x: x.to_vec(), vectors: Activations::default(), desks, out })
     }
 }
 
 impl<I: Isa> Run for Bench<I> {
-    fn run(&mut self, tokens: usize) -> &[f32] {
+    fn run(&mut self, tokens: usize) -> (&[f32], usize) {
         let Self { isa, team, matrix, x, vectors, desks, out } = self;
         let (isa, n, outputs) = (*isa, matrix.inputs(), matrix.outputs());
         vectors.resize(n, tokens, matrix.kind.forms::<I>(), team.members());
         let (vectors, desks) = (vectors.share(), Shared::new(desks));
-        let shared = Shared::new(&mut out[..tokens * outputs]);
+        let shared = Shared::new(&mut out[..tokens * stride(outputs)]);
         team.run(|member| {
             member.each_group(tokens, vectors.group(member.members()), |token| {
                 isa.run(
@@ -93,9 +95,9 @@ impl<I: Isa> Run for Bench<I> {
             let desk = &mut unsafe { desks.part(member.number()..member.number() + 1) }[0];
             // SAFETY: the vectors are in, and the members have met since.
             let input = unsafe { vectors.input() };
-            let products = [Product::new(matrix, input, shared, Then::Store)];
+            let products = [Product::new(matrix, input, shared, Then::Store).apart()];
             multiply(isa, member, desk, &products, Meanwhile::default());
         });
-        &out[..tokens * outputs]
+        (&out[..tokens * stride(outputs)], outputs)
     }
 }

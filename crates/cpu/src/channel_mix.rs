@@ -24,7 +24,7 @@ pub(crate) fn channel_mix<I: Isa>(
     pass.shift(member, own, &layer.ln2, (at, |memory| memory.ffn_shift), [&weights.shift], |token, _, x| {
         isa.run(
             #[inline(always)]
-            // SAFETY: each token's vector is written by its own task.
+            // SAFETY: the vectors of a group of tokens are put by one task.
             || unsafe { mixed.put(isa, token, x) },
         );
     });
@@ -43,7 +43,7 @@ pub(crate) fn channel_mix<I: Isa>(
         let hidden = unsafe { pass.buffers.hidden.view(pass.hidden_row(token)) };
         isa.run(
             #[inline(always)]
-            // SAFETY: each token's vector is written by its own task.
+            // SAFETY: the vectors of a group of tokens are put by one task.
             || unsafe { vectors.hidden.put(isa, token, hidden) },
         );
     });

@@ -59,6 +59,11 @@ impl Tiling {
         self.full * (2 * self.width + 1) + 2 * self.last + 1
     }
 
+    /// Whether one tile holds all.
+    pub(crate) fn is_one(self) -> bool {
+        self.full == 0
+    }
+
     /// Tokens for which all tiles have room.
     pub(crate) fn all(self) -> usize {
         self.full * self.width + self.last
@@ -268,5 +273,9 @@ mod tests {
             assert_eq!(Tiling::new(tokens, 12).all(), room, "{tokens}");
         }
         assert_eq!(Tiling::new(32, TILE_TOKENS).all(), 32);
+        for (tokens, room) in [(1, 16), (16, 16), (17, 32), (32, 32), (33, 48), (70, 80)] {
+            assert_eq!(Tiling::in_lanes(tokens).all(), room, "{tokens}");
+            assert_eq!(Tiling::in_lanes(tokens).is_one(), tokens <= 32);
+        }
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn head<I: Isa>(
             #[inline(always)]
             || {
                 norm(isa, x, &ln.weight, &ln.bias, ln.eps, row);
-                // SAFETY: each task takes its own token.
+                // SAFETY: the vectors of a group of tokens are put by one task.
                 unsafe { vectors.wanted.put(isa, wanted, row) };
             },
         );

@@ -51,10 +51,10 @@ pub(crate) struct Buffers<'a> {
 /// Buffers of `[tokens, channels]`.
 const BLOCKS: usize = 11;
 
-/// Room for a buffer of so many numbers, and an odd number of cache lines more: the sizes of models would else put a token's
-/// numbers of all buffers into the same few sets of a cache.
+/// Room for a buffer of so many numbers: whole times what a set of the first-level cache spans, and an odd number of cache lines
+/// more. A token's numbers of all buffers would else lie in the same few sets.
 fn room(numbers: usize) -> usize {
-    numbers.next_multiple_of(LANES) + 5 * LANES
+    numbers.next_multiple_of(64 * LANES) + 5 * LANES
 }
 
 /// Vectors on their way into products.
@@ -126,7 +126,7 @@ impl AllForms {
         forms
     }
 
-    /// [`Forms::group`] of so many tokens.
+    /// [`Forms::group`] of so many tokens, told of the same threads as [`Vectors::resize`].
     pub(crate) fn group(&self, tokens: usize, threads: usize) -> Option<usize> {
         let Self { mixed, inner, read, hidden, wanted: _ } = self; // the last are put apart
         let all = mixed.iter().chain(inner).chain([read, hidden]);

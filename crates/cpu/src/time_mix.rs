@@ -31,7 +31,7 @@ pub(crate) fn time_mix<I: Isa>(
     pass.shift(member, own, &layer.ln1, (at, |memory| memory.att_shift), mixes, |token, n, x| {
         isa.run(
             #[inline(always)]
-            // SAFETY: each token's vectors are written by its own task.
+            // SAFETY: the vectors of a group of tokens are put by one task.
             || unsafe { vectors.mixed[n].put(isa, token, x) },
         );
     });
@@ -60,7 +60,7 @@ pub(crate) fn time_mix<I: Isa>(
         let y = unsafe { pass.buffers.y.view(pass.row(token)) };
         isa.run(
             #[inline(always)]
-            // SAFETY: each token's vector is written by its own task.
+            // SAFETY: the vectors of a group of tokens are put by one task.
             || unsafe { vectors.read.put(isa, token, y) },
         );
     });
@@ -132,7 +132,7 @@ fn inner_vectors<'a, I: Isa>(
             let x = unsafe { pass.buffers.inner[n].view(token * widths[n]..(token + 1) * widths[n]) };
             pass.isa.run(
                 #[inline(always)]
-                // SAFETY: each token's vectors are written by its own task.
+                // SAFETY: the vectors of a group of tokens are put by one task.
                 || unsafe { inner.put(pass.isa, token, x) },
             );
         }

@@ -23,8 +23,9 @@ fn models() -> Vec<(Weights, bool)> {
     let plain = [odd(), odd().in_dtype(Dtype::BF16), turned].map(|model| (model, false));
     let blocks =
         [Dtype::Q8_0, Dtype::Q5_1, Dtype::Q4K, Dtype::Q6K].map(|dtype| (TinyModel::of(dtype), false));
-    let exact = [(TinyModel::of(Dtype::Q4K), true)];
-    let models = plain.into_iter().chain(blocks).chain(exact);
+    let mixed = TinyModel { tables: Dtype::Q6K, thin: Dtype::Q8_0, ..TinyModel::of(Dtype::Q4_0) };
+    let others = [(mixed, false), (TinyModel::of(Dtype::Q4K), true)];
+    let models = plain.into_iter().chain(blocks).chain(others);
     models.map(|(model, exact)| (model.weights(), exact)).collect()
 }
 
@@ -119,7 +120,7 @@ fn long_sequences_change_no_bit_of_each_other() {
 fn paths_that_fuse_multiplication_and_addition_agree_to_the_bit() {
     for (weights, exact) in models() {
         let mut played = available().filter(|path| *path != Path::Portable).map(|path| {
-            let played = play(&mut *load(&weights, path, 2, exact), &tokens(41), 16).expect("plays");
+            let played = play(&mut *load(&weights, path, 2, exact), &tokens(41), 28).expect("plays");
             (path, played)
         });
         let Some((_, first)) = played.next() else { return };

@@ -14,7 +14,9 @@ use super::headers::Headers;
 use super::nibbles::add_four_nibbles;
 use super::tiles::{Bf16Tiles, PlainBf16, PlainTiles, Tiles};
 use super::turns::{transpose, turn_panel};
-use super::{Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles, list};
+use super::{
+    Avx2, GROUP, HEADERS, Isa, LANES, LOW_BITS, Missing, PANEL, Reading, four_nibbles, lanes_in_pairs, list,
+};
 use crate::code_tiles::GroupCodes;
 use crate::groups::EIGHT;
 
@@ -431,6 +433,9 @@ impl<B: Beyond> Isa for Avx512<B> {
         rows: [&[u8; GROUP]; R],
         from: [__m512i; V],
     ) -> [[__m512i; V]; R] {
+        if !B::VNNI {
+            return lanes_in_pairs(self, x, rows, from);
+        }
         let mut sums = [from; R];
         for quad in 0..GROUP / 4 {
             let x = list!(V, from[0], |v| enter!(load_lanes(&x[v][quad])));

@@ -74,6 +74,9 @@ pub(crate) const BIAS: i32 = 0x4b40_0000;
 /// What they stand for, less.
 pub(crate) const LESS: f32 = -12_582_912.0;
 
+// The largest sum of a group's products.
+const _: () = assert!(GROUP * 255 * 127 < 1 << 22);
+
 /// Where [`Isa::cut_words`] cuts.
 pub(crate) const LOW_BITS: u32 = 6;
 
@@ -104,6 +107,33 @@ fn four_nibbles<I: Isa>(
         }
     }
     [isa.load(&numbers[0]), isa.load(&numbers[1])]
+}
+
+/// [`Isa::lanes_of_quads`], a pair of numbers at a time.
+#[inline(always)]
+fn lanes_in_pairs<I: Isa, const R: usize, const V: usize>(
+    isa: I,
+    x: [&[[[i8; 4]; LANES]; GROUP / 4]; V],
+    rows: [&[u8; GROUP]; R],
+    from: [I::Sums; V],
+) -> [[I::Sums; V]; R] {
+    let rows = rows
+        .map(|row| list!(GROUP / 2, [0; 2], |pair| [i16::from(row[2 * pair]), i16::from(row[2 * pair + 1])]));
+    let mut sums = [from; R];
+    for (v, x) in x.into_iter().enumerate() {
+        let mut pairs = [[[0; 4]; LANES]; GROUP / 2];
+        for (pair, lanes) in pairs.iter_mut().enumerate() {
+            for (lane, bytes) in lanes.iter_mut().enumerate() {
+                let [a, b] = [0, 1].map(|n| i16::from(x[pair / 2][lane][pair % 2 * 2 + n]).to_le_bytes());
+                *bytes = [a[0], a[1], b[0], b[1]];
+            }
+        }
+        let found = isa.pairs(&pairs, rows.each_ref(), [from[v]; R]);
+        for (sums, found) in sums.iter_mut().zip(found) {
+            sums[v] = found;
+        }
+    }
+    sums
 }
 
 /// An instruction set that this machine is known to have.
@@ -148,13 +178,13 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// the rest of which is for the tokens.
     const TASK_BYTES: usize = 256 << 10;
 
-    /// Whether [`Isa::lanes_of_quads`] is there, and faster than [`Isa::quads`].
+    /// Whether [`Isa::lanes_of_quads`] is faster than [`Isa::quads`]; not where [`Isa::TILED`], whose activations lie otherwise.
     const LANED: bool = false;
 
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
     const QUAD_BITS: u32;
 
-    /// How stored rows are read while few tokens meet them.
+    /// How memory is best read.
     fn reading(self) -> Reading {
         Reading::PLAIN
     }
@@ -472,24 +502,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
         rows: [&[u8; GROUP]; R],
         from: [Self::Sums; V],
     ) -> [[Self::Sums; V]; R] {
-        let rows = rows.map(|row| {
-            list!(GROUP / 2, [0; 2], |pair| [i16::from(row[2 * pair]), i16::from(row[2 * pair + 1])])
-        });
-        let mut sums = [from; R];
-        for (v, x) in x.into_iter().enumerate() {
-            let mut pairs = [[[0; 4]; LANES]; GROUP / 2];
-            for (pair, lanes) in pairs.iter_mut().enumerate() {
-                for (lane, bytes) in lanes.iter_mut().enumerate() {
-                    let [a, b] = [0, 1].map(|n| i16::from(x[pair / 2][lane][pair % 2 * 2 + n]).to_le_bytes());
-                    *bytes = [a[0], a[1], b[0], b[1]];
-                }
-            }
-            let found = self.pairs(&pairs, rows.each_ref(), [from[v]; R]);
-            for (sums, found) in sums.iter_mut().zip(found) {
-                sums[v] = found;
-            }
-        }
-        sums
+        lanes_in_pairs(self, x, rows, from)
     }
 
     /// As [`Isa::quads`] for `N` pairs of signed numbers in 16 bits: `panel` holds the bytes of 2 numbers of each row, for each pair.
@@ -512,8 +525,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// As f32.
     fn sums_to_lanes(self, sums: Self::Sums) -> Self::Lanes;
 
-    /// As f32, times `scale`: sums of less than 2^22 in magnitude, to which [`BIAS`] has been added. `less` is `scale` times
-    /// [`LESS`], which a scale of f16 leaves exact.
+    /// As f32, times `scale`, which is finite: sums of less than 2^22 in magnitude, to which [`BIAS`] has been added. `less` is
+    /// `scale` times [`LESS`], which a scale of f16 leaves exact.
     #[inline(always)]
     fn scale_biased(self, sums: Self::Sums, scale: Self::Lanes, less: Self::Lanes) -> Self::Lanes {
         let _ = less;

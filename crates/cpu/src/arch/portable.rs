@@ -2,7 +2,7 @@
 
 use super::headers::PlainHeaders;
 use super::tiles::{PlainBf16, PlainTiles};
-use super::{GROUP, HEADERS, Isa, LANES, LOW_BITS, PANEL, wholes_of_k};
+use super::{BIAS, GROUP, HEADERS, Isa, LANES, LESS, LOW_BITS, PANEL, wholes_of_k};
 
 /// The compile target's own instructions. With `TILED`, many tokens go the way of machines that multiply tiles; with `PAIRED`,
 /// bf16 goes that of machines that multiply pairs, and codes that of machines that keep tokens in lanes: slow, and for tests
@@ -23,7 +23,7 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
 
     const TILED: bool = TILED;
     const PAIRED: bool = PAIRED;
-    const LANED: bool = PAIRED;
+    const LANED: bool = PAIRED && !TILED;
     const TILE: usize = 2; // with SSE's sixteen registers of four numbers, two tokens' sums take half
     const QUAD_BITS: u32 = 5;
 
@@ -185,7 +185,7 @@ impl<const TILED: bool, const PAIRED: bool> Isa for Portable<TILED, PAIRED> {
         let mut sums = [0; 2];
         for (n, (code, x)) in out.iter_mut().zip(x).enumerate() {
             // Rounded by the addition, which leaves the integer in the lowest bits.
-            let rounded = ((x * scale + 12_582_912.0).to_bits() as i32).wrapping_sub(0x4b40_0000) as i8;
+            let rounded = ((x * scale - LESS).to_bits() as i32).wrapping_sub(BIAS) as i8;
             *code = rounded;
             sums[n / 16] += i32::from(rounded);
         }

@@ -15,7 +15,7 @@ pub(crate) struct Reading {
     pub(crate) places: usize,
     /// Whether several tokens that meet blocks are better served in one place, where their instructions count for more.
     pub(crate) blocks_alone: bool,
-    /// Whether states are asked for beside products of many tokens.
+    /// Whether states are asked for beside products of many tokens that go without tiles.
     pub(crate) states: bool,
 }
 

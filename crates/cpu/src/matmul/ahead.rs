@@ -13,7 +13,8 @@ const LINE: usize = 64;
 pub(crate) struct Meanwhile<'c, 'a> {
     /// What the member reads first in the phase after it.
     pub(crate) next: Next<'a>,
-    /// Many tokens: what is to be asked for of the states that the next heads read, beside a task with so many weights.
+    /// Many tokens: what is to be asked for of the states that the next heads read, beside a task with so many weights; where the
+    /// machine gains from that.
     pub(crate) coming: Option<&'c mut dyn FnMut(usize) -> &'a [u8]>,
 }
 

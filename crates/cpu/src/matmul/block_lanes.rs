@@ -1,7 +1,7 @@
 //! Many tokens, block types, on machines whose registers hold sixteen tokens and that multiply unsigned codes with signed ones:
 //! sixteen rows at a time are laid out, and meet sixteen or thirty-two tokens, one token to a lane.
 //!
-//! Rows stay rows: nothing is turned into columns, and a quad of a row that is loaded serves two products. The sums of a group
+//! RowCodes stay rows: nothing is turned into columns, and a quad of a row that is loaded serves two products. The sums of a group
 //! are exact, and what becomes of them is what `block_panels` does.
 
 use super::block::Block;
@@ -15,23 +15,23 @@ use crate::lane_codes::FROM;
 
 /// A group of sixteen rows.
 #[derive(Clone)]
-pub(crate) struct Rows {
+pub(crate) struct RowCodes {
     /// Those of 8 bits are counted from -128 up.
     codes: [[u8; GROUP]; PANEL],
     /// Scales times [`LESS`], for [`Isa::scale_biased`].
     lesses: [f32; PANEL],
 }
 
-pub(crate) const EMPTY_ROWS: GroupPanel<Rows> = GroupPanel {
-    codes: Rows { codes: [[0; GROUP]; PANEL], lesses: [0.0; PANEL] },
+pub(crate) const EMPTY_ROW_CODES: GroupPanel<RowCodes> = GroupPanel {
+    codes: RowCodes { codes: [[0; GROUP]; PANEL], lesses: [0.0; PANEL] },
     scales: [0.0; PANEL],
     shifts: [0.0; PANEL],
 };
 
-/// Rows that share a pass over the tokens.
+/// RowCodes that share a pass over the tokens.
 const TOGETHER: usize = 8;
 
-impl<B: Block> Keep<B> for Rows {
+impl<B: Block> Keep<B> for RowCodes {
     #[inline(always)]
     fn put<I: Isa>(isa: I, spans: &[&B::Span; PANEL], group: usize, out: &mut Self) {
         for row in 0..PANEL {
@@ -64,7 +64,7 @@ const _: () = assert!(FROM[0] == 8 && FROM[1] == 16 && FROM[2] == 128);
 pub(super) fn tile<I: Isa, B: Block>(
     isa: I,
     product: &Product<'_>,
-    panel: &[GroupPanel<Rows>],
+    panel: &[GroupPanel<RowCodes>],
     meeting: Meeting<'_>,
     classes: &mut Classes,
 ) {
@@ -80,7 +80,7 @@ pub(super) fn tile<I: Isa, B: Block>(
 fn cell<I: Isa, B: Block, const V: usize>(
     isa: I,
     product: &Product<'_>,
-    panel: &[GroupPanel<Rows>],
+    panel: &[GroupPanel<RowCodes>],
     Meeting { outputs: (output, count), tokens: (token, tokens), ahead, .. }: Meeting<'_>,
     classes: &mut Classes,
 ) {

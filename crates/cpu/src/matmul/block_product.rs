@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::block::Block;
-use super::block_lanes::{self, EMPTY_ROWS, Rows};
+use super::block_lanes::{self, EMPTY_ROW_CODES, RowCodes};
 use super::block_panels::{self, EMPTY_PAIRS, EMPTY_QUADS, GroupPanel, Keep, Meet};
 use super::block_rows;
 use super::block_tiles::{self, EMPTY_SIGNED, Signed};
@@ -27,65 +27,55 @@ impl Product<'_> {
                 || few::<I, block_rows::Rows<B>>(isa, self, outputs, raw),
             );
         }
-        let Desk { quads, pairs, signed, rows_of_codes, classes, .. } = desk;
+        let Desk { quads, pairs, signed, row_codes, classes, .. } = desk;
         if I::LANED && self.input.is_laned() {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, rows_of_codes, &EMPTY_ROWS);
-            self.block_lanes::<I, B>(isa, outputs, panels, classes);
+            self.block_lanes::<I, B>(isa, outputs, raw, row_codes, classes);
         } else if I::TILED {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, signed, &EMPTY_SIGNED);
-            self.block_tiles::<I, B>(isa, outputs, panels, classes);
+            self.block_tiles::<I, B>(isa, outputs, raw, signed, classes);
         } else if const { B::BITS <= I::QUAD_BITS } {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, quads, &EMPTY_QUADS);
-            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
+            self.block_panels::<I, B, _>(isa, outputs, raw, (quads, &EMPTY_QUADS), classes);
         } else {
-            let panels = self.packed_groups::<I, B, _>(isa, &outputs, raw, pairs, &EMPTY_PAIRS);
-            self.block_panels::<I, B, _>(isa, outputs, panels, classes);
+            self.block_panels::<I, B, _>(isa, outputs, raw, (pairs, &EMPTY_PAIRS), classes);
         }
     }
 
-    /// The panels of `outputs` in groups.
-    fn packed_groups<'d, I: Isa, B: Block, C: Keep<B> + Clone>(
-        &self,
-        isa: I,
-        outputs: &Range<usize>,
-        raw: &[u8],
-        panels: &'d mut Vec<GroupPanel<C>>,
-        empty: &GroupPanel<C>,
-    ) -> &'d [GroupPanel<C>] {
-        let pack = |raw: &[u8], count, panel: &mut [GroupPanel<C>]| {
-            isa.run(
-                #[inline(always)]
-                || block_panels::pack::<I, B, C>(isa, raw, count, panel),
-            );
-        };
-        self.packed(outputs, raw, groups(self.matrix.inputs()), panels, empty, pack)
-    }
-
-    fn block_panels<I: Isa, B: Block, C: Meet<B>>(
+    fn block_panels<I: Isa, B: Block, C: Meet<B> + Clone>(
         &self,
         isa: I,
         outputs: Range<usize>,
-        panels: &[GroupPanel<C>],
+        raw: &[u8],
+        (panels, empty): (&mut Vec<GroupPanel<C>>, &GroupPanel<C>),
         classes: &mut Classes,
     ) {
-        let tiling = Tiling::new(self.input.tokens, I::TILE);
-        self.walk(tiling, outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
-            isa.run(
-                #[inline(always)]
-                || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
-            );
-        });
+        let (tiling, own) = (Tiling::new(self.input.tokens, I::TILE), groups(self.matrix.inputs()));
+        self.pack_and_walk(
+            tiling,
+            outputs,
+            raw,
+            own,
+            panels,
+            empty,
+            pack_groups::<I, B, C>(isa),
+            |panel, meeting| {
+                isa.run(
+                    #[inline(always)]
+                    || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
+                );
+            },
+        );
     }
 
     fn block_lanes<I: Isa, B: Block>(
         &self,
         isa: I,
         outputs: Range<usize>,
-        panels: &[GroupPanel<Rows>],
+        raw: &[u8],
+        panels: &mut Vec<GroupPanel<RowCodes>>,
         classes: &mut Classes,
     ) {
-        let tiling = Tiling::in_lanes(self.input.tokens);
-        self.walk(tiling, outputs, panels, groups(self.matrix.inputs()), 1, |panel, meeting| {
+        let (tiling, own) = (Tiling::in_lanes(self.input.tokens), groups(self.matrix.inputs()));
+        let pack = pack_groups::<I, B, RowCodes>(isa);
+        self.pack_and_walk(tiling, outputs, raw, own, panels, &EMPTY_ROW_CODES, pack, |panel, meeting| {
             isa.run(
                 #[inline(always)]
                 || block_lanes::tile::<I, B>(isa, self, panel, meeting, classes),
@@ -97,10 +87,12 @@ impl Product<'_> {
         &self,
         isa: I,
         outputs: Range<usize>,
-        panels: &[GroupPanel<Signed>],
+        raw: &[u8],
+        panels: &mut Vec<GroupPanel<Signed>>,
         classes: &mut Classes,
     ) {
         let own = groups(self.matrix.inputs());
+        let panels = self.packed(&outputs, raw, own, panels, &EMPTY_SIGNED, pack_groups::<I, B, Signed>(isa));
         self.walk_tiles(isa, outputs, panels, own, |tiles, panel, meeting| {
             isa.run(
                 #[inline(always)]
@@ -123,9 +115,10 @@ impl Product<'_> {
                 || few::<I, super_rows::Rows<B>>(isa, self, outputs, raw),
             );
         }
+        let Desk { cut, numbers, halves, scaled, .. } = desk;
         if I::TILED {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.cut, &EMPTY_CUT);
             let own = self.matrix.inputs() / SPAN;
+            let panels = self.packed(&outputs, raw, own, cut, &EMPTY_CUT, pack_spans::<I, B, _>(isa));
             self.walk_tiles(isa, outputs, panels, own, |tiles, panel, meeting| {
                 isa.run(
                     #[inline(always)]
@@ -133,47 +126,57 @@ impl Product<'_> {
                 );
             });
         } else if const { B::BITS > I::QUAD_BITS } {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.numbers, &EMPTY_NUMBERS);
-            self.super_panels::<I, B, _>(isa, outputs, panels);
+            self.super_panels::<I, B, _>(isa, outputs, raw, numbers, &EMPTY_NUMBERS);
         } else if !B::SHIFTED {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.halves, &EMPTY_HALVES);
-            self.super_panels::<I, B, _>(isa, outputs, panels);
+            self.super_panels::<I, B, _>(isa, outputs, raw, halves, &EMPTY_HALVES);
         } else {
-            let panels = self.packed_spans::<I, B, _>(isa, &outputs, raw, &mut desk.scaled, &EMPTY_SCALED);
-            self.super_panels::<I, B, _>(isa, outputs, panels);
+            self.super_panels::<I, B, _>(isa, outputs, raw, scaled, &EMPTY_SCALED);
         }
     }
 
-    /// The panels of `outputs` in spans.
-    fn packed_spans<'d, I: Isa, B: SuperBlock, C: KeepSpan<B> + Clone>(
-        &self,
-        isa: I,
-        outputs: &Range<usize>,
-        raw: &[u8],
-        panels: &'d mut Vec<SpanPanel<C>>,
-        empty: &SpanPanel<C>,
-    ) -> &'d [SpanPanel<C>] {
-        let pack = |raw: &[u8], count, panel: &mut [SpanPanel<C>]| {
-            isa.run(
-                #[inline(always)]
-                || super_panels::pack::<I, B, C>(isa, raw, count, panel),
-            );
-        };
-        self.packed(outputs, raw, self.matrix.inputs() / SPAN, panels, empty, pack)
-    }
-
-    fn super_panels<I: Isa, B: SuperBlock, C: MeetSpan<B>>(
+    fn super_panels<I: Isa, B: SuperBlock, C: MeetSpan<B> + Clone>(
         &self,
         isa: I,
         outputs: Range<usize>,
-        panels: &[SpanPanel<C>],
+        raw: &[u8],
+        panels: &mut Vec<SpanPanel<C>>,
+        empty: &SpanPanel<C>,
     ) {
-        let tiling = Tiling::new(self.input.tokens, I::TILE);
-        self.walk(tiling, outputs, panels, self.matrix.inputs() / SPAN, 1, |panel, meeting| {
-            isa.run(
-                #[inline(always)]
-                || super_panels::tile::<I, B, C>(isa, self, panel, meeting),
-            );
-        });
+        let (tiling, own) = (Tiling::new(self.input.tokens, I::TILE), self.matrix.inputs() / SPAN);
+        self.pack_and_walk(
+            tiling,
+            outputs,
+            raw,
+            own,
+            panels,
+            empty,
+            pack_spans::<I, B, C>(isa),
+            |panel, meeting| {
+                isa.run(
+                    #[inline(always)]
+                    || super_panels::tile::<I, B, C>(isa, self, panel, meeting),
+                );
+            },
+        );
+    }
+}
+
+/// Turns rows, so many of them, into a panel in groups.
+fn pack_groups<I: Isa, B: Block, C: Keep<B>>(isa: I) -> impl Fn(&[u8], usize, &mut [GroupPanel<C>]) {
+    move |raw, count, panel| {
+        isa.run(
+            #[inline(always)]
+            || block_panels::pack::<I, B, C>(isa, raw, count, panel),
+        );
+    }
+}
+
+/// The same in spans.
+fn pack_spans<I: Isa, B: SuperBlock, C: KeepSpan<B>>(isa: I) -> impl Fn(&[u8], usize, &mut [SpanPanel<C>]) {
+    move |raw, count, panel| {
+        isa.run(
+            #[inline(always)]
+            || super_panels::pack::<I, B, C>(isa, raw, count, panel),
+        );
     }
 }

@@ -18,7 +18,7 @@
 //! | `streams`, `next` | in which order few tokens read rows; what a waiting thread asks for |
 //! | `units` | plain numbers stored by input, of which most are zero |
 //! | `block`, `block_rows`, `block_panels` | block types in integers: the same |
-//! | `block_lanes` | many tokens, one to a lane |
+//! | `block_lanes` | many tokens, one to a lane, on machines that multiply bytes in 512-bit registers |
 //! | `block_tiles` | many tokens, on machines that multiply tiles |
 //! | `super_block`, `super_rows`, `super_panels`, `super_tiles` | the K types: the same |
 //! | `part_tiles` | bf16 on such machines, any number of tokens |

@@ -40,7 +40,9 @@ pub(super) fn read<I: Isa, E: Element>(isa: I, raw: &[E::Raw], items: usize, roo
         for (chunk, out) in chunks.iter().zip(out) {
             isa.store(E::read(isa, chunk), out);
         }
-        last.copy_from_slice(&E::read_rest(rest)[..last.len()]);
+        if !last.is_empty() {
+            last.copy_from_slice(&E::read_rest(rest)[..last.len()]);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use wkv7_core::blocks::dequantize;
 
 use super::ahead::Ahead;
 use super::block::{self, Pairs, Quads};
-use super::block_lanes;
+use super::block_lanes::RowCodes;
 use super::block_panels::GroupPanel;
 use super::block_tiles::Signed;
 use super::element::{self, Element, Singles, Terms};
@@ -82,7 +82,8 @@ pub(crate) struct Product<'a> {
     pub(super) ahead: Ahead<'a>,
 }
 
-/// Room for the sums of every class of a tile's tokens and of two panels, one to a row of a panel.
+/// Room for the sums of every class of a tile's tokens and of two panels, one to a row of a panel; or of the rows of a panel, one
+/// to a token.
 pub(super) type Classes = [[f32; PANEL]; LANES * MAX_TILE * 2];
 
 /// What one thread needs room for.
@@ -93,7 +94,7 @@ pub(crate) struct Desk {
     pub(super) quads: Vec<GroupPanel<Quads>>,
     pub(super) pairs: Vec<GroupPanel<Pairs>>,
     pub(super) signed: Vec<GroupPanel<Signed>>,
-    pub(super) rows_of_codes: Vec<GroupPanel<block_lanes::Rows>>,
+    pub(super) row_codes: Vec<GroupPanel<RowCodes>>,
     pub(super) scaled: Vec<SpanPanel<ScaledQuads>>,
     pub(super) halves: Vec<SpanPanel<ScaledHalves>>,
     pub(super) numbers: Vec<SpanPanel<Numbers>>,
@@ -110,7 +111,7 @@ impl Default for Desk {
             quads: Vec::new(),
             pairs: Vec::new(),
             signed: Vec::new(),
-            rows_of_codes: Vec::new(),
+            row_codes: Vec::new(),
             scaled: Vec::new(),
             halves: Vec::new(),
             numbers: Vec::new(),

@@ -70,7 +70,7 @@ pub(super) fn outputs_of_task<I: Isa>(matrix: &Matrix, task: usize, members: usi
 }
 
 /// Does `products`, none of which reads what another writes, in one phase. Members ask for what is next before they are done,
-/// or while they wait, and beside every task of many tokens for what is coming.
+/// or while they wait, and beside tasks of many tokens for what is coming, where the machine gains from that.
 pub(crate) fn multiply<I: Isa>(
     isa: I,
     member: &Member<'_>,
@@ -98,6 +98,7 @@ pub(crate) fn multiply<I: Isa>(
         None
     };
     let rows_after = next.rows();
+    // With tiles, which spend less time in the nearest caches, whoever made them.
     let ask_for_states = I::TILED || isa.reading().states;
     let each = |task| {
         if let Some((product, own)) = find(task) {

@@ -322,10 +322,13 @@ fn what_longer_passes_left_behind_changes_no_bit() {
                 &mut out,
             );
             assert!(out.iter().all(|y| y.is_nan()), "{dtype}");
-            let (mut again, mut fresh) = (vec![0.0; 17 * 21], vec![0.0; 17 * 21]);
-            products_in(isa, &mut vectors_room, &mut team, &matrix, &x, Then::Store, &mut again);
-            products(isa, &mut team, &matrix, &x, Then::Store, &mut fresh);
-            assert!(again == fresh, "{dtype}");
+            for tokens in [17, 15] {
+                let x = &x[..tokens * 256];
+                let [mut again, mut fresh] = [vec![0.0; tokens * 21], vec![0.0; tokens * 21]];
+                products_in(isa, &mut vectors_room, &mut team, &matrix, x, Then::Store, &mut again);
+                products(isa, &mut team, &matrix, x, Then::Store, &mut fresh);
+                assert!(again == fresh, "{dtype}");
+            }
         }
     }
     on_every_path!(check);
@@ -358,7 +361,7 @@ fn what_is_no_number_shows() {
         for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q5K, Dtype::Q6K] {
             let tensor = random_tensor(dtype, 16, 256, 9);
             let matrix = Matrix::right(&tensor, false).expect("a matrix");
-            for tokens in [1, MANY] {
+            for tokens in [1, MANY, LANES] {
                 let mut x = vectors("noise", tokens * 256);
                 x[100..104].fill(f32::NAN);
                 let mut out = vec![0.0; tokens * 16];
