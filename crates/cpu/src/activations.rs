@@ -77,8 +77,8 @@ impl Forms {
     /// So many of `tokens` that one of so many threads puts, in order: a multiple of it from a multiple on, or all that are left.
     /// `None` where it does not matter.
     pub(crate) fn group(self, tokens: usize, threads: usize) -> Option<usize> {
-        // Codes in tiles may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long as
-        // there are tiles enough for all. Those in lanes are one thread's sixteen at a time. Parts are for other machines.
+        // Codes in tiles may be put by anyone, but those of a tile share cache lines, which threads should not fight for as long
+        // as there are tiles enough for all. Those of sixteen tokens in lanes are one thread's to put.
         let tiling = self.codes.tiling(tokens, threads).or(self.spans.tiling(tokens, threads));
         let own = tiling.map(|tiling| tiling.width).filter(|width| tokens.div_ceil(*width) >= 2 * threads);
         let lanes = self.codes.in_lanes(tokens, threads).then_some(LANES);

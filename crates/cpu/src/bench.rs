@@ -15,7 +15,7 @@ pub struct Matmul(Box<dyn Run>);
 
 /// [`Matmul`] for some instruction set.
 trait Run {
-    /// What the tokens get, [`stride`] apart, and how many each.
+    /// What the tokens get, [`stride`] apart, and how many numbers each gets.
     fn run(&mut self, tokens: usize) -> (&[f32], usize);
 }
 
@@ -34,7 +34,8 @@ impl Matmul {
         path.with(Make { tensor, x, exact, threads }).ok().transpose()
     }
 
-    /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it; what each token gets, `[rows]`.
+    /// Multiplies with the first `tokens` vectors, quantising them first where the kernels ask for it. Returns what each token
+    /// gets, `[rows]`.
     pub fn run(&mut self, tokens: usize) -> impl Iterator<Item = &[f32]> {
         let (outputs, rows) = self.0.run(tokens);
         outputs.chunks(stride(rows)).map(move |of_token| &of_token[..rows])

@@ -45,9 +45,9 @@ const NOTHING: LaneGroup = LaneGroup {
 pub(crate) struct LaneCodes(Vec<LaneGroup>);
 
 impl LaneCodes {
-    /// Whether so many tokens of a pass take this form, where so many threads put them: sixteen at a time, as they share cache lines.
-    /// A lane that is left empty costs as much as a token. On a Xeon without AMX, from the second-level cache, Q8_0 of 1024 by 1024 takes
-    /// 42 us and 5.5 a token in tiles, 55 us and 66 a sixteen in lanes.
+    /// Whether so many tokens of a pass take this form, where so many threads put them, sixteen at a time. A lane that is left empty
+    /// costs as much as a token. On a Xeon without AMX, Q8_0 of 1024 by 1024 out of the second-level cache takes about 42 us and
+    /// 5.5 a token in tiles, 55 us and 66 a sixteen in lanes.
     pub(crate) fn pay(tokens: usize, threads: usize) -> bool {
         let vectors = tokens.div_ceil(LANES);
         vectors >= threads && tokens >= 12 * vectors + 2

@@ -11,7 +11,7 @@ use crate::weights::Loaded;
 /// What the members of the team fill together.
 ///
 /// The [`Buffers`] lie one after the other in one piece, for the sake of large pages: in most of them, the next token's numbers are
-/// as far off as a small page is long.
+/// a small page or more away.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     numbers: Aligned,
@@ -27,8 +27,8 @@ struct Sizes {
     inner: [usize; 4],
 }
 
-/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise, each token's numbers [`stride`] apart but in
-/// `inner`; those that only heads read may go by head
+/// [`Scratch`] at work. Every buffer is `[tokens, channels]` unless it says otherwise, with tokens [`stride`] apart but in `inner`;
+/// those that only heads read may go by head
 /// ([`Pass::by_head`](crate::pass::Pass::by_head)).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffers<'a> {
@@ -51,7 +51,7 @@ pub(crate) struct Buffers<'a> {
 /// Buffers of `[tokens, channels]`.
 const BLOCKS: usize = 11;
 
-/// Room for a buffer of so many numbers: whole times what a set of the first-level cache spans, and an odd number of cache lines
+/// Room for a buffer of so many numbers: a multiple of what a set of the first-level cache spans, and an odd number of cache lines
 /// more. A token's numbers of all buffers would else lie in the same few sets.
 fn room(numbers: usize) -> usize {
     numbers.next_multiple_of(64 * LANES) + 5 * LANES

@@ -120,6 +120,7 @@ fn long_sequences_change_no_bit_of_each_other() {
 fn paths_that_fuse_multiplication_and_addition_agree_to_the_bit() {
     for (weights, exact) in models() {
         let mut played = available().filter(|path| *path != Path::Portable).map(|path| {
+            // So many that two threads put sixteen lanes each.
             let played = play(&mut *load(&weights, path, 2, exact), &tokens(41), 28).expect("plays");
             (path, played)
         });

@@ -74,7 +74,7 @@ pub(crate) const BIAS: i32 = 0x4b40_0000;
 /// What they stand for, less.
 pub(crate) const LESS: f32 = -12_582_912.0;
 
-// The largest sum of a group's products.
+// What a group's products come to, at most: less than what may be added to `BIAS`.
 const _: () = assert!(GROUP * 255 * 127 < 1 << 22);
 
 /// Where [`Isa::cut_words`] cuts.
@@ -174,11 +174,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Panels of f32 numbers that a tile meets together, 1 or 2: with two, a number that is loaded serves two products.
     const PANELS: usize = 1;
 
-    /// Bytes of panels that a task of many tokens keeps: about half of what the second-level cache of such machines holds,
+    /// Bytes of panels that a task of many tokens keeps, where these come in several tiles: about half of what the second-level cache of such machines holds,
     /// the rest of which is for the tokens.
     const TASK_BYTES: usize = 256 << 10;
 
-    /// Whether [`Isa::lanes_of_quads`] is faster than [`Isa::quads`]; not where [`Isa::TILED`], whose activations lie otherwise.
+    /// Whether [`Isa::lanes_of_quads`] is faster than [`Isa::quads`]; never where [`Isa::TILED`].
     const LANED: bool = false;
 
     /// The widest codes that panels hold as bytes ([`Isa::quads`]); wider ones are widened ([`Isa::pairs`]).
@@ -525,8 +525,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// As f32.
     fn sums_to_lanes(self, sums: Self::Sums) -> Self::Lanes;
 
-    /// As f32, times `scale`, which is finite: sums of less than 2^22 in magnitude, to which [`BIAS`] has been added. `less` is
-    /// `scale` times [`LESS`], which a scale of f16 leaves exact.
+    /// As f32, times `scale`: sums of less than 2^22 in magnitude, to which [`BIAS`] has been added. `less` is `scale` times
+    /// [`LESS`], which a scale of f16 leaves exact. Of a scale that is infinite it may make a NaN.
     #[inline(always)]
     fn scale_biased(self, sums: Self::Sums, scale: Self::Lanes, less: Self::Lanes) -> Self::Lanes {
         let _ = less;

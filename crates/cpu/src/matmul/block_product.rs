@@ -29,13 +29,13 @@ impl Product<'_> {
         }
         let Desk { quads, pairs, signed, row_codes, classes, .. } = desk;
         if I::LANED && self.input.is_laned() {
-            self.block_lanes::<I, B>(isa, outputs, raw, row_codes, classes);
+            self.block_lanes::<I, B>(isa, outputs, (row_codes, &EMPTY_ROW_CODES), classes);
         } else if I::TILED {
             self.block_tiles::<I, B>(isa, outputs, raw, signed, classes);
         } else if const { B::BITS <= I::QUAD_BITS } {
-            self.block_panels::<I, B, _>(isa, outputs, raw, (quads, &EMPTY_QUADS), classes);
+            self.block_panels::<I, B, _>(isa, outputs, (quads, &EMPTY_QUADS), classes);
         } else {
-            self.block_panels::<I, B, _>(isa, outputs, raw, (pairs, &EMPTY_PAIRS), classes);
+            self.block_panels::<I, B, _>(isa, outputs, (pairs, &EMPTY_PAIRS), classes);
         }
     }
 
@@ -43,39 +43,27 @@ impl Product<'_> {
         &self,
         isa: I,
         outputs: Range<usize>,
-        raw: &[u8],
-        (panels, empty): (&mut Vec<GroupPanel<C>>, &GroupPanel<C>),
+        panels: (&mut Vec<GroupPanel<C>>, &GroupPanel<C>),
         classes: &mut Classes,
     ) {
         let (tiling, own) = (Tiling::new(self.input.tokens, I::TILE), groups(self.matrix.inputs()));
-        self.pack_and_walk(
-            tiling,
-            outputs,
-            raw,
-            own,
-            panels,
-            empty,
-            pack_groups::<I, B, C>(isa),
-            |panel, meeting| {
-                isa.run(
-                    #[inline(always)]
-                    || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
-                );
-            },
-        );
+        self.pack_and_walk(tiling, outputs, own, panels, pack_groups::<I, B, C>(isa), |panel, meeting| {
+            isa.run(
+                #[inline(always)]
+                || block_panels::tile::<I, B, C>(isa, self, panel, meeting, classes),
+            );
+        });
     }
 
     fn block_lanes<I: Isa, B: Block>(
         &self,
         isa: I,
         outputs: Range<usize>,
-        raw: &[u8],
-        panels: &mut Vec<GroupPanel<RowCodes>>,
+        panels: (&mut Vec<GroupPanel<RowCodes>>, &GroupPanel<RowCodes>),
         classes: &mut Classes,
     ) {
         let (tiling, own) = (Tiling::in_lanes(self.input.tokens), groups(self.matrix.inputs()));
-        let pack = pack_groups::<I, B, RowCodes>(isa);
-        self.pack_and_walk(tiling, outputs, raw, own, panels, &EMPTY_ROW_CODES, pack, |panel, meeting| {
+        self.pack_and_walk(tiling, outputs, own, panels, pack_groups::<I, B, _>(isa), |panel, meeting| {
             isa.run(
                 #[inline(always)]
                 || block_lanes::tile::<I, B>(isa, self, panel, meeting, classes),
@@ -126,11 +114,11 @@ impl Product<'_> {
                 );
             });
         } else if const { B::BITS > I::QUAD_BITS } {
-            self.super_panels::<I, B, _>(isa, outputs, raw, numbers, &EMPTY_NUMBERS);
+            self.super_panels::<I, B, _>(isa, outputs, (numbers, &EMPTY_NUMBERS));
         } else if !B::SHIFTED {
-            self.super_panels::<I, B, _>(isa, outputs, raw, halves, &EMPTY_HALVES);
+            self.super_panels::<I, B, _>(isa, outputs, (halves, &EMPTY_HALVES));
         } else {
-            self.super_panels::<I, B, _>(isa, outputs, raw, scaled, &EMPTY_SCALED);
+            self.super_panels::<I, B, _>(isa, outputs, (scaled, &EMPTY_SCALED));
         }
     }
 
@@ -138,30 +126,19 @@ impl Product<'_> {
         &self,
         isa: I,
         outputs: Range<usize>,
-        raw: &[u8],
-        panels: &mut Vec<SpanPanel<C>>,
-        empty: &SpanPanel<C>,
+        panels: (&mut Vec<SpanPanel<C>>, &SpanPanel<C>),
     ) {
         let (tiling, own) = (Tiling::new(self.input.tokens, I::TILE), self.matrix.inputs() / SPAN);
-        self.pack_and_walk(
-            tiling,
-            outputs,
-            raw,
-            own,
-            panels,
-            empty,
-            pack_spans::<I, B, C>(isa),
-            |panel, meeting| {
-                isa.run(
-                    #[inline(always)]
-                    || super_panels::tile::<I, B, C>(isa, self, panel, meeting),
-                );
-            },
-        );
+        self.pack_and_walk(tiling, outputs, own, panels, pack_spans::<I, B, C>(isa), |panel, meeting| {
+            isa.run(
+                #[inline(always)]
+                || super_panels::tile::<I, B, C>(isa, self, panel, meeting),
+            );
+        });
     }
 }
 
-/// Turns rows, so many of them, into a panel in groups.
+/// What turns rows, so many of them, into a panel in groups.
 fn pack_groups<I: Isa, B: Block, C: Keep<B>>(isa: I) -> impl Fn(&[u8], usize, &mut [GroupPanel<C>]) {
     move |raw, count, panel| {
         isa.run(

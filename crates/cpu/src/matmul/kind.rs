@@ -83,6 +83,7 @@ impl Kind {
 
     /// The forms of activations that they take with the instructions `I`.
     pub(crate) fn forms<I: Isa>(self) -> Forms {
+        const { assert!(!(I::LANED && I::TILED), "one form says which tokens a thread puts") };
         let codes = |words: bool| CodeForms {
             wanted: true,
             most: Tiling::most::<I>(),

@@ -76,7 +76,7 @@ pub(crate) fn multiply<I: Isa>(
     member: &Member<'_>,
     desk: &mut Desk,
     products: &[Product<'_>],
-    Meanwhile { mut next, mut coming }: Meanwhile<'_, '_>,
+    Meanwhile { mut next, coming }: Meanwhile<'_, '_>,
 ) {
     if products.iter().all(Product::is_few::<I>) {
         for product in products {
@@ -84,6 +84,8 @@ pub(crate) fn multiply<I: Isa>(
         }
         return member.meet(|| (), || next.ask(isa));
     }
+    // Where tiles multiply, the nearest cache has less to do, whoever made the processor.
+    let mut coming = coming.filter(|_| I::TILED || isa.reading().states);
     let members = member.members();
     let tasks = products.iter().map(|product| product.tasks::<I>(members)).sum();
     // The product of a task, and which of its tasks that is.
@@ -98,16 +100,13 @@ pub(crate) fn multiply<I: Isa>(
         None
     };
     let rows_after = next.rows();
-    // With tiles, which spend less time in the nearest caches, whoever made them.
-    let ask_for_states = I::TILED || isa.reading().states;
     let each = |task| {
         if let Some((product, own)) = find(task) {
             let rows = find(task + members)
                 .map_or(rows_after, |(product, task)| product.bytes_of_task::<I>(task, members));
             let outputs = product.outputs_of_task::<I>(own, members);
             let mut ahead = Ahead { rows, states: &[] };
-            if ask_for_states
-                && !product.is_few::<I>()
+            if !product.is_few::<I>()
                 && let Some(coming) = &mut coming
             {
                 ahead.states = coming(outputs.len() * product.matrix.inputs());

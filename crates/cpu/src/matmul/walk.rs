@@ -46,31 +46,25 @@ impl Product<'_> {
         }
     }
 
-    /// [`Product::walk`] through the panels that [`Product::packed`] makes, one at a time. Where one tile holds all tokens, a panel is
-    /// met as soon as it is packed: the nearest cache has it then.
-    #[expect(clippy::too_many_arguments, reason = "those of both")]
+    /// Packs the panels of `outputs` ([`Product::packed`]) and lets the tokens meet them. Where one tile holds all tokens, each panel
+    /// is met as soon as it is packed, while the caches nearby have it: on a Xeon without AMX, 6 tokens of Q4_K take 0.96 of the
+    /// time, 32 of Q8_0 0.98.
     pub(super) fn pack_and_walk<P: Clone>(
         &self,
         tiling: Tiling,
         outputs: Range<usize>,
-        raw: &[u8],
         own: usize,
-        panels: &mut Vec<P>,
-        empty: &P,
+        (panels, empty): (&mut Vec<P>, &P),
         pack: impl Fn(&[u8], usize, &mut [P]),
         mut meet: impl FnMut(&[P], Meeting<'_>),
     ) {
-        if !tiling.is_one() {
-            let panels = self.packed(&outputs, raw, own, panels, empty, pack);
-            return self.walk(tiling, outputs, panels, own, 1, meet);
-        }
-        let rows = raw.chunks(PANEL * self.matrix.tensor.stored_row_bytes());
-        let (all, room) = (rows.len(), tiling.place(0).room);
-        for (number, (output, raw)) in outputs.clone().step_by(PANEL).zip(rows).enumerate() {
-            let own_outputs = output..outputs.end.min(output + PANEL);
-            let panel = self.packed(&own_outputs, raw, own, panels, empty, &pack);
-            let (outputs, tokens) = ((output, own_outputs.len()), (0, self.input.tokens));
-            meet(panel, Meeting { outputs, tokens, room, ahead: self.ahead.share(number, 1, all) });
+        let piece = if tiling.is_one() { PANEL } else { outputs.len().max(1) };
+        let all = outputs.len().div_ceil(piece);
+        for (number, first) in outputs.clone().step_by(piece).enumerate() {
+            let of = first..outputs.end.min(first + piece);
+            let part = Product { ahead: self.ahead.share(number, 1, all), ..*self };
+            let panels = part.packed(&of, self.matrix.rows(of.clone()), own, panels, empty, &pack);
+            part.walk(tiling, of, panels, own, 1, &mut meet);
         }
     }
 
