@@ -111,7 +111,8 @@ pub(crate) struct Activations {
     shifts: Vec<f32>,       // [tokens, groups]: scales times sums
     tiles: CodeTiles,
     lanes: LaneCodes,
-    laned: bool, // codes of many tokens are in `lanes`, not in `tiles`
+    laned: bool,  // codes of many tokens are in `lanes`, not in `tiles`
+    group: usize, // tokens that one thread puts
     spans: SpanCodes,
     part_tiles: PartTiles,
 }
@@ -127,6 +128,7 @@ impl Activations {
     pub(crate) fn resize(&mut self, n: usize, tokens: usize, forms: Forms, threads: usize) {
         (self.n, self.tokens, self.forms) = (n, tokens, forms);
         self.laned = forms.codes.in_lanes(tokens, threads);
+        self.group = forms.group(tokens, threads).unwrap_or(1);
         let numbers = if forms.numbers { tokens * stride(n) } else { 0 };
         let (all, tiling) = (groups(n), forms.codes.tiling(tokens, threads));
         let groups = if forms.codes.wanted && tokens < MANY_CODES { tokens * all } else { 0 };
@@ -164,6 +166,7 @@ impl Activations {
             tiles: self.tiles.share(),
             lanes: self.lanes.share(),
             laned: self.laned,
+            group: self.group,
             spans: self.spans.share(),
             part_tiles: self.part_tiles.share(),
         }
@@ -185,6 +188,7 @@ pub(crate) struct SharedActivations<'a> {
     tiles: SharedCodeTiles<'a>,
     lanes: SharedLaneCodes<'a>,
     laned: bool,
+    group: usize,
     spans: SharedSpanCodes<'a>,
     part_tiles: SharedPartTiles<'a>,
 }
@@ -196,10 +200,9 @@ impl<'a> SharedActivations<'a> {
         Self { n, ..self }
     }
 
-    /// [`Forms::group`], or one, for as many threads as room was made for.
-    pub(crate) fn group(&self, threads: usize) -> usize {
-        debug_assert!(!self.laned || self.forms.codes.in_lanes(self.tokens, threads), "threads that put");
-        self.forms.group(self.tokens, threads).unwrap_or(1)
+    /// [`Forms::group`], or one, for the threads that room was made for.
+    pub(crate) fn group(&self) -> usize {
+        self.group
     }
 
     /// Puts the vector of `token` in.

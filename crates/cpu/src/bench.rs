@@ -85,7 +85,7 @@ impl<I: Isa> Run for Bench<I> {
         let (vectors, desks) = (vectors.share(), Shared::new(desks));
         let shared = Shared::new(&mut out[..tokens * stride(outputs)]);
         team.run(|member| {
-            member.each_group(tokens, vectors.group(member.members()), |token| {
+            member.each_group(tokens, vectors.group(), |token| {
                 isa.run(
                     #[inline(always)]
                     // SAFETY: each task puts its own group.

@@ -98,7 +98,7 @@ pub(crate) fn head<I: Isa>(
         let count: usize = pass.pieces.iter().map(|piece| piece.wanted).sum();
         let mut tokens = tokens.enumerate();
         let mut passed = 0;
-        member.each_group(count, vectors.wanted.group(member.members()), |wanted| {
+        member.each_group(count, vectors.wanted.group(), |wanted| {
             // Tasks come in rising order.
             if let Some((_, token)) = tokens.nth(wanted - passed) {
                 passed = wanted + 1;

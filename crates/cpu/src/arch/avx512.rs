@@ -3,8 +3,9 @@
 //!
 //! A panel's sixteen rows fill one register, and of the 32 there are, half hold the sums of twelve tokens and what they
 //! meet. The products with panels are methods rather than functions of their own, which the compiler would leave out of
-//! line for large tiles, with all sums in memory. Whatever works on eight numbers or 32 bytes is what [`Avx2`] does. Every sum is made in the same order, so that
-//! all results are those of [`Avx2`] to the bit, but for tiles of bf16.
+//! line for large tiles, with all sums in memory: that makes the file long, as one `impl` cannot be divided. Whatever works on
+//! eight numbers or 32 bytes is what [`Avx2`] does. Every sum is made in the same order, so that all results are those of
+//! [`Avx2`] to the bit, but for tiles of bf16.
 
 use std::arch::asm;
 use std::arch::x86_64::*;

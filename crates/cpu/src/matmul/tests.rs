@@ -83,7 +83,7 @@ fn products_in<I: Isa>(
     {
         let (vectors, out, desks) = (vectors.share(), Shared::new(out), Shared::new(&mut desks));
         team.run(|member| {
-            member.each_group(tokens, vectors.group(member.members()), |token| {
+            member.each_group(tokens, vectors.group(), |token| {
                 isa.run(
                     #[inline(always)]
                     // SAFETY: each task puts its own group.
